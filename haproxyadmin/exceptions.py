@@ -1,0 +1,203 @@
+# -*- coding: utf-8 -*-
+"""The exceptions of haproxyadmin.
+
+::
+
+    HAProxyBaseError
+    ├── CommandFailed                (HAProxy refused)
+    ├── NoSuchObject                 (it is gone; also a KeyError)
+    ├── HAProxyDataError             (processes disagree)
+    │   ├── IncosistentData          (... on a value)
+    │   └── MultipleCommandResults   (... on a change)
+    └── HAProxySocketError           (no talking to HAProxy; also an OSError)
+        ├── SocketApplicationError   (closed early, or not HAProxy; also a ValueError)
+        ├── SocketConnectionError    (nobody listens)
+        ├── SocketPermissionError    (not allowed to connect)
+        ├── SocketTimeout            (silence)
+        └── SocketTransportError     (an old connection is in the way)
+
+A wrong argument is a plain :class:`ValueError`: nothing was sent.
+"""
+import socket
+
+# One class on Python 3; on Python 2 socket.error is an IOError.
+_SystemErrors = (OSError,) if socket.error is OSError else (OSError, socket.error)
+
+
+class HAProxyBaseError(Exception):
+    """Base of all exceptions of haproxyadmin.
+
+    :param message: what was tried, where, and what came back.
+    :type message: str
+
+    ``results`` is a list of ``(process number, reply)``, ``by_socket`` one of ``(socket file,
+    reply)`` in the same order: what each process answered to a change that did not succeed
+    everywhere. Both are empty where no process answered.
+    """
+
+    results = ()
+    by_socket = ()
+
+    def __init__(self, message=''):
+        super(HAProxyBaseError, self).__init__()
+        self.args = (message,)
+        self.message = message
+
+    def __str__(self):
+        return self.message
+
+    def __reduce__(self):
+        return (_restore, (self.__class__, self.args), self._state())
+
+    def __setstate__(self, state):
+        for name, value in state.items():
+            setattr(self, name, value)
+
+    def _state(self):
+        return dict(self.__dict__)
+
+
+def _restore(kind, args):
+    error = kind.__new__(kind, *args)
+    error.args = args
+    return error
+
+
+class CommandFailed(HAProxyBaseError):
+    """HAProxy answered a command with an error; the message is in its words."""
+
+
+class NoSuchObject(HAProxyBaseError, KeyError):
+    """A frontend, backend or server that is no longer there.
+
+    :param name: its name, which ``args[0]`` keeps as for any :class:`KeyError`.
+    :param message: a sentence that says what is gone from which process.
+    """
+
+    def __init__(self, name, message=''):
+        super(NoSuchObject, self).__init__(message or '{0!r} is gone'.format(name))
+        self.args = (name,)
+
+
+class HAProxyDataError(HAProxyBaseError):
+    """Base of the errors about processes that disagree.
+
+    :param results: list of ``(process number, value or reply)``.
+    :type results: list
+    """
+
+    _summary = 'HAProxy processes disagree'
+
+    def __init__(self, results):
+        super(HAProxyDataError, self).__init__('{0}: {1}'.format(
+            self._summary, ', '.join('process {0[0]}: {0[1]!r}'.format(result)
+                                     if isinstance(result, tuple) and len(result) == 2
+                                     else repr(result) for result in results)))
+        self.args = (results,)
+        self.results = results
+
+
+class IncosistentData(HAProxyDataError):
+    """The processes do not hold the same value."""
+
+    _summary = 'the value differs between HAProxy processes'
+
+
+class MultipleCommandResults(HAProxyDataError):
+    """Some processes accepted a change and others refused it."""
+
+    _summary = 'the change was not accepted by all HAProxy processes'
+
+
+class HAProxySocketError(type('_SystemError', (HAProxyBaseError,) + _SystemErrors, {})):
+    """Base of the errors about talking to HAProxy.
+
+    :param socket_file: the stats socket.
+    :type socket_file: str
+    :param message: (optional) what was tried and what came back.
+    :type message: str
+    :param cause: (optional) the error of the operating system.
+    :type cause: OSError
+
+    ``errno``, ``strerror`` and ``filename`` are those of the cause. ``undelivered`` is True
+    where HAProxy has certainly not received the command.
+    """
+
+    _summary = 'cannot talk to HAProxy'
+
+    def __init__(self, socket_file, message=None, cause=None, undelivered=False):
+        super(HAProxySocketError, self).__init__(
+            message or '{0}: {1}'.format(socket_file, self._summary))
+        self.args = (socket_file,)
+        self.socket_file = socket_file
+        self.undelivered = undelivered
+        self.errno = getattr(cause, 'errno', None)
+        self.strerror = getattr(cause, 'strerror', None) or (str(cause) if cause else None)
+        self.filename = socket_file
+
+    __str__ = HAProxyBaseError.__str__
+    __reduce__ = HAProxyBaseError.__reduce__
+
+    def _state(self):
+        # On Python 3 these three live outside the instance's dictionary.
+        return dict(self.__dict__, errno=self.errno, strerror=self.strerror,
+                    filename=self.filename)
+
+
+class SocketApplicationError(HAProxySocketError, ValueError):
+    """What listens is not HAProxy, or the connection ended before a whole answer."""
+
+    _summary = 'no answer of HAProxy'
+
+
+class SocketConnectionError(HAProxySocketError):
+    """No process is bound to the socket file, or there is no such socket."""
+
+    _summary = 'nobody listens'
+
+
+class SocketPermissionError(HAProxySocketError):
+    """The caller may not connect to the socket."""
+
+    _summary = 'permission denied'
+
+
+class SocketTimeout(HAProxySocketError):
+    """HAProxy stayed silent for longer than the time-out."""
+
+    _summary = 'timed out'
+
+
+class SocketTransportError(HAProxySocketError):
+    """The other end has not closed an earlier connection yet."""
+
+    _summary = 'an earlier connection is still open'
+
+
+def _also_value_error(kind):
+    return type(kind.__name__ + 'AtStart', (kind, ValueError),
+                {'__doc__': kind.__doc__, '__module__': __name__})
+
+
+# What the constructor of HAProxy raises for its only socket: callers catch either class.
+HAProxySocketErrorAtStart = _also_value_error(HAProxySocketError)
+SocketConnectionErrorAtStart = _also_value_error(SocketConnectionError)
+SocketPermissionErrorAtStart = _also_value_error(SocketPermissionError)
+SocketTimeoutAtStart = _also_value_error(SocketTimeout)
+SocketTransportErrorAtStart = _also_value_error(SocketTransportError)
+
+
+def at_start(error):
+    """Return the error as one that is a :class:`ValueError` too.
+
+    :param error: what talking to the socket raised.
+    :type error: HAProxySocketError
+    :rtype: HAProxySocketError
+    """
+    if isinstance(error, ValueError):
+        return error
+    kind = globals()[error.__class__.__name__ + 'AtStart']
+    paired = kind(error.socket_file, error.message, undelivered=error.undelivered)
+    paired.__setstate__(error._state())
+    paired.__cause__ = error.__cause__ if hasattr(error, '__cause__') else None
+    return paired

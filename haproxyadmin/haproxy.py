@@ -1,0 +1,719 @@
+"""The way into haproxyadmin: HAProxy as a whole, over all its processes."""
+
+from haproxyadmin import utils
+from haproxyadmin.backend import Backend
+from haproxyadmin.exceptions import CommandFailed
+from haproxyadmin.frontend import Frontend
+from haproxyadmin.internal import facade, patterns
+from haproxyadmin.internal.haproxy import find_processes
+from haproxyadmin.protocol import commands
+from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_ENABLE, STATE_MAINT,
+                                            STATE_READY, VALID_STATES)
+from haproxyadmin.protocol.metrics import (BACKEND_METRICS, FRONTEND_METRICS, HAPROXY_METRICS,
+                                           SERVER_METRICS)
+from haproxyadmin.server import Server
+from haproxyadmin.utils import should_die
+
+__all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
+           'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',
+           'VALID_STATES']
+
+
+class HAProxy(object):
+    """HAProxy, over all processes whose stats sockets are found.
+
+    Constructing sends one ``show info`` to each socket, all at the same time.
+
+    :param socket_dir: (optional) a directory with the stats sockets; wins over ``socket_file``.
+    :type socket_dir: str
+    :param socket_file: (optional) the only stats socket.
+    :type socket_file: str
+    :param retry: (optional) how often a failed exchange is tried again: None for never, 0 without
+        end. A change is repeated only while HAProxy has certainly not received it.
+    :type retry: int or None
+    :param retry_interval: (optional) seconds between two tries.
+    :param timeout: (optional) seconds that connecting and each silence of HAProxy may last.
+    :raises ValueError: when no socket answers as HAProxy; the message tells each candidate and
+        why not. For a single socket it is also the
+        :class:`haproxyadmin.exceptions.HAProxySocketError` of the cause.
+
+    **Freshness.** Every property and method asks HAProxy again, each process with one command,
+    all processes at the same time; nothing is kept but names and process numbers.
+
+    **Errors.** A wrong argument is a :class:`ValueError`, and nothing was sent. What HAProxy
+    refuses is a :class:`haproxyadmin.exceptions.CommandFailed` with its words. A change goes to
+    every process, also when one refuses: when they disagree it is a
+    :class:`haproxyadmin.exceptions.MultipleCommandResults`, whose ``results`` and ``by_socket``
+    tell who said what. A process that cannot be talked to is a
+    :class:`haproxyadmin.exceptions.HAProxySocketError`, with the same two attributes.
+
+    Usage::
+
+        >>> from haproxyadmin import haproxy
+        >>> hap = haproxy.HAProxy(socket_dir='/run/haproxy')
+        >>> for frontend in hap.frontends():
+        ...     print(frontend.name, frontend.requests, frontend.process_nb)
+    """
+
+    def __init__(self, socket_dir=None, socket_file=None, retry=2, retry_interval=2, timeout=1):
+        self._processes = find_processes(socket_dir, socket_file, retry, retry_interval, timeout)
+
+    def __repr__(self):
+        return 'HAProxy(processes={0}, sockets={1})'.format(
+            [process.process_nb for process in self._processes],
+            [process.socket_file for process in self._processes])
+
+    # What the processes say of themselves
+
+    @property
+    def processids(self):
+        """The process ids, in the order of the process numbers.
+
+        :rtype: list of int
+        """
+        return [int(info['Pid']) for info in self.info()]
+
+    @property
+    def description(self):
+        """The description of the configuration, ``''`` where there is none.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return facade.agreed(self._processes, [utils.description(info) for info in self.info()])
+
+    @property
+    def nodename(self):
+        """The name of the node.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('node')
+
+    @property
+    def releasedate(self):
+        """The date of the release, such as ``'2014/10/31'``.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('Release_date')
+
+    @property
+    def version(self):
+        """The version, such as ``'1.5.8'``.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('Version')
+
+    @property
+    def uptime(self):
+        """How long the first process runs, such as ``'2d 0h55m09s'``.
+
+        :rtype: str
+        """
+        return self._processes[0].proc_info()['Uptime']
+
+    @property
+    def uptimesec(self):
+        """How many seconds the first process runs.
+
+        :rtype: int
+        """
+        return int(self._processes[0].proc_info()['Uptime_sec'])
+
+    @property
+    def totalrequests(self):
+        """How many requests all processes have handled, in frontends and backends alike.
+
+        A request of a client counts twice: once in the frontend and once in the backend.
+
+        :rtype: int
+        """
+        return self.metric('CumReq')
+
+    @property
+    def requests(self):
+        """How many HTTP requests all frontends of all processes have handled.
+
+        :rtype: int
+        """
+        dumps = self._ask_all(lambda process: process.ask_dump(
+            facade.as_is, kind=commands.FRONTENDS))
+        return utils.aggregate('req_tot', [utils.field(dump.frontend(name), 'req_tot')
+                                           for dump in dumps for name in dump.frontends])
+
+    @property
+    def maxconn(self):
+        """How many connections all processes together allow.
+
+        :rtype: int
+        """
+        return self.metric('Maxconn')
+
+    @property
+    def ratelimitconn(self):
+        """How many connections a second all processes together allow, 0 for any number.
+
+        :rtype: int
+        """
+        return self.metric('ConnRateLimit')
+
+    @property
+    def ratelimitsess(self):
+        """How many sessions a second all processes together allow, 0 for any number.
+
+        :rtype: int
+        """
+        return self.metric('SessRateLimit')
+
+    @property
+    def ratelimitsslsess(self):
+        """How many SSL sessions a second all processes together allow, 0 for any number.
+
+        :rtype: int
+        """
+        return self.metric('SslRateLimit')
+
+    def info(self):
+        """Return what ``show info`` tells of each process, HAProxy's own text per field.
+
+        :return: a dict for each process, in the order of the process numbers.
+        :rtype: list of dict
+        """
+        return self._ask_all(lambda process: process.ask_info(facade.as_is))
+
+    def metric(self, name):
+        """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+
+        Sends one ``show info`` to each process (management guide, "show info").
+
+        :param name: a name of ``HAPROXY_METRICS``, or any other figure of ``show info`` that the
+            running HAProxy reports.
+        :type name: str
+        :return: the sum or the average, 0 where HAProxy reports none.
+        :rtype: int
+        :raises ValueError: for any other name.
+        """
+        utils.check_metric(name, HAPROXY_METRICS)
+        infos = self.info()
+        utils.check_metric(name, HAPROXY_METRICS, set().union(*infos))
+        return utils.aggregate(name, [info.get(name, '') for info in infos])
+
+    # Frontends, backends and servers
+
+    def frontends(self, name=None):
+        """Return the frontends, in HAProxy's order.
+
+        :param name: (optional) only the one of this name; none gives an empty list.
+        :type name: str
+        :rtype: list of :class:`haproxyadmin.frontend.Frontend`
+        """
+        lists = self._ask_all(lambda process: process.ask_frontends(name))
+        return [Frontend(members) for members in facade.merge(lists, _name)]
+
+    def frontend(self, name):
+        """Return one frontend.
+
+        :param name: its name.
+        :type name: str
+        :rtype: :class:`haproxyadmin.frontend.Frontend`
+        :raises ValueError: when there is none; the message tells the nearest names.
+        """
+        return facade.only(self.frontends(), 'frontend', name)
+
+    def backends(self, name=None):
+        """Return the backends, in HAProxy's order.
+
+        :param name: (optional) only the one of this name; none gives an empty list.
+        :type name: str
+        :rtype: list of :class:`haproxyadmin.backend.Backend`
+        """
+        lists = self._ask_all(lambda process: process.ask_backends(name))
+        return [Backend(members) for members in facade.merge(lists, _name)]
+
+    def backend(self, name):
+        """Return one backend.
+
+        :param name: its name.
+        :type name: str
+        :rtype: :class:`haproxyadmin.backend.Backend`
+        :raises ValueError: when there is none; the message tells the nearest names.
+        """
+        return facade.only(self.backends(), 'backend', name)
+
+    def servers(self, backend=None):
+        """Return the servers of all backends, in HAProxy's order.
+
+        A server that is a member of several backends comes once for each.
+
+        :param backend: (optional) only the servers of this backend; none gives an empty list.
+        :type backend: str
+        :rtype: list of :class:`haproxyadmin.server.Server`
+        """
+        return self._servers(None, backend)
+
+    def server(self, hostname, backend=None):
+        """Return a server, once for each backend that it is a member of.
+
+        :param hostname: its name.
+        :type hostname: str
+        :param backend: (optional) look in this backend only.
+        :type backend: str
+        :rtype: list of :class:`haproxyadmin.server.Server`
+        :raises ValueError: when there is none.
+        """
+        servers = self._servers(hostname, backend)
+        if not servers:
+            raise ValueError('no server {0!r}{1}'.format(
+                hostname, '' if backend is None else ' in backend {0!r}'.format(backend)))
+        return servers
+
+    # Settings of the processes
+
+    @should_die
+    def setmaxconn(self, value):
+        """Set how many connections each process allows (``set maxconn global``).
+
+        :param value: 0 to 2147483647, for each process; :attr:`maxconn` is the sum. HAProxy takes 0
+            for the configured limit.
+        :type value: int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for any other value; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse, for instance a
+            value above the configured limit.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+
+        Usage::
+
+            >>> hap.setmaxconn(5000)
+            True
+            >>> hap.maxconn
+            20000
+        """
+        return self._change(lambda process: commands.set_maxconn_global(value))
+
+    @should_die
+    def setratelimitconn(self, value):
+        """Set how many connections a second each process allows (``set rate-limit connections``).
+
+        :param value: 0 to 2147483647, for each process; 0 for any number.
+        :type value: int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for any other value; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        """
+        return self._change(lambda process: commands.set_rate_limit('connections', value))
+
+    @should_die
+    def setratelimitsess(self, value):
+        """Set how many sessions a second each process allows (``set rate-limit sessions``).
+
+        :param value: 0 to 2147483647, for each process; 0 for any number.
+        :type value: int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for any other value; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        """
+        return self._change(lambda process: commands.set_rate_limit('sessions', value))
+
+    @should_die
+    def setratelimitsslsess(self, value):
+        """Set how many SSL sessions a second each process allows (``set rate-limit ssl-sessions``).
+
+        :param value: 0 to 2147483647, for each process; 0 for any number.
+        :type value: int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for any other value; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse, for instance a
+            HAProxy without SSL.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        """
+        return self._change(lambda process: commands.set_rate_limit('ssl-sessions', value))
+
+    @should_die
+    def clearcounters(self, all=False):
+        """Set the highest values seen back to 0 (``clear counters``).
+
+        :param all: (optional) True sets every counter of every proxy and server back to 0.
+        :type all: bool
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        """
+        return self._change(lambda process: commands.clear_counters(all))
+
+    # Any command
+
+    @should_die
+    def command(self, cmd):
+        """Send each process a command line as it is.
+
+        Nothing is escaped and no reply is judged. A command that only reads (``show ...``) is
+        tried again after a failure, any other only while HAProxy has certainly not received it.
+
+        :param cmd: what HAProxy's command line takes; further lines only as the payload of a first
+            line that ends in `` <<``.
+        :type cmd: str
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: list of ``(process number, lines of the reply)``.
+        :rtype: list of tuple
+        :raises ValueError: for what crashes HAProxy or leaves it waiting; nothing is sent.
+        """
+        replies = self._ask_all(lambda process: process.ask_raw(cmd, full_output=True))
+        return self._numbered(replies)
+
+    @should_die
+    def errors(self, iid=None):
+        """Return the last request and response that each process could not parse.
+
+        Sends ``show errors``, which a socket of level ``user`` refuses.
+
+        :param iid: (optional) only those of the frontend or backend of this id.
+        :type iid: int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: list of ``(process number, lines of the report)``.
+        :rtype: list of tuple
+        :raises ValueError: when the id is no integer; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when HAProxy refuses.
+        """
+        command = commands.show_errors(iid)
+        return self._numbered(self._ask_all(lambda process: process.ask_errors(command)))
+
+    # ACLs and MAPs
+
+    @should_die
+    def show_acl(self, aclid=None, acl=None):
+        """Return the ACLs, or the entries of one, as the first process has them.
+
+        Sends ``show acl`` to the first process only: references differ between processes.
+
+        :param aclid: (optional) the ACL's id, or the file that it was loaded from.
+        :type aclid: int or str
+        :param acl: (optional) the same, under the name that the other methods use.
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: without an id a heading and a line for each ACL; with one a line for each entry:
+            its reference and its pattern. Empty for an ACL without entries.
+        :rtype: list of str
+        :raises ValueError: for what is no id and no file; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when HAProxy refuses.
+
+        Usage::
+
+            >>> hap.show_acl(6)
+            ['0x12ea940 /static/css/']
+        """
+        return self._listing('acl', acl if aclid is None else aclid)
+
+    @should_die
+    def get_acl(self, acl, value):
+        """Look a value up in an ACL, in the first process.
+
+        :param acl: its id, or the file that it was loaded from.
+        :type acl: int or str
+        :param value: what to look up.
+        :type value: str
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: what HAProxy found (``get acl``).
+        :rtype: str
+        :raises ValueError: for what HAProxy cannot take; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when HAProxy refuses.
+
+        Usage::
+
+            >>> hap.get_acl(4, '/static/js/')
+            'type=beg, case=sensitive, match=yes, idx=tree, pattern="/static/js/"'
+        """
+        return self._match('acl', acl, value)
+
+    @should_die
+    def add_acl(self, acl, pattern):
+        """Add an entry to an ACL in all processes (``add acl``), also when it is there already.
+
+        :param acl: its id, or the file that it was loaded from.
+        :type acl: int or str
+        :param pattern: the entry; stored as it is, whatever is in it.
+        :type pattern: str or int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for what HAProxy cannot take; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+
+        Usage::
+
+            >>> hap.add_acl(6, '/foobar')
+            True
+        """
+        return self._patterns('add', 'acl', acl, pattern)
+
+    @should_die
+    def del_acl(self, acl, key):
+        """Delete all entries of a key from an ACL in all processes (``del acl``).
+
+        :param acl: its id, or the file that it was loaded from.
+        :type acl: int or str
+        :param key: the entry, or its reference ``'0x...'`` as :meth:`show_acl` tells it. A
+            reference is looked up first, and used only when it stands for the same entry
+            in all processes.
+        :type key: str or int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for what HAProxy cannot take; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse, or when a
+            reference is not the same entry in all; nothing is changed then.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some refuse.
+
+        Usage::
+
+            >>> hap.del_acl(6, '/foobar')
+            True
+        """
+        return self._delete('acl', acl, key)
+
+    @should_die
+    def clear_acl(self, acl):
+        """Delete all entries of an ACL in all processes (``clear acl``).
+
+        :param acl: its id, or the file that it was loaded from.
+        :type acl: int or str
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for what is no id and no file; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        """
+        return self._patterns('clear', 'acl', acl)
+
+    @should_die
+    def show_map(self, mapid=None, map=None):
+        """Return the MAPs, or the entries of one, as the first process has them.
+
+        Sends ``show map`` to the first process only: references differ between processes.
+
+        :param mapid: (optional) the MAP's id, or the file that it was loaded from.
+        :type mapid: int or str
+        :param map: (optional) the same.
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: without an id a heading and a line for each MAP; with one a line for each entry:
+            its reference, its key and its value. Empty for a MAP without entries.
+        :rtype: list of str
+        :raises ValueError: for what is no id and no file; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when HAProxy refuses.
+
+        Usage::
+
+            >>> hap.show_map(0)
+            ['0x1a78ab0 0 www.foo.com-0', '0x1a78b20 1 www.foo.com-1']
+        """
+        return self._listing('map', map if mapid is None else mapid)
+
+    @should_die
+    def get_map(self, mapid, value):
+        """Look a key up in a MAP, in the first process.
+
+        :param mapid: its id, or the file that it was loaded from.
+        :type mapid: int or str
+        :param value: the key to look up.
+        :type value: str or int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: what HAProxy found (``get map``).
+        :rtype: str
+        :raises ValueError: for what HAProxy cannot take; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when HAProxy refuses.
+
+        Usage::
+
+            >>> hap.get_map(0, '11')
+            'type=str, case=sensitive, found=yes, idx=tree, key="11", value="new2", type="str"'
+        """
+        return self._match('map', mapid, value)
+
+    @should_die
+    def add_map(self, mapid, key, value):
+        """Add an entry to a MAP in all processes (``add map``), also when the key is there already.
+
+        :param mapid: its id, or the file that it was loaded from.
+        :type mapid: int or str
+        :param key: the key; stored as it is, whatever is in it.
+        :type key: str or int
+        :param value: the value; stored as it is, blanks included.
+        :type value: str or int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for what HAProxy cannot take; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+
+        Usage::
+
+            >>> hap.add_map(0, '9', 'foo')
+            True
+        """
+        return self._patterns('add', 'map', mapid, key, value)
+
+    @should_die
+    def set_map(self, mapid, key, value):
+        """Set the value of all entries of a key in a MAP, in all processes (``set map``).
+
+        :param mapid: its id, or the file that it was loaded from.
+        :type mapid: int or str
+        :param key: the key, or the reference ``'0x...'`` of one entry as :meth:`show_map` tells
+            it. A reference is looked up first, and used only when it stands for the same
+            entry in all processes.
+        :type key: str or int
+        :param value: the value; stored as it is, blanks included.
+        :type value: str or int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for what HAProxy cannot take; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse, or when a
+            reference is not the same entry in all; nothing is changed then.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some refuse.
+
+        Usage::
+
+            >>> hap.set_map(0, '11', 'new')
+            True
+        """
+        reference = commands.reference(key)
+        if reference:
+            return self._by_reference('set', 'map', mapid, reference, value)
+        return self._patterns('set', 'map', mapid, key, value)
+
+    @should_die
+    def del_map(self, mapid, key):
+        """Delete all entries of a key from a MAP in all processes (``del map``).
+
+        :param mapid: its id, or the file that it was loaded from.
+        :type mapid: int or str
+        :param key: the key, or the reference ``'0x...'`` of one entry as :meth:`show_map` tells
+            it. A reference is looked up first, and used only when it stands for the same
+            entry in all processes.
+        :type key: str or int
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for what HAProxy cannot take; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse, or when a
+            reference is not the same entry in all; nothing is changed then.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some refuse.
+
+        Usage::
+
+            >>> hap.del_map(0, '22')
+            True
+        """
+        return self._delete('map', mapid, key)
+
+    @should_die
+    def clear_map(self, mapid):
+        """Delete all entries of a MAP in all processes (``clear map``).
+
+        :param mapid: its id, or the file that it was loaded from.
+        :type mapid: int or str
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for what is no id and no file; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        """
+        return self._patterns('clear', 'map', mapid)
+
+    def _listing(self, family, ident):
+        return facade.answer(patterns.ask_listing(self._processes[0], family, ident))
+
+    def _match(self, family, ident, text):
+        return facade.answer(patterns.ask_match(self._processes[0], family, ident, text))
+
+    def _patterns(self, action, family, ident, *texts):
+        return self._change(lambda process: commands.patterns(
+            action, family, ident, process.version, *texts))
+
+    def _delete(self, family, ident, key):
+        reference = commands.reference(key)
+        if reference:
+            return self._by_reference('del', family, ident, reference)
+        asks = [patterns.ask_delete(process, family, ident, key) for process in self._processes]
+        return facade.verdict(self._processes, facade.gather(asks))
+
+    def _by_reference(self, action, family, ident, reference, *texts):
+        """Change the entry that a reference points to, if it is the same in all processes."""
+        built = [commands.by_reference(action, family, ident, process.version, reference, *texts)
+                 for process in self._processes]
+        entries = self._ask_all(lambda process: patterns.ask_entry(
+            process, family, ident, reference))
+        if entries[0] is None or not utils.elements_of_list_same(entries):
+            raise CommandFailed('{0} is not the same entry of {1} {2} in all processes: {3}'.format(
+                reference, family, ident, ', '.join(
+                    '{0!r} in process {1} on {2}'.format(
+                        entry, process.process_nb, process.socket_file)
+                    for process, entry in zip(self._processes, entries))))
+        return self._send(built)
+
+    # How all of it is asked
+
+    def _servers(self, name, backend):
+        lists = self._ask_all(lambda process: process.ask_servers(name, backend))
+        return [Server(members, members[0].backendname) for members in facade.merge(
+            lists, lambda member: (member.backendname, member.name))]
+
+    def _ask_all(self, ask):
+        return facade.values_of(facade.gather([ask(process) for process in self._processes]))
+
+    def _agreed(self, name):
+        return facade.agreed(self._processes, [info.get(name, '') for info in self.info()])
+
+    def _numbered(self, values):
+        return [(process.process_nb, value) for process, value in zip(self._processes, values)]
+
+    def _change(self, build):
+        """Send each process the command that is built for it; all are built before any is sent."""
+        return self._send([build(process) for process in self._processes])
+
+    def _send(self, built):
+        asks = [process.ask_change(command) for process, command in zip(self._processes, built)]
+        return facade.verdict(self._processes, facade.gather(asks))
+
+
+def _name(member):
+    return member.name

@@ -1,0 +1,176 @@
+"""What one process's view of a frontend, backend and server has in common."""
+import functools
+
+from haproxyadmin import utils
+from haproxyadmin.exceptions import NoSuchObject
+from haproxyadmin.internal import facade
+
+
+class _Member(object):
+    """One row of one process's statistics, found by name.
+
+    Ids are hints: they say which row to ask for, and a reload may move them. A row counts only
+    when its names match; else one dump of all rows of the kind tells the new ids.
+    """
+
+    __slots__ = ('_name', '_hint')
+
+    _KIND = None
+    _NOUN = None
+    _METRICS = ()
+
+    def __init__(self, name, hint):
+        self._name = name
+        self._hint = hint
+
+    def __repr__(self):
+        return '<{0} {1!r} of process {2} on {3}>'.format(
+            self.__class__.__name__, self.name, self.process_nb, self.socket_file)
+
+    def __getstate__(self):
+        return [getattr(self, name) for name in self._slots()]
+
+    def __setstate__(self, state):
+        for name, value in zip(self._slots(), state):
+            setattr(self, name, value)
+
+    @property
+    def name(self):
+        """The name; costs nothing."""
+        return self._name
+
+    @property
+    def hap_process(self):
+        """The process it belongs to."""
+        raise NotImplementedError
+
+    @property
+    def process_nb(self):
+        """The number of the process; costs nothing."""
+        return self.hap_process.process_nb
+
+    @property
+    def socket_file(self):
+        """The stats socket of the process."""
+        return self.hap_process.socket_file
+
+    def command(self, cmd):
+        """Send a command to the process; see :meth:`_HAProxyProcess.command`."""
+        return self.hap_process.command(cmd)
+
+    def metric(self, name):
+        """Return a metric of this process alone, 0 where HAProxy reports none.
+
+        :raises ValueError: for a name that is no metric.
+        """
+        utils.check_metric(name, self._METRICS)
+        row = self.stats_data()
+        utils.check_metric(name, self._METRICS, row.heads)
+        return utils.aggregate(name, [utils.field(row, name)])
+
+    def stats(self):
+        """Return all statistics, HAProxy's own text per field.
+
+        :rtype: dict
+        """
+        return utils.row2dict(self.stats_data())
+
+    def stats_data(self):
+        """Return the row of statistics.
+
+        :rtype: :class:`haproxyadmin.utils.CSVLine`
+        :raises haproxyadmin.exceptions.NoSuchObject: a :class:`KeyError`, when it is gone.
+        """
+        return facade.answer(self.ask_row(facade.as_is))
+
+    def ask_row(self, then):
+        """Return what asks for the row; see :class:`haproxyadmin.internal.facade.Ask`."""
+        return self._ask(self._KIND, functools.partial(self._row_of, then))
+
+    def _ask(self, kind, found):
+        """Ask for the rows of the ids, and where they are another's for all.
+
+        :param found: takes a dump; returns None where it does not hold this object.
+        """
+        ids = self._ids()
+        if ids is None:
+            return self._ask_anew(kind, found)
+        return self.hap_process.ask_dump(
+            functools.partial(self._hinted, kind, found), ids[0], kind, ids[1])
+
+    def _ask_anew(self, kind, found):
+        return self.hap_process.ask_dump(functools.partial(self._learned, found), kind=kind)
+
+    def _hinted(self, kind, found, dump):
+        outcome = found(dump)
+        return self._ask_anew(kind, found) if outcome is None else outcome
+
+    def _learned(self, found, dump):
+        row = self._find(dump)
+        if row is None:
+            raise NoSuchObject(self.name, '{0} {1} is gone from process {2} on {3}'.format(
+                self._NOUN, self._title(), self.process_nb, self.socket_file))
+        self._hint = row
+        return found(dump)
+
+    def _row_of(self, then, dump):
+        row = self._find(dump)
+        return None if row is None else then(row)
+
+    def _find(self, dump):
+        """Return the row of this object, or None."""
+        raise NotImplementedError
+
+    def _ids(self):
+        """Return ``(iid, sid)`` as far as known, or None."""
+        raise NotImplementedError
+
+    def _title(self):
+        return repr(self.name)
+
+    def _hinted_id(self, name):
+        """Return an id of the hint, which is a row of this object or the id itself."""
+        hint = self._hint
+        if isinstance(hint, utils.Row):
+            hint = utils.field(hint, name)
+        return int(hint) if utils.isint(hint) and int(hint) >= 0 else None
+
+    def _slots(self):
+        return [name for kind in self.__class__.__mro__ for name in getattr(kind, '__slots__', ())]
+
+
+class _Proxy(_Member):
+    """A frontend or backend in one process.
+
+    :param hap_process: the :class:`haproxyadmin.internal._HAProxyProcess`.
+    :param name: its name.
+    :type name: str
+    :param iid: its id, a hint; or a row that tells it.
+    """
+
+    __slots__ = ('_hap_process',)
+
+    def __init__(self, hap_process, name, iid):
+        super(_Proxy, self).__init__(name, iid)
+        self._hap_process = hap_process
+
+    @property
+    def hap_process(self):
+        """The process it belongs to."""
+        return self._hap_process
+
+    @property
+    def iid(self):
+        """The proxy's id, asked anew.
+
+        :rtype: int
+        """
+        return int(self.stats_data().iid)
+
+    def hinted_iid(self):
+        """Return the id that it had when last seen, or None; costs nothing."""
+        return self._hinted_id('iid')
+
+    def _ids(self):
+        iid = self.hinted_iid()
+        return None if iid is None else (iid, -1)

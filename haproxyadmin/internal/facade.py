@@ -1,0 +1,312 @@
+"""Ask one process or many, and make one answer of theirs: the one place that fans out."""
+import collections
+import time
+
+import six
+
+from haproxyadmin import utils
+from haproxyadmin.exceptions import (HAProxyBaseError, HAProxySocketError, IncosistentData,
+                                     SocketApplicationError, SocketPermissionError)
+from haproxyadmin.protocol import replies, transport
+
+
+class Ask(object):
+    """A command for one process, and what makes a value of its reply.
+
+    :param process: the :class:`haproxyadmin.internal._HAProxyProcess` to ask.
+    :param command: see :mod:`haproxyadmin.protocol.commands`.
+    :type command: bytes
+    :param then: takes the lines of the reply; returns a value, or another :class:`Ask`.
+    :param reads: False for a command that changes something: it is sent again only while HAProxy
+        has certainly not received it, and its reply may be of one newline.
+    """
+
+    __slots__ = ('process', 'command', 'then', 'reads')
+
+    def __init__(self, process, command, then, reads=True):
+        self.process = process
+        self.command = command
+        self.then = then
+        self.reads = reads
+
+    def request(self):
+        """Return what the transport takes."""
+        return transport.Request(self.process.socket_file, self.command, self.process.timeout)
+
+    def settle(self, reply):
+        """Return what the reply amounts to: a value, an error, or another :class:`Ask`."""
+        if isinstance(reply, HAProxySocketError):
+            return reply
+        if not replies.is_whole(reply, self.reads):
+            return self._unusable('the answer was cut short after {0} bytes'.format(len(reply)))
+        try:
+            return self.then(utils.text_lines(reply))
+        except replies.Malformed as error:
+            return self._unusable(error)
+        except HAProxyBaseError as error:
+            return error
+
+    def may_repeat(self, outcome):
+        """Return True if an exchange that failed may be tried again."""
+        if not isinstance(outcome, HAProxySocketError):
+            return False
+        # Permissions do not come back by themselves.
+        return (self.reads or outcome.undelivered) and not isinstance(
+            outcome, SocketPermissionError)
+
+    def _unusable(self, what):
+        return SocketApplicationError(self.process.socket_file,
+                                      '{0}: {1}'.format(self.request(), what))
+
+
+def gather(asks):
+    """Let all asks come to an end, at the same time.
+
+    :param asks: what the processes are asked; a value among them stays what it is.
+    :type asks: list of :class:`Ask`
+    :return: for each its value, or the exception that ended it.
+    :rtype: list
+    """
+    outcomes = list(asks)
+    failures = [0] * len(outcomes)
+    while True:
+        pending = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Ask)]
+        if not pending:
+            return outcomes
+        answers = transport.exchange_all([outcomes[number].request() for number in pending])
+        pause = 0
+        for number, answer in zip(pending, answers):
+            ask = outcomes[number]
+            outcomes[number] = ask.settle(answer)
+            if ask.may_repeat(outcomes[number]) and ask.process.tries_left(failures[number]):
+                failures[number] += 1
+                outcomes[number] = ask
+                pause = max(pause, ask.process.retry_interval)
+        if pause:
+            time.sleep(pause)
+
+
+def answer(ask):
+    """Return the value of one ask, or raise what ended it."""
+    return values_of(gather([ask]))[0]
+
+
+def values_of(outcomes):
+    """Return the outcomes of reads, or raise the first error among them."""
+    for outcome in outcomes:
+        if isinstance(outcome, Exception):
+            raise outcome
+    return outcomes
+
+
+def verdict(members, outcomes, judge=utils.check_command):
+    """Judge what became of a change that went to all members.
+
+    :param members: the objects that were changed, with ``process_nb`` and ``socket_file``.
+    :param outcomes: what :func:`gather` returned for them.
+    :param judge: takes the list of ``(process number, reply)``.
+    :return: True when every process accepted it.
+    :rtype: bool
+    :raises haproxyadmin.exceptions.HAProxyBaseError: the first error of a process that could not be
+        talked to, else what the judge raises; ``results`` and ``by_socket`` tell what the
+        processes that did answer said.
+    """
+    answered = [(member, outcome) for member, outcome in zip(members, outcomes)
+                if not isinstance(outcome, Exception)]
+    results = [(member.process_nb, outcome) for member, outcome in answered]
+    try:
+        values_of(outcomes)
+        return judge(results)
+    except HAProxyBaseError as error:
+        error.results = results
+        error.by_socket = [(member.socket_file, outcome) for member, outcome in answered]
+        raise
+
+
+def first_line(lines):
+    """Return the first line of a reply, or ``''``."""
+    return lines[0] if lines else ''
+
+
+def whole_text(lines):
+    """Return a reply as one text."""
+    return '\n'.join(lines)
+
+
+def merge(lists, key):
+    """Put the objects of all processes together that stand for one thing.
+
+    :param lists: for each process its objects, in HAProxy's order.
+    :param key: returns what is the same for such objects.
+    :return: the objects of each thing, things in the order of the first process that has them.
+    :rtype: list of list
+    """
+    things = collections.OrderedDict()
+    for members in lists:
+        for member in members:
+            things.setdefault(key(member), []).append(member)
+    return list(things.values())
+
+
+def agreed(members, values):
+    """Return the value that all members hold.
+
+    :raises haproxyadmin.exceptions.IncosistentData: when they do not; ``results`` and
+        ``by_socket`` tell what each holds.
+    """
+    try:
+        return utils.compare_values([(member.process_nb, value)
+                                     for member, value in zip(members, values)])
+    except IncosistentData as error:
+        error.by_socket = [(member.socket_file, value)
+                           for member, value in zip(members, values)]
+        raise
+
+
+def only(things, noun, name):
+    """Return the one thing of a name.
+
+    :raises ValueError: when there is none; the message tells the nearest names.
+    """
+    found = [thing for thing in things if thing == name]
+    if len(found) != 1:
+        raise ValueError('{0} {1} {2!r}{3}'.format(
+            'more than one' if found else 'no', noun, name,
+            utils.nearest(name, set(thing.name for thing in things)) if not found else ''))
+    return found[0]
+
+
+class Facade(object):
+    """One frontend, backend or server over all processes that have it.
+
+    :param members: its objects, one for each process.
+    :type members: list
+    """
+
+    _METRICS = ()
+    _REQUESTS = 'stot'
+
+    def __init__(self, members):
+        if not members:
+            raise ValueError('{0} needs the object of at least one process'.format(
+                self.__class__.__name__))
+        self._members = list(members)
+
+    def __repr__(self):
+        return '{0}({1!r}, processes={2})'.format(
+            self.__class__.__name__, self.name, self.process_nb)
+
+    def __eq__(self, other):
+        if isinstance(other, six.string_types):
+            return self.name == six.ensure_str(other)
+        if isinstance(other, self.__class__):
+            return self.name == other.name
+        return NotImplemented
+
+    def __ne__(self, other):
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
+    def __hash__(self):
+        return hash(self.name)
+
+    @property
+    def name(self):
+        """The name; costs nothing.
+
+        :rtype: str
+        """
+        return self._members[0].name
+
+    @property
+    def process_nb(self):
+        """The numbers of the processes that have it, ascending; costs nothing.
+
+        From 2.5 on each is 1.
+
+        :rtype: list of int
+        """
+        return [member.process_nb for member in self._members]
+
+    @property
+    def requests(self):
+        """How many requests all processes together have handled.
+
+        :rtype: int
+        """
+        return self._aggregated(self._REQUESTS)
+
+    @property
+    def status(self):
+        """The status, in HAProxy's words (``status`` of ``show stat``).
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('status')
+
+    def metric(self, name):
+        """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+
+        Sends one ``show stat`` to each process (management guide, "show stat").
+
+        :param name: a name of the documented list for this kind of object, or any other figure
+            that the running HAProxy reports.
+        :type name: str
+        :return: the sum or the average, 0 where HAProxy reports none.
+        :rtype: int
+        :raises ValueError: for any other name.
+        """
+        utils.check_metric(name, self._METRICS)
+        rows = self._rows()
+        utils.check_metric(name, self._METRICS, set().union(*(row.heads for row in rows)))
+        return utils.aggregate(name, [utils.field(row, name) for row in rows])
+
+    def requests_per_process(self):
+        """Return how many requests each process has handled.
+
+        :return: list of ``(process number, requests)``.
+        :rtype: list of tuple
+        """
+        return [(member.process_nb, utils.aggregate(self._REQUESTS, [text]))
+                for member, text in zip(self._members, self._fields(self._REQUESTS))]
+
+    def stats_per_process(self):
+        """Return all statistics of each process.
+
+        :return: list of ``(process number, dict)``; the dict holds HAProxy's own text per field.
+        :rtype: list of tuple
+        """
+        return [(member.process_nb, utils.row2dict(row))
+                for member, row in zip(self._members, self._rows())]
+
+    def _rows(self):
+        return values_of(gather([member.ask_row(as_is) for member in self._members]))
+
+    def _fields(self, name):
+        return [utils.field(row, name) for row in self._rows()]
+
+    def _aggregated(self, name):
+        return utils.aggregate(name, self._fields(name))
+
+    def _agreed(self, name, convert=None):
+        texts = self._fields(name)
+        return agreed(self._members, [convert(text) for text in texts] if convert else texts)
+
+    def _first(self, name):
+        """Return a field of the first process, as an integer; asks no other process."""
+        return int(utils.field(self._members[0].stats_data(), name))
+
+    def _change(self, build, judge=utils.check_command):
+        """Send each process the command that is built for it.
+
+        :param build: takes a member; all are built before the first is sent.
+        """
+        asks = [member.hap_process.ask_change(command) for member, command
+                in zip(self._members, [build(member) for member in self._members])]
+        return verdict(self._members, gather(asks), judge)
+
+
+def as_is(value):
+    """Return a value as it is."""
+    return value

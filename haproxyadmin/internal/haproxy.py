@@ -1,0 +1,349 @@
+"""One HAProxy process behind its stats socket, and how processes are found."""
+import errno
+import functools
+import logging
+import os
+import time
+
+from haproxyadmin import utils
+from haproxyadmin.exceptions import CommandFailed, SocketPermissionError, at_start
+from haproxyadmin.internal import facade
+from haproxyadmin.internal.backend import _Backend
+from haproxyadmin.internal.frontend import _Frontend
+from haproxyadmin.internal.facade import Ask
+from haproxyadmin.protocol import commands, replies
+from haproxyadmin.protocol.metrics import HAPROXY_METRICS
+
+LOG = logging.getLogger('haproxyadmin')
+PERMISSION = (errno.EACCES, errno.EPERM)
+# Seconds by which two readings of one process's start may differ.
+SAME_START = 2
+
+
+class _HAProxyProcess(object):
+    """A HAProxy process.
+
+    Nothing is sent before the first call that needs an answer.
+
+    :param socket_file: its stats socket.
+    :type socket_file: str
+    :param retry: (optional) how often a failed exchange is tried again: None for never, 0 without
+        end. A change is repeated only while HAProxy has certainly not received it.
+    :type retry: int or None
+    :param retry_interval: (optional) seconds between two tries.
+    :param timeout: (optional) seconds that connecting and each silence of HAProxy may last.
+    """
+
+    __slots__ = ('socket_file', 'retry', 'retry_interval', 'timeout', '_process_nb', '_version',
+                 '_header')
+
+    def __init__(self, socket_file, retry=3, retry_interval=2, timeout=1):
+        self.socket_file = socket_file
+        self.retry = _checked('retry', retry, retry is None or (
+            commands.is_integer(retry) and retry >= 0))
+        self.retry_interval = _checked('retry_interval', retry_interval, _is_seconds(
+            retry_interval))
+        self.timeout = _checked('timeout', timeout, _is_seconds(timeout) and timeout > 0)
+        self._process_nb = None
+        self._version = None
+        self._header = None
+
+    def __repr__(self):
+        return '<{0} {1} on {2}>'.format(
+            self.__class__.__name__, self._process_nb, self.socket_file)
+
+    def __getstate__(self):
+        return [getattr(self, name) for name in self.__slots__]
+
+    def __setstate__(self, state):
+        for name, value in zip(self.__slots__, state):
+            setattr(self, name, value)
+
+    @property
+    def process_nb(self):
+        """The number of the process; asked for once.
+
+        :rtype: int
+        """
+        if self._process_nb is None:
+            self.proc_info()
+        return self._process_nb
+
+    @property
+    def version(self):
+        """The version of HAProxy that last answered ``show info``, as a tuple of integers."""
+        if self._version is None:
+            self.proc_info()
+        return self._version
+
+    def tries_left(self, failures):
+        """Return True if an exchange that has failed that often may be tried again."""
+        return self.retry is not None and (self.retry == 0 or failures < self.retry)
+
+    def command(self, command, full_output=False):
+        """Send a command line as it is.
+
+        :param command: what HAProxy's command line takes; a second line only as a payload.
+        :type command: str
+        :param full_output: (optional) return all lines, not the first alone.
+        :return: the first line of the reply, or the list of all.
+        :rtype: str or list
+        :raises ValueError: see :func:`haproxyadmin.protocol.commands.raw`.
+        """
+        return facade.answer(self.ask_raw(command, full_output))
+
+    def proc_info(self):
+        """Return what ``show info`` tells, HAProxy's own text per field.
+
+        :rtype: dict
+        """
+        return facade.answer(self.ask_info(facade.as_is))
+
+    def metric(self, name):
+        """Return a metric of this process alone, 0 where HAProxy reports none.
+
+        :raises ValueError: for a name that is no metric.
+        """
+        utils.check_metric(name, HAPROXY_METRICS)
+        info = self.proc_info()
+        utils.check_metric(name, HAPROXY_METRICS, info)
+        return utils.aggregate(name, [info.get(name, '')])
+
+    def stats(self, iid=-1, obj_type=commands.EVERYTHING, sid=-1):
+        """Return rows of statistics.
+
+        :param iid: (optional) id of a proxy, -1 for all.
+        :param obj_type: (optional) 1 for frontends, 2 for backends, 4 for servers, their sums for
+            several kinds, -1 for all.
+        :type obj_type: int
+        :param sid: (optional) id of a server, -1 for all.
+        :return: see :func:`haproxyadmin.utils.stat2dict`.
+        :rtype: dict
+        """
+        return facade.answer(self.ask_dump(utils.dump2dict, iid, obj_type, sid))
+
+    def frontends_stats(self, iid=-1):
+        """Return the statistics of frontends.
+
+        :param iid: (optional) id of a frontend, -1 for all.
+        :return: the row of each name.
+        :rtype: dict
+        """
+        return self.stats(iid, commands.FRONTENDS)['frontends']
+
+    def backends_stats(self, iid=-1):
+        """Return the statistics of backends and their servers.
+
+        :param iid: (optional) id of a backend, -1 for all.
+        :return: for each name ``{'stats': row, 'servers': {name: row}}``.
+        :rtype: dict
+        """
+        return self.stats(iid, commands.BACKENDS | commands.SERVERS)['backends']
+
+    def frontends(self, name=None):
+        """Return the frontends, in HAProxy's order.
+
+        :param name: (optional) only the one of this name.
+        :rtype: list of :class:`haproxyadmin.internal._Frontend`
+        """
+        return facade.answer(self.ask_frontends(name))
+
+    def backends(self, name=None):
+        """Return the backends, in HAProxy's order.
+
+        :param name: (optional) only the one of this name.
+        :rtype: list of :class:`haproxyadmin.internal._Backend`
+        """
+        return facade.answer(self.ask_backends(name))
+
+    def ask_frontends(self, name=None):
+        """Return what asks for :meth:`frontends`."""
+        return self.ask_dump(lambda dump: [
+            _Frontend(self, frontend, dump.frontend(frontend))
+            for frontend in _chosen(dump.frontends, name)], kind=commands.FRONTENDS)
+
+    def ask_backends(self, name=None):
+        """Return what asks for :meth:`backends`."""
+        return self.ask_dump(lambda dump: [
+            _Backend(self, backend, dump.backend(backend))
+            for backend in _chosen(dump.backends, name)], kind=commands.BACKENDS)
+
+    def ask_servers(self, name=None, backend=None):
+        """Return what asks for the servers of all backends, or of one.
+
+        :param name: (optional) only the servers of this name.
+        """
+        return self.ask_dump(functools.partial(self._servers_in, name, backend),
+                             kind=commands.SERVERS)
+
+    def ask_info(self, then):
+        """Return what asks for ``show info``."""
+        return Ask(self, commands.SHOW_INFO, functools.partial(self._informed, then))
+
+    def ask_dump(self, then, iid=-1, kind=commands.EVERYTHING, sid=-1):
+        """Return what asks for rows of statistics.
+
+        :param then: takes a :class:`haproxyadmin.utils.Dump`.
+        """
+        return Ask(self, commands.show_stat(iid, kind, sid),
+                   functools.partial(self._dumped, then, kind == commands.EVERYTHING))
+
+    def ask_change(self, command):
+        """Return what sends a command that changes something; its value is the reply's text."""
+        return Ask(self, command, facade.whole_text, reads=False)
+
+    def ask_raw(self, command, full_output=False):
+        """Return what sends a caller's own command line, once."""
+        line = commands.raw(command)
+        return Ask(self, line, facade.as_is if full_output else facade.first_line,
+                   reads=commands.only_shows(line))
+
+    def ask_errors(self, command):
+        """Return what sends a ``show errors``; its value is the lines of the report."""
+        return Ask(self, command, _error_report)
+
+    def ask_level(self):
+        """Return what asks for the socket's level: its value is one of ``replies.LEVELS``.
+
+        Before 2.0 it tells an admin from a user, and takes an operator for a user.
+        """
+        if self.version >= (2, 0):
+            return Ask(self, commands.SHOW_LEVEL, facade.first_line)
+        return Ask(self, commands.PROBE_ADMIN, _level_by_refusal)
+
+    def _informed(self, then, lines):
+        info = utils.info2dict(lines)
+        if not utils.is_info(info):
+            raise replies.Malformed('this is not HAProxy: {0!r}'.format(
+                facade.first_line(lines)[:80]))
+        self._version = commands.version_tuple(info.get('Version', ''))
+        if self._process_nb is None:
+            self._process_nb = int(info['Process_num'])
+        return then(info)
+
+    def _dumped(self, then, listeners, lines):
+        dump = utils.Dump(lines, self._header, listeners)
+        self._header = dump.header
+        return then(dump)
+
+    def _servers_in(self, name, backend, dump):
+        servers = []
+        for proxy in _chosen(dump.servers, backend):
+            parent = _Backend(self, proxy, utils.Row(dump.header, dump.servers[proxy][0]))
+            servers.extend(parent.servers_in(dump, name))
+        return servers
+
+
+def _error_report(lines):
+    if not replies.is_error_report(facade.first_line(lines)):
+        raise CommandFailed(facade.whole_text(lines))
+    return lines
+
+
+def _level_by_refusal(lines):
+    denied = replies.is_denied(facade.first_line(lines))
+    return replies.LEVELS[0] if denied else replies.LEVELS[-1]
+
+
+def _chosen(names, name):
+    """Return all names, or the one that is asked for and there."""
+    if name is None:
+        return names
+    return [name] if name in names else []
+
+
+def _checked(name, value, valid):
+    if not valid:
+        raise ValueError('{0} cannot be {1!r}'.format(name, value))
+    return value
+
+
+def _is_seconds(value):
+    return (commands.is_integer(value) or isinstance(value, float)) and value >= 0
+
+
+def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
+    """Return the processes that answer on the sockets of a directory, or on one socket.
+
+    Sends one ``show info`` to each socket, all at the same time and without retries. Processes
+    come by process number, then by socket file.
+
+    :rtype: list of :class:`_HAProxyProcess`
+    :raises ValueError: where there is none; the message tells each candidate and why not. For a
+        single socket it is also the :class:`haproxyadmin.exceptions.HAProxySocketError` of
+        the cause.
+    """
+    if socket_dir is None and socket_file is None:
+        raise ValueError('a socket directory or a socket file is needed')
+    paths = [socket_file] if socket_dir is None else _sockets_in(socket_dir)
+    candidates = [_HAProxyProcess(path, retry, retry_interval, timeout) for path in paths]
+    for candidate in candidates:
+        candidate.retry = None
+    infos = facade.gather([candidate.ask_info(facade.as_is) for candidate in candidates])
+    now = time.time()
+    answered = [(candidate, info) for candidate, info in zip(candidates, infos)
+                if not isinstance(info, Exception)]
+    _report_unusable(infos)
+    if not answered:
+        _raise_unusable(socket_dir, socket_file, infos)
+    processes = _without_doubles([(process, _identity(info), now - int(info['Uptime_sec']))
+                                  for process, info in answered])
+    for process in processes:
+        process.retry = retry
+    return sorted(processes, key=lambda process: (process.process_nb, process.socket_file))
+
+
+def _sockets_in(socket_dir):
+    try:
+        names = sorted(os.listdir(socket_dir))
+    except (OSError, TypeError, ValueError) as error:
+        if getattr(error, 'errno', None) in PERMISSION:
+            raise at_start(SocketPermissionError(socket_dir, '{0}: {1}'.format(
+                socket_dir, error.strerror), error))
+        raise ValueError('no socket directory: {0}'.format(error))
+    paths = [os.path.join(socket_dir, name) for name in names]
+    sockets = [path for path in paths if utils.is_unix_socket(path)]
+    if not sockets:
+        raise ValueError('no socket in {0}{1}'.format(socket_dir, ''.join(
+            '\n  {0}: not a socket'.format(path) for path in paths)))
+    return sockets
+
+
+def _report_unusable(infos):
+    for info in infos:
+        if isinstance(info, Exception):
+            LOG.warning('left out: %s', info)
+
+
+def _raise_unusable(socket_dir, socket_file, infos):
+    if socket_dir is None:
+        raise at_start(infos[0])
+    raise ValueError('no socket of HAProxy in {0}{1}'.format(
+        socket_dir, ''.join('\n  {0}'.format(error) for error in infos)))
+
+
+def _identity(info):
+    return info['Pid'], info.get('node'), info['Process_num']
+
+
+def _without_doubles(found):
+    """Keep one socket of each process: the one of the highest level.
+
+    :param found: list of ``(process, identity, start)``.
+    """
+    groups = []
+    for process, identity, start in found:
+        for group in groups:
+            if group[0] == identity and abs(group[1] - start) <= SAME_START:
+                group[2].append(process)
+                break
+        else:
+            groups.append((identity, start, [process]))
+    return [processes[0] if len(processes) == 1 else _highest(processes)
+            for _, _, processes in groups]
+
+
+def _highest(processes):
+    levels = facade.gather([process.ask_level() for process in processes])
+    ranks = [replies.LEVELS.index(level) if level in replies.LEVELS else -1 for level in levels]
+    return processes[ranks.index(max(ranks))]

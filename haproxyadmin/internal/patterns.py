@@ -1,0 +1,87 @@
+"""One process's ACLs and MAPs."""
+import functools
+
+from haproxyadmin.exceptions import CommandFailed
+from haproxyadmin.internal import facade
+from haproxyadmin.internal.facade import Ask
+from haproxyadmin.protocol import commands, replies
+
+
+def ask_listing(process, family, ident):
+    """Return what asks for the ACLs or MAPs, or for the entries of one.
+
+    :param family: ``'acl'`` or ``'map'``.
+    :param ident: see :func:`haproxyadmin.protocol.commands.identifier`, or None for the list.
+    """
+    command = commands.patterns('show', family, ident, process.version)
+    return Ask(process, command, _heading if ident is None else _entries)
+
+
+def ask_match(process, family, ident, text):
+    """Return what looks a text up in an ACL or MAP."""
+    command = commands.patterns('get', family, ident, process.version, text)
+    return Ask(process, command, _match)
+
+
+def ask_delete(process, family, ident, key):
+    """Return what deletes all entries of a key.
+
+    Versions from 3.3 on may delete one at a time, so they are asked until nothing is left.
+    """
+    ask = process.ask_change(commands.patterns('del', family, ident, process.version, key))
+    if process.version >= (3, 3):
+        ask.then = functools.partial(_delete_next, ask)
+    return ask
+
+
+def ask_entry(process, family, ident, reference):
+    """Return what asks for the key and value that a reference points to, None for nothing."""
+    ask = ask_listing(process, family, ident)
+    ask.then = lambda lines: _entry_at(reference, _entries(lines))
+    return ask
+
+
+def _heading(lines):
+    if facade.first_line(lines) != replies.LISTING_HEAD:
+        raise CommandFailed(facade.whole_text(lines))
+    return lines
+
+
+def _entries(lines):
+    """Return the entries of an ACL or MAP::
+
+        0x1a78ab0 www.example.com alice
+    """
+    if not all(replies.is_entry(line) for line in lines):
+        raise CommandFailed(facade.whole_text(lines))
+    return lines
+
+
+def _match(lines):
+    """Return what a lookup found::
+
+        type=str, case=sensitive, found=yes, idx=tree, key="11", value="new2", type="str"
+    """
+    if not replies.is_match(facade.first_line(lines)):
+        raise CommandFailed(facade.whole_text(lines))
+    return facade.whole_text(lines)
+
+
+def _delete_next(ask, lines):
+    reply = facade.whole_text(lines)
+    if not replies.changed(reply):
+        return reply
+    return Ask(ask.process, ask.command, functools.partial(_deleted_before, ask), reads=False)
+
+
+def _deleted_before(ask, lines):
+    reply = facade.whole_text(lines)
+    return '' if replies.is_unknown_key(reply) else _delete_next(ask, lines)
+
+
+def _entry_at(reference, entries):
+    for entry in entries:
+        pointer, _, rest = entry.partition(' ')
+        if int(pointer, 16) == int(reference, 16):
+            return rest
+    return None

@@ -1,0 +1,59 @@
+"""One process's view of a server."""
+from haproxyadmin import utils
+from haproxyadmin.internal.base import _Member
+from haproxyadmin.protocol import commands
+from haproxyadmin.protocol.metrics import SERVER_METRICS
+
+
+class _Server(_Member):
+    """A server of a backend in one process.
+
+    :param backend: the :class:`haproxyadmin.internal._Backend` it belongs to.
+    :param name: its name.
+    :type name: str
+    :param sid: its id within the backend, a hint; or a row that tells it.
+    """
+
+    __slots__ = ('backend',)
+
+    _KIND = commands.SERVERS
+    _NOUN = 'server'
+    _METRICS = SERVER_METRICS
+
+    def __init__(self, backend, name, sid):
+        super(_Server, self).__init__(name, sid)
+        self.backend = backend
+
+    @property
+    def hap_process(self):
+        """The process it belongs to."""
+        return self.backend.hap_process
+
+    @property
+    def backendname(self):
+        """The name of its backend; costs nothing."""
+        return self.backend.name
+
+    @property
+    def sid(self):
+        """The server's id within the backend, asked anew.
+
+        :rtype: int
+        """
+        return int(self.stats_data().sid)
+
+    def word(self):
+        """Return the word that names the server in a command."""
+        return commands.server_word(self.backendname, self.name, self.hap_process.version)
+
+    def _find(self, dump):
+        return dump.server(self.backendname, self.name)
+
+    def _ids(self):
+        known = isinstance(self._hint, utils.Row)
+        iid = self._hinted_id('iid') if known else self.backend.hinted_iid()
+        sid = self._hinted_id('sid')
+        return None if iid is None or sid is None else (iid, sid)
+
+    def _title(self):
+        return repr('{0}/{1}'.format(self.backendname, self.name))

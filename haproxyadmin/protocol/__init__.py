@@ -1,0 +1,1 @@
+"""The protocol of HAProxy's stats socket; nothing in here is public."""

@@ -1,0 +1,329 @@
+"""Build every command line, and check every argument that goes into one.
+
+A caller's text reaches HAProxy as ONE word, whatever is in it, or not at all: whatever
+HAProxy (or the version that runs) cannot take is a :class:`ValueError` here.
+"""
+import re
+
+import six
+
+# HAProxy's buffer less its reserve, newline included; longer lines wedge 2.0 to 2.6.
+MAX_LINE = 15360
+# More crash 1.5.19 and 1.6.9; later versions ignore the rest.
+MAX_WORDS = 64
+MAX_INT = 2147483647
+MAX_WEIGHT = 256
+MAX_PERCENT = 100 * MAX_WEIGHT
+MAX_PORT = 65535
+
+STATE_ENABLE = 'enable'
+STATE_DISABLE = 'disable'
+STATE_READY = 'ready'
+STATE_DRAIN = 'drain'
+STATE_MAINT = 'maint'
+VALID_STATES = [STATE_ENABLE, STATE_DISABLE, STATE_MAINT, STATE_DRAIN, STATE_READY]
+
+FRONTENDS = 1
+BACKENDS = 2
+SERVERS = 4
+EVERYTHING = -1
+
+SHOW_INFO = b'show info'
+SHOW_LEVEL = b'show cli level'
+# Asks for nothing: it lacks the value. Tells an admin from others before 2.0.
+PROBE_ADMIN = b'set maxconn global'
+
+_DIGITS = re.compile(r'[0-9]+\Z')
+_PERCENT = re.compile(r'([0-9]+)%\Z')
+_REFERENCE = re.compile(r'#?(0x[0-9a-fA-F]+)\Z')
+_SPECIAL = re.compile(br'([ \t;\\<])')
+_FORBIDDEN = ((b'\n', 'a newline'), (b'\r', 'a carriage return'), (b'\0', 'a NUL character'))
+
+
+def version_tuple(text):
+    """Return the first three numbers of a version, ``'2.2.9-2+deb11u6'`` gives ``(2, 2, 9)``.
+
+    :param text: the ``Version`` of ``show info``.
+    :rtype: tuple of int
+    """
+    numbers = [int(number) for number in re.findall(r'[0-9]+', text.split('-')[0])[:3]]
+    return tuple(numbers + [0] * (3 - len(numbers)))
+
+
+def to_bytes(text):
+    """Return a caller's text as it goes over the socket: UTF-8, bytes as they are."""
+    if not isinstance(text, (six.text_type, bytes)):
+        raise ValueError('expected text, got {0!r}'.format(text))
+    return six.ensure_binary(text, 'utf-8', 'surrogateescape')
+
+
+def word(text, version):
+    """Escape a text so that HAProxy reads it as one word.
+
+    :param text: what a caller passed.
+    :type text: str, bytes or int
+    :param version: version of the HAProxy it goes to.
+    :type version: tuple of int
+    :rtype: bytes
+    :raises ValueError: where no escape exists for what is in it.
+    """
+    if is_integer(text):
+        return str(text).encode('ascii')
+    raw = to_bytes(text)
+    if not raw:
+        raise ValueError('HAProxy takes no empty text')
+    for character, name in _FORBIDDEN:
+        if character in raw:
+            raise ValueError('HAProxy takes no text with {0}: {1!r}'.format(name, text))
+    _check_version_takes(raw, text, version)
+    return _SPECIAL.sub(br'\\\1', raw)
+
+
+def _check_version_takes(raw, text, version):
+    refused = None
+    if b'\\' in raw and version < (1, 8):
+        refused = 'a backslash'
+    elif b';' in raw and (version < (1, 5, 19) or (1, 6) <= version < (1, 6, 9)):
+        refused = 'a semicolon'
+    elif (b' ' in raw or b'\t' in raw) and (1, 9) <= version < (2, 2):
+        refused = 'a blank or tab'
+    if refused:
+        raise ValueError('HAProxy {0} takes no text with {1}: {2!r}'.format(
+            '.'.join(map(str, version)), refused, text))
+
+
+def is_integer(value):
+    """Return True for an integer; a bool is none."""
+    return isinstance(value, six.integer_types) and not isinstance(value, bool)
+
+
+def number(value, name, highest=MAX_INT):
+    """Return a number as HAProxy reads it.
+
+    :param value: an integer.
+    :param name: what it is, for the message.
+    :param highest: the largest that HAProxy takes without wrapping it.
+    :rtype: bytes
+    :raises ValueError: when it is no integer from 0 to ``highest``.
+    """
+    if not is_integer(value) or not 0 <= value <= highest:
+        raise ValueError('{0} is an integer from 0 to {1}, not {2!r}'.format(name, highest, value))
+    return str(value).encode('ascii')
+
+
+def digits(value):
+    """Return the integer that a text of digits stands for; anything else as it is."""
+    if isinstance(value, (six.text_type, bytes)) and _DIGITS.match(_native(value)):
+        return int(value)
+    return value
+
+
+def port(value):
+    """Return a port: 0 to 65535, an integer or its digits; HAProxy takes 70000 for 4464."""
+    return number(digits(value), 'a port', MAX_PORT)
+
+
+def weight(value):
+    """Return a weight: 0 to 256, or a percentage of the configured one.
+
+    :raises ValueError: for anything else.
+    """
+    percent = isinstance(value, (six.text_type, bytes)) and _PERCENT.match(_native(value))
+    if not percent:
+        try:
+            return number(value, 'weight', MAX_WEIGHT)
+        except ValueError:
+            raise ValueError("weight is an integer from 0 to {0} or 'N%', not {1!r}".format(
+                MAX_WEIGHT, value))
+    return number(int(percent.group(1)), 'a weight in percent', MAX_PERCENT) + b'%'
+
+
+def identifier(value, version):
+    """Return what names an ACL or MAP: ``#N`` or a file.
+
+    :param value: a non-negative integer, digits, ``#`` and digits, or a file path.
+    :rtype: bytes
+    :raises ValueError: for anything else; ``#`` alone would mean 0 to HAProxy, and ``@`` a version.
+    """
+    if isinstance(value, (six.text_type, bytes)):
+        text = _native(value)
+        name = text[1:] if text.startswith('#') else text
+        if not _DIGITS.match(name):
+            if text.startswith(('#', '@')):
+                raise ValueError('no id or file of an ACL or MAP: {0!r}'.format(value))
+            return word(value, version)
+        value = int(name)
+    return b'#' + number(value, 'the id of an ACL or MAP')
+
+
+def reference(key):
+    """Return the reference that a key of an ACL or MAP is, or None.
+
+    :param key: ``'0x1a78ab0'`` as the listings print it; any other text is a key.
+    :rtype: str
+    :raises ValueError: for a key that HAProxy takes for a broken reference.
+    """
+    if not isinstance(key, (six.text_type, bytes)):
+        return None
+    text = _native(key)
+    match = _REFERENCE.match(text)
+    if match:
+        return match.group(1)
+    if text.startswith('#0x'):
+        raise ValueError('HAProxy takes {0!r} for a broken reference'.format(key))
+    return None
+
+
+def _native(text):
+    return six.ensure_str(text, 'utf-8', 'surrogateescape')
+
+
+def line(*words):
+    """Join words to a command line.
+
+    :rtype: bytes
+    :raises ValueError: when it is longer than HAProxy takes.
+    """
+    joined = b' '.join(words)
+    if len(joined) + 1 > MAX_LINE:
+        raise ValueError('a command of {0} bytes is too long: HAProxy takes {1}'.format(
+            len(joined), MAX_LINE - 1))
+    return joined
+
+
+def raw(command):
+    """Check a command line, and perhaps its payload, that a caller wrote; it is sent as it is.
+
+    :type command: str or bytes
+    :rtype: bytes
+    :raises ValueError: for a second line, unless the first announces a payload with `` <<``, and
+        for what crashes or wedges a HAProxy: NUL, too many words, too many bytes, a payload that
+        is announced and missing or that ends before its last line.
+    """
+    text = to_bytes(command).rstrip(b'\n')
+    head, newline, payload = text.partition(b'\n')
+    if not head.strip():
+        raise ValueError('the command is empty')
+    if b'\0' in text or b'\r' in head:
+        raise ValueError('a command has no NUL and no carriage return: {0!r}'.format(command))
+    if newline and not head.endswith(b' <<'):
+        raise ValueError('a command is one line, unless it ends in " <<": {0!r}'.format(command))
+    if head.endswith(b'<<') and not newline:
+        raise ValueError('a line that ends in "<<" needs a payload: {0!r}'.format(command))
+    if any(not part.rstrip(b'\r') for part in payload.split(b'\n')) and newline:
+        raise ValueError('an empty line would end the payload: {0!r}'.format(command))
+    if any(len(part.split()) > MAX_WORDS for part in head.split(b';')):
+        raise ValueError('HAProxy takes {0} words in a command'.format(MAX_WORDS))
+    # The payload ends with an empty line; the transport adds the last newline.
+    return line(text + b'\n' if newline else text)
+
+
+def only_shows(command):
+    """Return True if a command line only reads, so that it may be sent twice."""
+    return all(part.strip().startswith(b'show ') for part in command.split(b';'))
+
+
+def show_stat(iid=-1, kind=EVERYTHING, sid=-1):
+    """Return the command for rows of statistics; -1 stands for all."""
+    return line(b'show stat', *(str(int(part)).encode('ascii') for part in (iid, kind, sid)))
+
+
+def show_errors(iid=None):
+    """Return the command for the last captured errors, of one proxy where an id is given."""
+    if iid is None:
+        return b'show errors'
+    return line(b'show errors', number(iid, 'the id of a proxy'))
+
+
+def clear_counters(everything):
+    """Return the command that clears the maxima, or every counter."""
+    return b'clear counters all' if everything else b'clear counters'
+
+
+def set_maxconn_global(value):
+    """Return the command for the process's limit of connections."""
+    return line(b'set maxconn global', number(value, 'maxconn'))
+
+
+def set_rate_limit(kind, value):
+    """Return the command for a limit per second.
+
+    :param kind: ``'connections'``, ``'sessions'`` or ``'ssl-sessions'``.
+    """
+    return line(b'set rate-limit', kind.encode('ascii'), b'global', number(value, 'a rate limit'))
+
+
+def frontend(action, name, version):
+    """Return the command that does ``enable``, ``disable`` or ``shutdown`` to a frontend."""
+    return line(action.encode('ascii'), b'frontend', word(name, version))
+
+
+def set_maxconn_frontend(name, value, version):
+    """Return the command for a frontend's limit of connections."""
+    return line(b'set maxconn frontend', word(name, version), number(value, 'maxconn'))
+
+
+def server_word(backend, name, version):
+    """Return the word that names a server: ``BACKEND/SERVER``."""
+    return word(backend, version) + b'/' + word(name, version)
+
+
+def set_state(server, state):
+    """Return the command that sets a server's state.
+
+    :param server: what :func:`server_word` returned.
+    :raises ValueError: for a state that is not one of ``VALID_STATES``.
+    """
+    if state not in VALID_STATES:
+        raise ValueError('a state is one of {0}, not {1!r}'.format(', '.join(VALID_STATES), state))
+    if state in (STATE_ENABLE, STATE_DISABLE):
+        return line(state.encode('ascii'), b'server', server)
+    return line(b'set server', server, b'state', state.encode('ascii'))
+
+
+def set_weight(server, value):
+    """Return the command that sets a server's weight."""
+    return line(b'set weight', server, weight(value))
+
+
+def shutdown_sessions(server):
+    """Return the command that ends all sessions of a server."""
+    return line(b'shutdown sessions server', server)
+
+
+def set_address(server, address, port=None):
+    """Return the command that sets a server's address, and its port where one is given.
+
+    :param server: what :func:`server_word` returned.
+    :param address: the address as a word.
+    :type address: bytes
+    :param port: (optional) what :func:`port` returned.
+    :type port: bytes
+    """
+    words = [b'set server', server, b'addr', address]
+    if port is not None:
+        words += [b'port', port]
+    return line(*words)
+
+
+def patterns(action, family, ident, version, *texts):
+    """Return a command on an ACL or MAP.
+
+    :param action: ``'show'``, ``'get'``, ``'add'``, ``'set'``, ``'del'`` or ``'clear'``.
+    :param family: ``'acl'`` or ``'map'``.
+    :param ident: see :func:`identifier`; None lists all ACLs or MAPs.
+    :param texts: key or pattern, and value.
+    """
+    if (action, family) == ('get', 'acl') and version == (1, 7, 0):
+        raise ValueError('"get acl" would crash HAProxy 1.7.0')
+    words = [action.encode('ascii'), family.encode('ascii')]
+    if ident is not None:
+        words.append(identifier(ident, version))
+    return line(*(words + [word(text, version) for text in texts]))
+
+
+def by_reference(action, family, ident, version, ref, *texts):
+    """Return a command on the entry of an ACL or MAP that a reference points to."""
+    words = [action.encode('ascii'), family.encode('ascii'), identifier(ident, version),
+             b'#' + ref.encode('ascii')]
+    return line(*(words + [word(text, version) for text in texts]))

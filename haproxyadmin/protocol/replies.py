@@ -1,0 +1,107 @@
+"""Judge a reply: is it whole, is it a success, a refusal, or the data that was asked for."""
+import re
+
+# What `set severity-output number` (1.8) puts in front of messages and never of data; but for
+# `[6]: admin`, the answer to `show cli level`.
+_SEVERITY = re.compile(r'\[[0-9]\]: (?!(user|operator|admin)$)')
+
+# How refusals begin, 1.5 to 3.4. Only check_output() needs them, which is handed replies to
+# unknown commands; everything else is judged by what a success looks like.
+_REFUSALS = re.compile('|'.join([
+    r'Unknown ', r'No such ', r"Can't find ", r'Permission denied', r'This command is restricted ',
+    r"Requires? ", r'Required ', r'Missing ', r'Expects ', r'This command expects ',
+    r'Integer value expected', r'A frontend name is expected', r'Session pointer expected',
+    r'maxconn string ', r'[Ii]nvalid ', r'Malformed ', r'Value out of range', r'usage: ',
+    r'Version number out of range', r'Key not found', r'entry not found',
+    r'key or pattern not found', r'This ACL is shared ', r'Frontend (is|was) (already|previously) ',
+    r'All sockets are already ', r'Failed to ', r'Absolute weight ', r'Relative weight ',
+    r'Backend is using a static LB ', r'Empty weight string', r'Trailing garbage',
+    r'[Cc]ould not ', r'[Cc]annot ', r'[Aa]gent (was|checks are) not ',
+    r'[Hh]ealth checks? (was|are) not ', r'incorrect ', r'provided port ',
+    r'.*problem converting port ', r'Already exists ', r'Only servers in maintenance ',
+    r"'(set|add|del|clear|show|get|enable|disable|shutdown)\b", r"'[^']*' is not a valid ",
+    r'set server <b>/<s> ',
+]))
+
+_ADDRESS_DONE = {
+    'addr': re.compile(r'IP changed from |no need to change the addr\b|nothing changed'),
+    'port': re.compile(r'port changed from |no need to change the port\b|nothing changed'),
+}
+_ADDRESS_REFUSED = re.compile(r"Invalid addr |problem converting port ", re.IGNORECASE)
+
+LISTING_HEAD = '# id (file) description'
+_ENTRY = re.compile(r'0x[0-9a-f]+ ')
+
+
+# From the one that may least.
+LEVELS = ('user', 'operator', 'admin')
+
+
+class Malformed(ValueError):
+    """A reply that is not what HAProxy answers to the command."""
+
+
+def is_whole(reply, reads):
+    """Return True if a reply has reached its end.
+
+    :param reply: what came, never empty.
+    :type reply: bytes
+    :param reads: True for a command that answers with data, which ends in an empty line; some
+        refusals of changes end in a single newline up to 2.8.
+    """
+    if reads:
+        return reply.endswith(b'\n\n') or reply == b'\n'
+    return reply.endswith(b'\n')
+
+
+def changed(reply):
+    """Return True if a command that changes something succeeded.
+
+    :param reply: the reply without its newlines; ACL and MAP said ``Done.`` before 1.5.10.
+    """
+    return reply in ('', 'Done.')
+
+
+def address_changed(kind, reply):
+    """Return True if ``set server B/S addr A [port P]`` did what was asked.
+
+    A refusal may follow a success in one reply::
+
+        no need to change the addr, problem converting port 'x' to an int by 'stats socket command'
+
+    :param kind: ``'addr'`` or ``'port'``.
+    """
+    if _ADDRESS_REFUSED.search(reply):
+        return False
+    # 1.6 is silent, and has no port to set.
+    return bool(_ADDRESS_DONE[kind].search(reply)) or (kind == 'addr' and reply == '')
+
+
+def is_refusal(line):
+    """Return True if the first line of a reply is an error known of HAProxy 1.5 to 3.4."""
+    return bool(_SEVERITY.match(line) or _REFUSALS.match(line))
+
+
+def is_entry(line):
+    """Return True for ``0x1a78ab0 key value``, a line of an ACL's or MAP's content."""
+    return bool(_ENTRY.match(line))
+
+
+def is_match(line):
+    """Return True for ``type=beg, case=sensitive, match=no``, the answer to a lookup."""
+    return line.startswith('type=')
+
+
+def is_error_report(line):
+    """Return True for ``Total events captured on [22/Nov/2026:06:56:23.273] : 1``."""
+    return line.startswith('Total events captured on ')
+
+
+def is_unknown_key(reply):
+    """Return True if a ``del acl`` or ``del map`` found no entry of the key."""
+    return reply.startswith('Key not found')
+
+
+def is_denied(reply):
+    """Return True if the socket's level does not allow the command."""
+    return reply.startswith('Permission denied')

@@ -1,0 +1,242 @@
+"""Exchange commands and replies with HAProxy's stats sockets.
+
+A connection takes one command line and ends with the reply: reading to the end of file is
+the only framing that HAProxy offers. All exchanges of one call run at the same time, in one
+thread, and leave nothing behind.
+"""
+import errno
+import logging
+import os
+import select
+import socket
+import time
+
+from haproxyadmin.exceptions import (HAProxySocketError, SocketApplicationError,
+                                     SocketConnectionError, SocketPermissionError,
+                                     SocketTimeout, SocketTransportError)
+
+LOG = logging.getLogger('haproxyadmin')
+LOG.addHandler(logging.NullHandler())
+
+MAX_REPLY = 256 * 1024 * 1024
+# An exchange older than its time-out has to bring this much in each further time-out.
+MIN_PROGRESS = 64 * 1024
+CHUNK = 64 * 1024
+# HAProxy's backlog is full: how long to wait before the next connect, in seconds.
+BACKLOG_PAUSE = 0.005
+
+_KINDS = {
+    errno.ENOENT: SocketConnectionError,
+    errno.ECONNREFUSED: SocketConnectionError,
+    errno.EPROTOTYPE: SocketConnectionError,
+    errno.ENOTSOCK: SocketConnectionError,
+    errno.EACCES: SocketPermissionError,
+    errno.EPERM: SocketPermissionError,
+    errno.EISCONN: SocketTransportError,
+    errno.ETIMEDOUT: SocketTimeout,
+    errno.EPIPE: SocketApplicationError,
+    errno.ECONNRESET: SocketApplicationError,
+}
+_AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
+_now = getattr(time, 'monotonic', time.time)  # Python 2 has no monotonic clock
+
+
+class Request(object):
+    """A command for one socket.
+
+    :param socket_file: the stats socket.
+    :param command: the line (and payload) to send, without the last newline.
+    :type command: bytes
+    :param timeout: seconds that connecting and every silence may last.
+    """
+
+    __slots__ = ('socket_file', 'command', 'timeout')
+
+    def __init__(self, socket_file, command, timeout):
+        self.socket_file = socket_file
+        self.command = command
+        self.timeout = timeout
+
+    def __str__(self):
+        """Return the command line for messages: no payload, which may be a private key."""
+        line = self.command.split(b'\n', 1)[0][:200].decode('utf-8', 'replace')
+        return '{0!r} on {1}'.format(str(line), self.socket_file)
+
+
+def exchange_all(requests):
+    """Send all requests at the same time and read each reply to its end.
+
+    :type requests: list of :class:`Request`
+    :return: for each request its reply, or the error that ended it.
+    :rtype: list of bytes and :class:`haproxyadmin.exceptions.HAProxySocketError`
+    """
+    exchanges = [_Exchange(request) for request in requests]
+    try:
+        running = exchanges
+        while running:
+            _wait(running)
+            running = [exchange for exchange in running if exchange.outcome is None]
+    finally:
+        for exchange in exchanges:
+            exchange.close()
+    return [exchange.outcome for exchange in exchanges]
+
+
+def _wait(exchanges):
+    """Wait until one of the exchanges can go on, and let those go on that can."""
+    poller = select.poll()
+    connected = {}
+    pause = min(exchange.deadline for exchange in exchanges) - _now()
+    for exchange in exchanges:
+        if exchange.sock is None:
+            exchange.connect()
+            pause = min(pause, BACKLOG_PAUSE)
+        if exchange.sock is not None:
+            connected[exchange.sock.fileno()] = exchange
+            poller.register(exchange.sock, select.POLLOUT if exchange.unsent else select.POLLIN)
+    if all(exchange.outcome is None for exchange in exchanges):
+        for fileno, _ in _poll(poller, max(pause, 0)):
+            connected[fileno].advance()
+    now = _now()
+    for exchange in exchanges:
+        exchange.check_time(now)
+
+
+def _poll(poller, seconds):
+    try:
+        return poller.poll(int(seconds * 1000) + 1)
+    except select.error as error:
+        # Only Python 2 tells of an interrupted call; its error has no errno.
+        if error.args[0] != errno.EINTR:
+            raise
+        return []
+
+
+class _Exchange(object):
+    """One command on its way: connect, write, read until HAProxy closes."""
+
+    __slots__ = ('request', 'sock', 'unsent', 'chunks', 'size', 'outcome', 'started', 'deadline',
+                 'window_end', 'window_size')
+
+    def __init__(self, request):
+        self.request = request
+        self.sock = None
+        self.unsent = request.command + b'\n'
+        self.chunks = []
+        self.size = 0
+        self.outcome = None
+        self.started = _now()
+        self.deadline = self.window_end = self.started + request.timeout
+        self.window_size = 0
+
+    def connect(self):
+        """Connect, or leave it for later while HAProxy's backlog is full."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            sock.connect(self.request.socket_file)
+        except (socket.error, TypeError, ValueError) as error:
+            sock.close()
+            if getattr(error, 'errno', None) not in _AGAIN:
+                self._fail(error, undelivered=True)
+            return
+        self.sock = sock
+        self.advance()
+
+    def advance(self):
+        """Write what is left, or read what has come."""
+        if self.unsent:
+            self._write()
+        else:
+            self._read()
+
+    def check_time(self, now):
+        """Give up on a peer that is silent, or that dribbles."""
+        if self.outcome is not None:
+            return
+        if now >= self.deadline:
+            self._time_out('timed out after {0:g} s'.format(self.request.timeout))
+        elif now >= self.window_end:
+            if self.size - self.window_size < MIN_PROGRESS:
+                self._time_out('gave up after {0:.1f} s: the answer comes too slowly'.format(
+                    now - self.started))
+            self.window_end = now + self.request.timeout
+            self.window_size = self.size
+
+    def close(self):
+        """Close the connection, where there is one."""
+        if self.sock is not None:
+            self.sock.close()
+            self.sock = None
+
+    def _write(self):
+        try:
+            sent = self.sock.send(self.unsent)
+        except socket.error as error:
+            if error.errno in (errno.EPIPE, errno.ECONNRESET):
+                # HAProxy has hung up; it may have said why before.
+                self.unsent = b''
+            elif error.errno not in _AGAIN:
+                self._fail(error)
+            return
+        self._touch()
+        self.unsent = self.unsent[sent:]
+        if not self.unsent:
+            try:
+                self.sock.shutdown(socket.SHUT_WR)
+            except socket.error:
+                pass  # the peer was faster: reading tells what became of it
+
+    def _read(self):
+        try:
+            chunk = self.sock.recv(CHUNK)
+        except socket.error as error:
+            if error.errno not in _AGAIN:
+                self._fail(error)
+            return
+        if not chunk:
+            self._finish()
+            return
+        self._touch()
+        self.size += len(chunk)
+        self.chunks.append(chunk)
+        if self.size > MAX_REPLY:
+            self._end(SocketApplicationError(self.request.socket_file, (
+                '{0}: the answer is larger than {1} bytes').format(self.request, MAX_REPLY)))
+
+    def _touch(self):
+        self.deadline = _now() + self.request.timeout
+
+    def _finish(self):
+        reply = b''.join(self.chunks)
+        if reply:
+            self._end(reply)
+        else:
+            self._end(SocketApplicationError(
+                self.request.socket_file,
+                '{0}: the connection was closed before an answer'.format(self.request)))
+
+    def _time_out(self, what):
+        # Until a connection stands HAProxy cannot have received anything.
+        self._end(SocketTimeout(
+            self.request.socket_file,
+            '{0}: {1}, {2} bytes received'.format(self.request, what, self.size),
+            socket.error(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)),
+            undelivered=self.sock is None))
+
+    def _fail(self, cause, undelivered=False):
+        kind = _KINDS.get(getattr(cause, 'errno', None), HAProxySocketError)
+        error = kind(self.request.socket_file,
+                     '{0}: {1}'.format(self.request, getattr(cause, 'strerror', None) or cause),
+                     cause, undelivered)
+        error.__cause__ = cause
+        self._end(error)
+
+    def _end(self, outcome):
+        self.outcome = outcome
+        self.chunks = None
+        self.close()
+        if LOG.isEnabledFor(logging.DEBUG):
+            LOG.debug('%s: %d bytes in %.1f ms%s', self.request, self.size,
+                      (_now() - self.started) * 1000,
+                      '' if isinstance(outcome, bytes) else ', ' + outcome.__class__.__name__)

@@ -1,0 +1,234 @@
+"""Run operations on a server and read its statistics."""
+from haproxyadmin import utils
+from haproxyadmin.exceptions import CommandFailed
+from haproxyadmin.internal import facade
+from haproxyadmin.protocol import commands
+from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_ENABLE, STATE_MAINT,
+                                            STATE_READY, VALID_STATES)
+from haproxyadmin.protocol.metrics import SERVER_METRICS
+from haproxyadmin.utils import should_die
+
+__all__ = ['SERVER_METRICS', 'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT',
+           'STATE_READY', 'Server', 'VALID_STATES']
+
+
+class Server(facade.Facade):
+    """A server of one backend over all HAProxy processes that have it.
+
+    :param server_per_proc: the server in each process.
+    :type server_per_proc: list of :class:`haproxyadmin.internal._Server`
+    :param backendname: the name of its backend.
+    :type backendname: str
+
+    Two servers, and a server and text, are equal when the names are, whatever the backend.
+
+    Every read asks all processes at the same time, with one command each. It raises a
+    :class:`haproxyadmin.exceptions.HAProxySocketError` when one of them cannot be talked
+    to, and a :class:`KeyError` when one of them no longer has the server.
+    """
+
+    _METRICS = SERVER_METRICS
+
+    def __init__(self, server_per_proc, backendname):
+        super(Server, self).__init__(server_per_proc)
+        self._backendname = backendname
+
+    def __repr__(self):
+        return 'Server({0!r}, backend={1!r}, processes={2})'.format(
+            self.name, self.backendname, self.process_nb)
+
+    @property
+    def backendname(self):
+        """The name of its backend; costs nothing.
+
+        :rtype: str
+        """
+        return self._backendname
+
+    @property
+    def sid(self):
+        """The id within the backend that the first process gives it.
+
+        :rtype: int
+        """
+        return self._first('sid')
+
+    @property
+    def weight(self):
+        """The weight, 0 to 256.
+
+        :rtype: int
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('weight', utils.converter)
+
+    @property
+    def address(self):
+        """The address: ``'127.0.0.1'``, ``'::1'``, ``'unix'``; ``''`` where HAProxy tells none.
+
+        HAProxy tells it from 1.7 on, and not on a socket of level ``user``. Setting it sends
+        ``set server BACKEND/SERVER addr`` to each process (1.6); the port stays. A
+        :class:`ValueError` means that nothing was sent.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        :raises haproxyadmin.exceptions.CommandFailed: on setting, when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: on setting, when some do.
+        """
+        return self._agreed('addr', lambda text: utils.address_and_port(text)[0])
+
+    @address.setter
+    def address(self, value):
+        commands.to_bytes(value)
+        self._need_version((1, 6), 'an address')
+        self._change(lambda member: commands.set_address(
+            member.word(), commands.word(value, member.hap_process.version)), _judge('addr'))
+
+    @property
+    def port(self):
+        """The port: ``'80'``, ``'-1'`` for one relative to the client's; ``''`` where there is none.
+
+        Setting it takes an integer from 0 to 65535, or its digits, reads the address of each
+        process and sends ``set server BACKEND/SERVER addr ADDRESS port PORT`` (1.7), so that each
+        keeps its own.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        :raises haproxyadmin.exceptions.CommandFailed: on setting, when all processes refuse, or one
+            does not tell its address.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: on setting, when some refuse.
+        """
+        return self._agreed('addr', lambda text: utils.address_and_port(text)[1])
+
+    @port.setter
+    def port(self, value):
+        port = commands.port(value)
+        self._need_version((1, 7), 'a port')
+        addresses = {}
+        for member, text in zip(self._members, self._fields('addr')):
+            addresses[member] = utils.address_and_port(text)[0]
+            if addresses[member] in ('', 'unix'):
+                raise CommandFailed('server {0}/{1} has no address that takes a port: {2!r} in '
+                                    'process {3} on {4}'.format(self.backendname, self.name, text,
+                                                                member.process_nb,
+                                                                member.socket_file))
+        self._change(lambda member: commands.set_address(
+            member.word(), commands.word(addresses[member], member.hap_process.version), port),
+            _judge('port'))
+
+    @property
+    def check_status(self):
+        """The result of the last health check, such as ``'L4OK'`` or ``'L4TOUT'``.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('check_status')
+
+    @property
+    def check_code(self):
+        """The code of the last health check, ``''`` where HAProxy reports none.
+
+        :rtype: int or str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('check_code', lambda text: int(text) if utils.isint(text) else text)
+
+    @property
+    def last_status(self):
+        """What the last health check read, or why it failed (``last_chk``).
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('last_chk')
+
+    @property
+    def last_agent_check(self):
+        """What the last agent check read, or why it failed (``last_agt``).
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('last_agt')
+
+    @should_die
+    def setstate(self, state):
+        """Set the state.
+
+        * ``STATE_ENABLE`` ends a maintenance (``enable server``);
+        * ``STATE_DISABLE`` begins one: no traffic, no checks (``disable server``);
+        * ``STATE_READY`` is the normal mode (``set server ... state ready``);
+        * ``STATE_DRAIN`` takes it out of load balancing; persistence goes on, and so do checks;
+        * ``STATE_MAINT`` is the same maintenance as ``STATE_DISABLE``.
+
+        Setting a state again is no error.
+
+        :param state: one of ``VALID_STATES``.
+        :type state: str
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for any other state; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+
+        Usage::
+
+            >>> server = hap.server('member_bkall', backend='backend_proc1')[0]
+            >>> server.setstate(haproxy.STATE_DISABLE)
+            True
+            >>> server.status
+            'MAINT'
+        """
+        return self._change(lambda member: commands.set_state(member.word(), state))
+
+    @should_die
+    def setweight(self, value):
+        """Set the weight (``set weight``).
+
+        :param value: 0 to 256, or a percentage of the configured weight such as ``'20%'``.
+        :type value: int or str
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for any other value; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse; a static load
+            balancing algorithm takes ``'0%'`` and ``'100%'`` only.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+
+        Usage::
+
+            >>> server = hap.server('member_bkall', backend='backend_proc1')[0]
+            >>> server.setweight('20%')
+            True
+            >>> server.weight
+            20
+        """
+        return self._change(lambda member: commands.set_weight(member.word(), value))
+
+    @should_die
+    def shutdown(self):
+        """End all sessions of the server at once (``shutdown sessions server``).
+
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        """
+        return self._change(lambda member: commands.shutdown_sessions(member.word()))
+
+    def _need_version(self, version, what):
+        for member in self._members:
+            if member.hap_process.version < version:
+                raise CommandFailed('HAProxy {0} on {1} cannot set {2} of a server, {3} can'.format(
+                    '.'.join(map(str, member.hap_process.version)), member.socket_file, what,
+                    '.'.join(map(str, version))))
+
+
+def _judge(change_type):
+    return lambda results: utils.check_command_addr_port(change_type, results)

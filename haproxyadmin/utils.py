@@ -1,0 +1,618 @@
+# -*- coding: utf-8 -*-
+"""Pure functions of haproxyadmin: parse replies, compare and add up what processes report.
+
+Parsing is lazy. A :class:`Dump` indexes the rows of a ``show stat`` by name and keeps their
+text; a :class:`Row` cuts a field out of its text when the field is read.
+"""
+import collections
+import csv
+import functools
+import os
+import re
+import stat
+
+import six
+
+from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, IncosistentData,
+                                     MultipleCommandResults)
+from haproxyadmin.protocol import commands, replies, transport
+from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_SUM
+
+_SUM = frozenset(METRICS_SUM)
+_AVERAGE = frozenset(METRICS_AVG)
+_NUMBER = re.compile(r'\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*\Z')
+_LISTENER = '3'
+_TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
+
+
+class _NoSuchField(ValueError, AttributeError):
+    """HAProxy does not report this field."""
+
+
+class CSVLine(object):
+    """A line of CSV whose fields are attributes.
+
+    :param parts: the fields, in the order of ``CSVLine.heads``.
+    :type parts: list of str
+
+    ``CSVLine.heads`` holds the names of the fields and is shared by all lines made from parts;
+    the rows that the library itself hands out carry the header of their own reply. An unknown
+    field raises a :class:`ValueError` that is an :class:`AttributeError` too.
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.CSVLine.heads = ['pxname', 'svname', 'scur']
+        >>> utils.CSVLine(['web', 'BACKEND', '7']).scur
+        '7'
+    """
+
+    __slots__ = ('parts',)
+    heads = []
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def __getattr__(self, name):
+        if name.startswith('__') or name in ('parts', '_text'):
+            raise AttributeError(name)
+        try:
+            position = self.heads.index(name)
+        except ValueError:
+            raise _NoSuchField('{0!r} is not in list'.format(name))
+        return self._cut(position)
+
+    def __reduce__(self):
+        return (self.__class__, (self.parts,))
+
+    def __repr__(self):
+        return '<{0} {1}>'.format(self.__class__.__name__, ' '.join(
+            '{0}={1!r}'.format(name, value) for name, value in zip(self.heads, self.parts)))
+
+    def _cut(self, position):
+        return self.parts[position]
+
+
+class Header(object):
+    """The names and positions of the fields of one ``show stat`` reply::
+
+        # pxname,svname,qcur,qmax,...,ttime,
+
+    :param line: the first line of the reply.
+    :raises haproxyadmin.protocol.replies.Malformed: when it is none.
+    """
+
+    __slots__ = ('line', 'names', 'index', 'commas', 'leads')
+
+    def __init__(self, line):
+        names = line[2:].split(',')
+        if not line.startswith('# ') or 'pxname' not in names or 'svname' not in names:
+            raise replies.Malformed('no header of statistics: {0!r}'.format(line[:80]))
+        self.line = line
+        self.commas = len(names) - 1
+        if not names[-1]:
+            names.pop()
+        self.names = names
+        self.index = {}
+        for position, name in enumerate(names):
+            # Names such as '-' and '(null)' come several times; the first one counts.
+            self.index.setdefault(name, position)
+        self.leads = names[:2] == ['pxname', 'svname']
+
+    def __reduce__(self):
+        return (Header, (self.line,))
+
+
+class Row(CSVLine):
+    """A row of ``show stat``: its text, and the header of the reply it came in.
+
+    :type header: :class:`Header`
+    :param text: the line.
+    """
+
+    __slots__ = ('header', '_text')
+
+    def __init__(self, header, text):
+        self.header = header
+        self._text = text
+
+    def __getattr__(self, name):
+        # Only called for what is no attribute yet; an unset slot must not recurse.
+        if name.startswith('__') or name in Row.__slots__:
+            raise AttributeError(name)
+        position = self.header.index.get(name)
+        if position is None:
+            raise _NoSuchField('{0!r} is not in list'.format(name))
+        return cut(self._text, position)
+
+    def __reduce__(self):
+        return (Row, (self.header, self._text))
+
+    @property
+    def heads(self):
+        """The names of the fields."""
+        return self.header.names
+
+    @property
+    def parts(self):
+        """The fields, cut anew at each call."""
+        return split(self._text)[:len(self.header.names)]
+
+
+def split(text):
+    """Return the fields of a line of CSV.
+
+    :rtype: list of str
+    :raises haproxyadmin.protocol.replies.Malformed: for a line that is no CSV.
+    """
+    if '"' not in text:
+        return text.split(',')
+    try:
+        return next(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise replies.Malformed('{0}: {1!r}'.format(error, text[:80]))
+
+
+def cut(text, position):
+    """Return one field of a line of CSV without splitting the rest."""
+    if '"' in text:
+        return split(text)[position]
+    return text.split(',', position + 1)[position]
+
+
+def field(row, name, default=''):
+    """Return a field of a row, or the default where HAProxy does not report it."""
+    position = row.header.index.get(name)
+    return default if position is None else cut(row._text, position)
+
+
+def row2dict(row):
+    """Return all fields of a row by name, as HAProxy's own text."""
+    return dict(zip(row.heads, row.parts))
+
+
+class Dump(object):
+    """The rows of one ``show stat``, found by name and kept in HAProxy's order.
+
+    :param lines: the reply, header first.
+    :type lines: list of str
+    :param header: (optional) the header of an earlier reply, used again where it is the same.
+    :param listeners: (optional) False where HAProxy was asked for no listeners, which otherwise
+        only the type of each row tells from servers.
+    :raises haproxyadmin.protocol.replies.Malformed: for anything but whole rows.
+    """
+
+    __slots__ = ('header', 'frontends', 'backends', 'servers', '_named')
+
+    def __init__(self, lines, header=None, listeners=True):
+        if not lines:
+            raise replies.Malformed('no header of statistics')
+        if header is None or header.line != lines[0]:
+            header = Header(lines[0])
+        self.header = header
+        self.frontends = collections.OrderedDict()
+        self.backends = collections.OrderedDict()
+        self.servers = collections.OrderedDict()
+        self._named = {}
+        self._index(_join_quoted(lines[1:]), listeners)
+
+    def __reduce__(self):
+        return (_dump, (self.header, self.frontends, self.backends, self.servers))
+
+    def frontend(self, name):
+        """Return the row of a frontend, or None."""
+        return self._row(self.frontends.get(name))
+
+    def backend(self, name):
+        """Return the row of a backend, or None."""
+        return self._row(self.backends.get(name))
+
+    def server(self, backend, name):
+        """Return the row of a server, or None."""
+        texts = self._named.get(backend)
+        if texts is None:
+            texts = dict((self._identify(text)[1], text)
+                         for text in self.servers.get(backend, ()))
+            self._named[backend] = texts
+        return self._row(texts.get(name))
+
+    def servers_of(self, backend):
+        """Yield name and row of each server of a backend."""
+        for text in self.servers.get(backend, ()):
+            yield self._identify(text)[1], Row(self.header, text)
+
+    def _row(self, text):
+        return None if text is None else Row(self.header, text)
+
+    def _index(self, texts, listeners):
+        for text in texts:
+            proxy, name = self._identify(text)
+            if name in _TYPES and self._type(text) == _TYPES[name]:
+                proxies = self.frontends if name == 'FRONTEND' else self.backends
+                proxies.setdefault(proxy, text)
+            elif not listeners or self._type(text) != _LISTENER:
+                servers = self.servers.get(proxy)
+                if servers is None:
+                    servers = self.servers[proxy] = []
+                servers.append(text)
+
+    def _identify(self, text):
+        """Return the names of proxy and server; count the fields on the way."""
+        header = self.header
+        if header.leads and '"' not in text:
+            if text.count(',') != header.commas:
+                raise _malformed_row(text)
+            names = text.split(',', 2)
+            return names[0], names[1]
+        fields = split(text)
+        if len(fields) != header.commas + 1:
+            raise _malformed_row(text)
+        return fields[header.index['pxname']], fields[header.index['svname']]
+
+    def _type(self, text):
+        position = self.header.index.get('type')
+        return None if position is None else cut(text, position)
+
+
+def _malformed_row(text):
+    return replies.Malformed('too few or too many fields in a row: {0!r}'.format(text[:80]))
+
+
+def _dump(header, frontends, backends, servers):
+    dump = Dump([header.line], header)
+    dump.frontends, dump.backends, dump.servers = frontends, backends, servers
+    return dump
+
+
+def _join_quoted(lines):
+    """Put rows together whose quoted fields hold newlines."""
+    if not any('"' in line for line in lines):
+        return lines
+    texts, parts = [], []
+    for line in lines:
+        parts.append(line)
+        if sum(part.count('"') for part in parts) % 2 == 0:
+            texts.append('\n'.join(parts))
+            parts = []
+    if parts:
+        raise replies.Malformed('a quoted field without an end: {0!r}'.format(parts[0][:80]))
+    return texts
+
+
+def stat2dict(csv_data):
+    """Build a nested dictionary of the reply to ``show stat``.
+
+    :param csv_data: the lines of the reply, header first; empty lines at the end do not count.
+    :type csv_data: list of str
+    :return: ``{'frontends': {name: row}, 'backends': {name: {'stats': row, 'servers': {name:
+        row}}}}``, each row a :class:`CSVLine`. ``'stats'`` is None for a backend of which the
+        reply holds servers only.
+    :rtype: dict
+    :raises ValueError: when a row has too few or too many fields, or the header is missing.
+    """
+    lines = list(csv_data)
+    while lines and not lines[-1]:
+        lines.pop()
+    return dump2dict(Dump(lines))
+
+
+def dump2dict(dump):
+    """Build the nested dictionary that :func:`stat2dict` describes.
+
+    :type dump: :class:`Dump`
+    :rtype: dict
+    """
+    names = list(dump.backends) + [name for name in dump.servers if name not in dump.backends]
+    return {
+        'frontends': dict((name, dump.frontend(name)) for name in dump.frontends),
+        'backends': dict((name, {'stats': dump.backend(name),
+                                 'servers': dict(dump.servers_of(name))}) for name in names),
+    }
+
+
+def info2dict(raw_info):
+    """Build a dictionary of the reply to ``show info``, with HAProxy's own text per field::
+
+        Name: HAProxy
+        Version: 2.2.9-2+deb11u6
+        Uptime: 0d 0h00m02s
+
+    :param raw_info: the lines of the reply; those without a colon do not count.
+    :type raw_info: list of str
+    :rtype: dict
+    """
+    info = {}
+    for line in raw_info:
+        name, colon, value = line.partition(':')
+        if colon:
+            info[name] = value[1:] if value.startswith(' ') else value
+    return info
+
+
+def description(info):
+    """Return the description of a process, ``''`` where HAProxy has none.
+
+    From 1.7 on HAProxy quotes it the CSV way when it holds a comma or a quote.
+
+    :param info: see :func:`info2dict`.
+    :type info: dict
+    :rtype: str
+    """
+    text = info.get('description', '')
+    quoted = len(text) > 1 and text.startswith('"') and text.endswith('"')
+    if quoted and commands.version_tuple(info.get('Version', '')) >= (1, 7):
+        return text[1:-1].replace('""', '"')
+    return text
+
+
+def address_and_port(text):
+    """Split the ``addr`` of a server.
+
+    :param text: ``'1.2.3.4:80'``, ``'[::1]:80'``, ``'unix'`` or ``''``.
+    :return: address and port, as printed; ``''`` where there is none.
+    :rtype: tuple of str
+    """
+    if ':' not in text:
+        return text, ''
+    address, _, port = text.rpartition(':')
+    if address.startswith('[') and address.endswith(']'):
+        address = address[1:-1]
+    return address, port
+
+
+def converter(value):
+    """Convert what HAProxy prints to an integer, where it is a number.
+
+    :param value: a field of ``show info`` or ``show stat``.
+    :return: an ``int``, truncated toward zero, for a number; the text itself for other text; None
+        for blank text and for what is neither text nor number.
+    :rtype: int, str or None
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.converter('13.5')
+        13
+        >>> utils.converter('UP 1/2')
+        'UP 1/2'
+        >>> utils.converter(' ')
+    """
+    if isinstance(value, (six.text_type, bytes)):
+        if not value.strip():
+            return None
+        if not _NUMBER.match(six.ensure_str(value, 'utf-8', 'surrogateescape')):
+            return value
+    try:
+        return int(value)
+    except ValueError:
+        return _truncated(value)
+    except (TypeError, OverflowError):
+        return None
+
+
+def _truncated(text):
+    try:
+        return int(float(text))
+    except (OverflowError, ValueError):
+        return text
+
+
+def isint(value):
+    """Return True if a value is an integer, or text that is one.
+
+    :param value: what to check; a bool is no integer.
+    :rtype: bool
+    """
+    if isinstance(value, (six.text_type, bytes)):
+        try:
+            int(value)
+        except ValueError:
+            return False
+        return True
+    return commands.is_integer(value) or (isinstance(value, float) and value.is_integer())
+
+
+def calculate(name, metrics):
+    """Add up or average what the processes report, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+
+    :param name: name of the metric.
+    :type name: str
+    :param metrics: the numbers; none give 0.
+    :type metrics: list of int or float
+    :return: the sum, or the average truncated toward zero.
+    :rtype: int
+    :raises ValueError: when the name stands in neither list.
+    """
+    if name not in _SUM and name not in _AVERAGE:
+        raise ValueError('unknown type of calculation for metric {0!r}'.format(name))
+    if not metrics:
+        return 0
+    if name in _SUM:
+        return sum(metrics)
+    return int(sum(metrics) / float(len(metrics)))
+
+
+def aggregate(name, texts):
+    """Calculate a metric of the texts that the processes report; what is no number is left out.
+
+    :param name: name of the metric.
+    :type texts: list of str
+    :rtype: int
+    """
+    values = [converter(text) for text in texts]
+    return calculate(name, [value for value in values if commands.is_integer(value)])
+
+
+def check_metric(name, known, reported=None):
+    """Check the name of a metric.
+
+    :param known: names that are always metrics.
+    :type known: list of str
+    :param reported: (optional) the names that HAProxy reports; any is taken before it is asked.
+    :raises ValueError: for another name; the message tells the nearest ones.
+    """
+    is_figure = name in _SUM or name in _AVERAGE
+    if name in known or (is_figure and (reported is None or name in reported)):
+        return
+    names = set(known).union(figure for figure in reported or ()
+                             if figure in _SUM or figure in _AVERAGE)
+    raise ValueError('unknown metric {0!r}{1}'.format(name, nearest(name, names)))
+
+
+def nearest(name, names):
+    """Return ``; did you mean 'A' or 'B'?`` for the names that look like a name, or ``''``."""
+    import difflib  # costs an import only after a mistake
+    alike = difflib.get_close_matches(str(name), sorted(names), 3)
+    return '; did you mean {0}?'.format(' or '.join(map(repr, alike))) if alike else ''
+
+
+def elements_of_list_same(iterator):
+    """Return True if all elements are equal; False for none.
+
+    :param iterator: any iterable.
+    :rtype: bool
+    """
+    elements = list(iterator)
+    return bool(elements) and all(element == elements[0] for element in elements)
+
+
+def compare_values(values):
+    """Return the value that all processes agree on.
+
+    :param values: list of ``(process number, value)``.
+    :type values: list of tuple
+    :raises haproxyadmin.exceptions.IncosistentData: when they do not, or there is none.
+    """
+    if not elements_of_list_same(value for _, value in values):
+        raise IncosistentData(values)
+    return values[0][1]
+
+
+def check_command(results):
+    """Judge what the processes answered to a change; verdicts are compared, not texts.
+
+    :param results: list of ``(process number, reply)``.
+    :type results: list of tuple
+    :return: True when all succeeded.
+    :rtype: bool
+    :raises haproxyadmin.exceptions.CommandFailed: when all refused, with HAProxy's words.
+    :raises haproxyadmin.exceptions.MultipleCommandResults: when some did, or none was asked.
+    """
+    return _check_verdicts(results, replies.changed)
+
+
+def check_command_addr_port(change_type, results):
+    """Judge what the processes answered to a change of a server's address or port.
+
+    :param change_type: ``'addr'`` or ``'port'``.
+    :type change_type: str
+    :param results: list of ``(process number, reply)``.
+    :type results: list of tuple
+    :return: True when all succeeded.
+    :rtype: bool
+    :raises haproxyadmin.exceptions.CommandFailed: when all refused.
+    :raises haproxyadmin.exceptions.MultipleCommandResults: when some did.
+    :raises ValueError: for another type of change.
+    """
+    if change_type not in ('addr', 'port'):
+        raise ValueError("the type of change is 'addr' or 'port', not {0!r}".format(change_type))
+    return _check_verdicts(results, functools.partial(replies.address_changed, change_type))
+
+
+def _check_verdicts(results, succeeded):
+    verdicts = [succeeded(reply) for _, reply in results]
+    if not elements_of_list_same(verdicts):
+        raise MultipleCommandResults(results)
+    if not verdicts[0]:
+        raise CommandFailed(results[0][1])
+    return True
+
+
+def check_output(output):
+    """Return False if the output of a command is an error that HAProxy is known to print.
+
+    :param output: the lines of the output.
+    :type output: list of str
+    :rtype: bool
+    """
+    return not output or not replies.is_refusal(output[0])
+
+
+def cmd_across_all_procs(hap_objects, method, *arg, **kargs):
+    """Call a method of each object, one after the other.
+
+    :param hap_objects: objects with a ``process_nb``.
+    :type hap_objects: list
+    :param method: name of the method; what follows are its arguments.
+    :type method: str
+    :return: list of ``(process number, what the method returned)``.
+    :rtype: list of tuple
+    """
+    return [(hap_object.process_nb, getattr(hap_object, method)(*arg, **kargs))
+            for hap_object in hap_objects]
+
+
+def should_die(old_implementation):
+    """Decorate a function with the keyword ``die``.
+
+    ``die=True``, the default, lets exceptions through; ``die=False`` returns False in their place.
+    Success returns what the function returns.
+
+    :param old_implementation: the function.
+    :rtype: function
+    """
+    @functools.wraps(old_implementation)
+    def new_implementation(*args, **kwargs):
+        if kwargs.pop('die', True):
+            return old_implementation(*args, **kwargs)
+        try:
+            return old_implementation(*args, **kwargs)
+        except Exception:
+            return False
+    return new_implementation
+
+
+def is_unix_socket(path):
+    """Return True if a path is a Unix socket.
+
+    :param path: file name.
+    :type path: str
+    :rtype: bool
+    """
+    try:
+        return stat.S_ISSOCK(os.stat(path).st_mode)
+    except (OSError, TypeError, ValueError):
+        return False
+
+
+def connected_socket(path, timeout=1):
+    """Return True if HAProxy answers ``show info`` on a socket, with one command.
+
+    :param path: file name.
+    :type path: str
+    :param timeout: (optional) seconds that connecting and each silence may last.
+    :return: False if the answer is not HAProxy's.
+    :rtype: bool
+    :raises haproxyadmin.exceptions.HAProxySocketError: the subclass of the cause, where there is
+        no answer.
+    """
+    reply, = transport.exchange_all([transport.Request(path, commands.SHOW_INFO, timeout)])
+    if isinstance(reply, HAProxySocketError):
+        raise reply
+    return is_info(info2dict(text_lines(reply)))
+
+
+def is_info(info):
+    """Return True if a dictionary is HAProxy's ``show info``, HAPEE's included."""
+    return 'Name' in info and all(isint(info.get(name)) for name in ('Pid', 'Process_num', 'Uptime_sec'))
+
+
+def text_lines(reply):
+    """Return the lines of a reply as text, without the empty ones around them.
+
+    :param reply: UTF-8; other bytes survive as surrogates on Python 3.
+    :type reply: bytes
+    :rtype: list of str
+    """
+    text = six.ensure_str(reply, 'utf-8', 'surrogateescape').strip('\n')
+    return text.split('\n') if text else []
