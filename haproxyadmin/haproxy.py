@@ -1,9 +1,7 @@
 """The way into haproxyadmin: HAProxy as a whole, over all its processes."""
 
 from haproxyadmin import utils
-from haproxyadmin.backend import Backend
 from haproxyadmin.exceptions import CommandFailed
-from haproxyadmin.frontend import Frontend
 from haproxyadmin.internal import facade, patterns
 from haproxyadmin.internal.haproxy import find_processes
 from haproxyadmin.protocol import commands
@@ -11,7 +9,7 @@ from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_EN
                                             STATE_READY, VALID_STATES)
 from haproxyadmin.protocol.metrics import (BACKEND_METRICS, FRONTEND_METRICS, HAPROXY_METRICS,
                                            SERVER_METRICS)
-from haproxyadmin.server import Server
+from haproxyadmin.snapshot import Reading, Snapshot
 from haproxyadmin.utils import should_die
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
@@ -19,7 +17,7 @@ __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 
            'VALID_STATES']
 
 
-class HAProxy(object):
+class HAProxy(Reading):
     """HAProxy, over all processes whose stats sockets are found.
 
     Constructing sends one ``show info`` to each socket, all at the same time.
@@ -58,219 +56,23 @@ class HAProxy(object):
     def __init__(self, socket_dir=None, socket_file=None, retry=2, retry_interval=2, timeout=1):
         self._processes = find_processes(socket_dir, socket_file, retry, retry_interval, timeout)
 
-    def __repr__(self):
-        return 'HAProxy(processes={0}, sockets={1})'.format(
-            [process.process_nb for process in self._processes],
-            [process.socket_file for process in self._processes])
+    def snapshot(self):
+        """Read everything at once, and answer from memory from then on.
 
-    # What the processes say of themselves
+        Sends ``show info;show stat -1 7 -1`` to each process, all at the same time: one command
+        line and one connection for each.
 
-    @property
-    def processids(self):
-        """The process ids, in the order of the process numbers.
+        :rtype: :class:`haproxyadmin.snapshot.Snapshot`
+        :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to.
 
-        :rtype: list of int
+        Usage::
+
+            >>> snapshot = hap.snapshot()
+            >>> for backend in snapshot.backends():
+            ...     for server in backend.servers():
+            ...         print(backend.name, server.name, server.requests)
         """
-        return [int(info['Pid']) for info in self.info()]
-
-    @property
-    def description(self):
-        """The description of the configuration, ``''`` where there is none.
-
-        :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
-        """
-        return facade.agreed(self._processes, [utils.description(info) for info in self.info()])
-
-    @property
-    def nodename(self):
-        """The name of the node.
-
-        :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
-        """
-        return self._agreed('node')
-
-    @property
-    def releasedate(self):
-        """The date of the release, such as ``'2014/10/31'``.
-
-        :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
-        """
-        return self._agreed('Release_date')
-
-    @property
-    def version(self):
-        """The version, such as ``'1.5.8'``.
-
-        :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
-        """
-        return self._agreed('Version')
-
-    @property
-    def uptime(self):
-        """How long the first process runs, such as ``'2d 0h55m09s'``.
-
-        :rtype: str
-        """
-        return self._processes[0].proc_info()['Uptime']
-
-    @property
-    def uptimesec(self):
-        """How many seconds the first process runs.
-
-        :rtype: int
-        """
-        return int(self._processes[0].proc_info()['Uptime_sec'])
-
-    @property
-    def totalrequests(self):
-        """How many requests all processes have handled, in frontends and backends alike.
-
-        A request of a client counts twice: once in the frontend and once in the backend.
-
-        :rtype: int
-        """
-        return self.metric('CumReq')
-
-    @property
-    def requests(self):
-        """How many HTTP requests all frontends of all processes have handled.
-
-        :rtype: int
-        """
-        dumps = self._ask_all(lambda process: process.ask_dump(
-            facade.as_is, kind=commands.FRONTENDS))
-        return utils.aggregate('req_tot', [utils.field(dump.frontend(name), 'req_tot')
-                                           for dump in dumps for name in dump.frontends])
-
-    @property
-    def maxconn(self):
-        """How many connections all processes together allow.
-
-        :rtype: int
-        """
-        return self.metric('Maxconn')
-
-    @property
-    def ratelimitconn(self):
-        """How many connections a second all processes together allow, 0 for any number.
-
-        :rtype: int
-        """
-        return self.metric('ConnRateLimit')
-
-    @property
-    def ratelimitsess(self):
-        """How many sessions a second all processes together allow, 0 for any number.
-
-        :rtype: int
-        """
-        return self.metric('SessRateLimit')
-
-    @property
-    def ratelimitsslsess(self):
-        """How many SSL sessions a second all processes together allow, 0 for any number.
-
-        :rtype: int
-        """
-        return self.metric('SslRateLimit')
-
-    def info(self):
-        """Return what ``show info`` tells of each process, HAProxy's own text per field.
-
-        :return: a dict for each process, in the order of the process numbers.
-        :rtype: list of dict
-        """
-        return self._ask_all(lambda process: process.ask_info(facade.as_is))
-
-    def metric(self, name):
-        """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
-
-        Sends one ``show info`` to each process (management guide, "show info").
-
-        :param name: a name of ``HAPROXY_METRICS``, or any other figure of ``show info`` that the
-            running HAProxy reports.
-        :type name: str
-        :return: the sum or the average, 0 where HAProxy reports none.
-        :rtype: int
-        :raises ValueError: for any other name.
-        """
-        utils.check_metric(name, HAPROXY_METRICS)
-        infos = self.info()
-        utils.check_metric(name, HAPROXY_METRICS, set().union(*infos))
-        return utils.aggregate(name, [info.get(name, '') for info in infos])
-
-    # Frontends, backends and servers
-
-    def frontends(self, name=None):
-        """Return the frontends, in HAProxy's order.
-
-        :param name: (optional) only the one of this name; none gives an empty list.
-        :type name: str
-        :rtype: list of :class:`haproxyadmin.frontend.Frontend`
-        """
-        lists = self._ask_all(lambda process: process.ask_frontends(name))
-        return [Frontend(members) for members in facade.merge(lists, _name)]
-
-    def frontend(self, name):
-        """Return one frontend.
-
-        :param name: its name.
-        :type name: str
-        :rtype: :class:`haproxyadmin.frontend.Frontend`
-        :raises ValueError: when there is none; the message tells the nearest names.
-        """
-        return facade.only(self.frontends(), 'frontend', name)
-
-    def backends(self, name=None):
-        """Return the backends, in HAProxy's order.
-
-        :param name: (optional) only the one of this name; none gives an empty list.
-        :type name: str
-        :rtype: list of :class:`haproxyadmin.backend.Backend`
-        """
-        lists = self._ask_all(lambda process: process.ask_backends(name))
-        return [Backend(members) for members in facade.merge(lists, _name)]
-
-    def backend(self, name):
-        """Return one backend.
-
-        :param name: its name.
-        :type name: str
-        :rtype: :class:`haproxyadmin.backend.Backend`
-        :raises ValueError: when there is none; the message tells the nearest names.
-        """
-        return facade.only(self.backends(), 'backend', name)
-
-    def servers(self, backend=None):
-        """Return the servers of all backends, in HAProxy's order.
-
-        A server that is a member of several backends comes once for each.
-
-        :param backend: (optional) only the servers of this backend; none gives an empty list.
-        :type backend: str
-        :rtype: list of :class:`haproxyadmin.server.Server`
-        """
-        return self._servers(None, backend)
-
-    def server(self, hostname, backend=None):
-        """Return a server, once for each backend that it is a member of.
-
-        :param hostname: its name.
-        :type hostname: str
-        :param backend: (optional) look in this backend only.
-        :type backend: str
-        :rtype: list of :class:`haproxyadmin.server.Server`
-        :raises ValueError: when there is none.
-        """
-        servers = self._servers(hostname, backend)
-        if not servers:
-            raise ValueError('no server {0!r}{1}'.format(
-                hostname, '' if backend is None else ' in backend {0!r}'.format(backend)))
-        return servers
+        return Snapshot(self._processes)
 
     # Settings of the processes
 
@@ -690,19 +492,6 @@ class HAProxy(object):
                     for process, entry in zip(self._processes, entries))))
         return self._send(built)
 
-    # How all of it is asked
-
-    def _servers(self, name, backend):
-        lists = self._ask_all(lambda process: process.ask_servers(name, backend))
-        return [Server(members, members[0].backendname) for members in facade.merge(
-            lists, lambda member: (member.backendname, member.name))]
-
-    def _ask_all(self, ask):
-        return facade.values_of(facade.gather([ask(process) for process in self._processes]))
-
-    def _agreed(self, name):
-        return facade.agreed(self._processes, [info.get(name, '') for info in self.info()])
-
     def _numbered(self, values):
         return [(process.process_nb, value) for process, value in zip(self._processes, values)]
 
@@ -713,7 +502,3 @@ class HAProxy(object):
     def _send(self, built):
         asks = [process.ask_change(command) for process, command in zip(self._processes, built)]
         return facade.verdict(self._processes, facade.gather(asks))
-
-
-def _name(member):
-    return member.name

@@ -105,7 +105,11 @@ class Server(facade.Facade):
         port = commands.port(value)
         self._need_version((1, 7), 'a port')
         addresses = {}
-        for member, text in zip(self._members, self._fields('addr')):
+        # Read live also for a server of a snapshot: an old address would be set again.
+        rows = facade.values_of(facade.gather(
+            [member.live().ask_row(facade.as_is) for member in self._members]))
+        for member, row in zip(self._members, rows):
+            text = utils.field(row, 'addr')
             addresses[member] = utils.address_and_port(text)[0]
             if addresses[member] in ('', 'unix'):
                 raise CommandFailed('server {0}/{1} has no address that takes a port: {2!r} in '

@@ -423,7 +423,7 @@ def calculate(name, metrics):
     :rtype: int
     :raises ValueError: when the name stands in neither list.
     """
-    if name not in _SUM and name not in _AVERAGE:
+    if not is_figure(name):
         raise ValueError('unknown type of calculation for metric {0!r}'.format(name))
     if not metrics:
         return 0
@@ -443,6 +443,60 @@ def aggregate(name, texts):
     return calculate(name, [value for value in values if commands.is_integer(value)])
 
 
+def aggregates(known, reports):
+    """Calculate all metrics of what the processes report.
+
+    :param known: names that are there whatever is reported.
+    :param reports: for each process its texts by name.
+    :type reports: list of dict
+    :return: ``{name: number}``.
+    :rtype: dict
+    """
+    names = set(known)
+    for report in reports:
+        names.update(name for name, text in report.items() if text and is_figure(name))
+    return dict((name, aggregate(name, [report.get(name, '') for report in reports]))
+                for name in names)
+
+
+def labelled_rows(dump):
+    """Return what each row of a dump is, and the row: frontends, then backends with servers.
+
+    :return: list of ``((proxy, name, type), row)``.
+    :rtype: list of tuple
+    """
+    rows = [((name, 'FRONTEND', 'frontend'), dump.frontend(name)) for name in dump.frontends]
+    for name in dump.backends:
+        rows.append(((name, 'BACKEND', 'backend'), dump.backend(name)))
+        rows.extend(((name, server, 'server'), row) for server, row in dump.servers_of(name))
+    return rows
+
+
+def summary(label, rows, figures):
+    """Return the figures of one frontend, backend or server as a plain dictionary.
+
+    :param label: ``(proxy, name, type)``.
+    :param rows: its row of each process.
+    :param figures: names of the figures.
+    :rtype: dict
+    """
+    texts = [row2dict(row) for row in rows]
+    statuses = [text.get('status', '') for text in texts]
+    if elements_of_list_same(statuses):
+        statuses = statuses[:1]
+    summed = dict(zip(('pxname', 'svname', 'type'), label),
+                  status=', '.join(statuses), processes=len(rows))
+    for name in figures:
+        values = [text[name] for text in texts if text.get(name)]
+        summed[name] = aggregate(name, values) if values else None
+    return summed
+
+
+def is_figure(name):
+    """Return True if a field is one that can be added up or averaged."""
+    return name in _SUM or name in _AVERAGE
+
+
 def check_metric(name, known, reported=None):
     """Check the name of a metric.
 
@@ -451,11 +505,9 @@ def check_metric(name, known, reported=None):
     :param reported: (optional) the names that HAProxy reports; any is taken before it is asked.
     :raises ValueError: for another name; the message tells the nearest ones.
     """
-    is_figure = name in _SUM or name in _AVERAGE
-    if name in known or (is_figure and (reported is None or name in reported)):
+    if name in known or (is_figure(name) and (reported is None or name in reported)):
         return
-    names = set(known).union(figure for figure in reported or ()
-                             if figure in _SUM or figure in _AVERAGE)
+    names = set(known).union(figure for figure in reported or () if is_figure(figure))
     raise ValueError('unknown metric {0!r}{1}'.format(name, nearest(name, names)))
 
 

@@ -28,11 +28,10 @@ class _Member(object):
             self.__class__.__name__, self.name, self.process_nb, self.socket_file)
 
     def __getstate__(self):
-        return [getattr(self, name) for name in self._slots()]
+        return facade.slots_of(self)
 
     def __setstate__(self, state):
-        for name, value in zip(self._slots(), state):
-            setattr(self, name, value)
+        facade.set_slots(self, state)
 
     @property
     def name(self):
@@ -134,9 +133,6 @@ class _Member(object):
         if isinstance(hint, utils.Row):
             hint = utils.field(hint, name)
         return int(hint) if utils.isint(hint) and int(hint) >= 0 else None
-
-    def _slots(self):
-        return [name for kind in self.__class__.__mro__ for name in getattr(kind, '__slots__', ())]
 
 
 class _Proxy(_Member):

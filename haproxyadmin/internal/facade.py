@@ -123,6 +123,21 @@ def verdict(members, outcomes, judge=utils.check_command):
         raise
 
 
+def slots_of(instance):
+    """Return the values of an object's slots, for pickle on Python 2."""
+    return [getattr(instance, name) for name in _slots(instance)]
+
+
+def set_slots(instance, values):
+    """Set the slots of an object to what :func:`slots_of` returned."""
+    for name, value in zip(_slots(instance), values):
+        setattr(instance, name, value)
+
+
+def _slots(instance):
+    return [name for kind in type(instance).__mro__ for name in getattr(kind, '__slots__', ())]
+
+
 def first_line(lines):
     """Return the first line of a reply, or ``''``."""
     return lines[0] if lines else ''
@@ -261,6 +276,15 @@ class Facade(object):
         rows = self._rows()
         utils.check_metric(name, self._METRICS, set().union(*(row.heads for row in rows)))
         return utils.aggregate(name, [utils.field(row, name) for row in rows])
+
+    def metrics(self):
+        """Return all metrics over all processes; costs what :meth:`metric` costs.
+
+        :return: ``{name: number}``: the documented names for this kind of object, and every other
+            figure that the running HAProxy reports for it.
+        :rtype: dict
+        """
+        return utils.aggregates(self._METRICS, [utils.row2dict(row) for row in self._rows()])
 
     def requests_per_process(self):
         """Return how many requests each process has handled.

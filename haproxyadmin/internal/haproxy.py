@@ -48,16 +48,20 @@ class _HAProxyProcess(object):
         self._version = None
         self._header = None
 
+    @property
+    def live(self):
+        """The process that answers from HAProxy itself."""
+        return self
+
     def __repr__(self):
         return '<{0} {1} on {2}>'.format(
             self.__class__.__name__, self._process_nb, self.socket_file)
 
     def __getstate__(self):
-        return [getattr(self, name) for name in self.__slots__]
+        return facade.slots_of(self)
 
     def __setstate__(self, state):
-        for name, value in zip(self.__slots__, state):
-            setattr(self, name, value)
+        facade.set_slots(self, state)
 
     @property
     def process_nb(self):
@@ -178,7 +182,7 @@ class _HAProxyProcess(object):
 
     def ask_info(self, then):
         """Return what asks for ``show info``."""
-        return Ask(self, commands.SHOW_INFO, functools.partial(self._informed, then))
+        return Ask(self, commands.SHOW_INFO, functools.partial(self.informed, then))
 
     def ask_dump(self, then, iid=-1, kind=commands.EVERYTHING, sid=-1):
         """Return what asks for rows of statistics.
@@ -186,7 +190,7 @@ class _HAProxyProcess(object):
         :param then: takes a :class:`haproxyadmin.utils.Dump`.
         """
         return Ask(self, commands.show_stat(iid, kind, sid),
-                   functools.partial(self._dumped, then, kind == commands.EVERYTHING))
+                   functools.partial(self.dumped, then, kind == commands.EVERYTHING))
 
     def ask_change(self, command):
         """Return what sends a command that changes something; its value is the reply's text."""
@@ -211,7 +215,8 @@ class _HAProxyProcess(object):
             return Ask(self, commands.SHOW_LEVEL, facade.first_line)
         return Ask(self, commands.PROBE_ADMIN, _level_by_refusal)
 
-    def _informed(self, then, lines):
+    def informed(self, then, lines):
+        """Return what ``then`` makes of a reply to ``show info``."""
         info = utils.info2dict(lines)
         if not utils.is_info(info):
             raise replies.Malformed('this is not HAProxy: {0!r}'.format(
@@ -221,7 +226,8 @@ class _HAProxyProcess(object):
             self._process_nb = int(info['Process_num'])
         return then(info)
 
-    def _dumped(self, then, listeners, lines):
+    def dumped(self, then, listeners, lines):
+        """Return what ``then`` makes of a reply to ``show stat``."""
         dump = utils.Dump(lines, self._header, listeners)
         self._header = dump.header
         return then(dump)
@@ -232,6 +238,48 @@ class _HAProxyProcess(object):
             parent = _Backend(self, proxy, utils.Row(dump.header, dump.servers[proxy][0]))
             servers.extend(parent.servers_in(dump, name))
         return servers
+
+
+class _FrozenProcess(_HAProxyProcess):
+    """A process as it was at one moment: what is read comes from memory, what is changed is sent.
+
+    :param process: the live process.
+    :param info: what ``show info`` told.
+    :param dump: what ``show stat`` told.
+    """
+
+    __slots__ = ('live', '_info', '_dump')
+
+    def __init__(self, process, info, dump):
+        super(_FrozenProcess, self).__init__(process.socket_file, process.retry,
+                                             process.retry_interval, process.timeout)
+        self._process_nb = process.process_nb
+        self._version = process.version
+        self.live = process
+        self._info = info
+        self._dump = dump
+
+    def ask_info(self, then):
+        """Return what ``then`` makes of the information in memory."""
+        return then(dict(self._info))
+
+    def ask_dump(self, then, iid=-1, kind=commands.EVERYTHING, sid=-1):
+        """Return what ``then`` makes of all rows in memory; it picks its own by name."""
+        return then(self._dump)
+
+
+def ask_frozen(process):
+    """Return what reads a process at one moment; its value is a :class:`_FrozenProcess`."""
+    return Ask(process, commands.SHOW_ALL, functools.partial(_freeze, process))
+
+
+def _freeze(process, lines):
+    """Take the two replies apart: an empty line stands between them."""
+    end = lines.index('') if '' in lines else len(lines)
+    rows = lines[end + 1:]
+    info = process.informed(facade.as_is, lines[:end])
+    dump = process.dumped(facade.as_is, False, rows)
+    return _FrozenProcess(process, info, dump)
 
 
 def _error_report(lines):

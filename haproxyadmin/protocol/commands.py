@@ -29,6 +29,8 @@ SERVERS = 4
 EVERYTHING = -1
 
 SHOW_INFO = b'show info'
+# One connection tells both; 7 leaves the listeners out.
+SHOW_ALL = b'show info;show stat -1 7 -1'
 SHOW_LEVEL = b'show cli level'
 # Asks for nothing: it lacks the value. Tells an admin from others before 2.0.
 PROBE_ADMIN = b'set maxconn global'

@@ -1,0 +1,307 @@
+"""What can be read of HAProxy as a whole, live or as it was at one moment."""
+import collections
+import time
+
+from haproxyadmin import utils
+from haproxyadmin.backend import Backend
+from haproxyadmin.frontend import Frontend
+from haproxyadmin.internal import facade
+from haproxyadmin.internal.haproxy import ask_frozen
+from haproxyadmin.protocol import commands
+from haproxyadmin.protocol.metrics import HAPROXY_METRICS
+from haproxyadmin.server import Server
+
+
+class Reading(object):
+    """The reading side of HAProxy over its processes; what they answer from is their own matter."""
+
+    _processes = ()
+
+    def __repr__(self):
+        return '{0}(processes={1}, sockets={2})'.format(
+            self.__class__.__name__, [process.process_nb for process in self._processes],
+            [process.socket_file for process in self._processes])
+
+    # What the processes say of themselves
+
+    @property
+    def processids(self):
+        """The process ids, in the order of the process numbers.
+
+        :rtype: list of int
+        """
+        return [int(info['Pid']) for info in self.info()]
+
+    @property
+    def description(self):
+        """The description of the configuration, ``''`` where there is none.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return facade.agreed(self._processes, [utils.description(info) for info in self.info()])
+
+    @property
+    def nodename(self):
+        """The name of the node.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('node')
+
+    @property
+    def releasedate(self):
+        """The date of the release, such as ``'2014/10/31'``.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('Release_date')
+
+    @property
+    def version(self):
+        """The version, such as ``'1.5.8'``.
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
+        """
+        return self._agreed('Version')
+
+    @property
+    def uptime(self):
+        """How long the first process runs, such as ``'2d 0h55m09s'``.
+
+        :rtype: str
+        """
+        return self._processes[0].proc_info()['Uptime']
+
+    @property
+    def uptimesec(self):
+        """How many seconds the first process runs.
+
+        :rtype: int
+        """
+        return int(self._processes[0].proc_info()['Uptime_sec'])
+
+    @property
+    def totalrequests(self):
+        """How many requests all processes have handled, in frontends and backends alike.
+
+        A request of a client counts twice: once in the frontend and once in the backend.
+
+        :rtype: int
+        """
+        return self.metric('CumReq')
+
+    @property
+    def requests(self):
+        """How many HTTP requests all frontends of all processes have handled.
+
+        :rtype: int
+        """
+        dumps = self._ask_all(lambda process: process.ask_dump(
+            facade.as_is, kind=commands.FRONTENDS))
+        return utils.aggregate('req_tot', [utils.field(dump.frontend(name), 'req_tot')
+                                           for dump in dumps for name in dump.frontends])
+
+    @property
+    def maxconn(self):
+        """How many connections all processes together allow.
+
+        :rtype: int
+        """
+        return self.metric('Maxconn')
+
+    @property
+    def ratelimitconn(self):
+        """How many connections a second all processes together allow, 0 for any number.
+
+        :rtype: int
+        """
+        return self.metric('ConnRateLimit')
+
+    @property
+    def ratelimitsess(self):
+        """How many sessions a second all processes together allow, 0 for any number.
+
+        :rtype: int
+        """
+        return self.metric('SessRateLimit')
+
+    @property
+    def ratelimitsslsess(self):
+        """How many SSL sessions a second all processes together allow, 0 for any number.
+
+        :rtype: int
+        """
+        return self.metric('SslRateLimit')
+
+    def info(self):
+        """Return what ``show info`` tells of each process, HAProxy's own text per field.
+
+        :return: a dict for each process, in the order of the process numbers.
+        :rtype: list of dict
+        """
+        return self._ask_all(lambda process: process.ask_info(facade.as_is))
+
+    def metric(self, name):
+        """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+
+        Sends one ``show info`` to each process (management guide, "show info").
+
+        :param name: a name of ``HAPROXY_METRICS``, or any other figure of ``show info`` that the
+            running HAProxy reports.
+        :type name: str
+        :return: the sum or the average, 0 where HAProxy reports none.
+        :rtype: int
+        :raises ValueError: for any other name.
+        """
+        utils.check_metric(name, HAPROXY_METRICS)
+        infos = self.info()
+        utils.check_metric(name, HAPROXY_METRICS, set().union(*infos))
+        return utils.aggregate(name, [info.get(name, '') for info in infos])
+
+    def metrics(self):
+        """Return all metrics over all processes; costs what :meth:`metric` costs.
+
+        :return: ``{name: number}``: the names of ``HAPROXY_METRICS``, and every other figure that
+            ``show info`` reports.
+        :rtype: dict
+        """
+        return utils.aggregates(HAPROXY_METRICS, self.info())
+
+    def stats(self):
+        """Return the figures of every frontend, backend and server over all processes.
+
+        Sends one ``show stat`` to each process. All dictionaries have the same keys, in no order,
+        so that they suit ``json.dumps``, ``csv.DictWriter`` and ``pandas.DataFrame``.
+
+        :return: for each frontend, and for each backend and its servers, a dict: ``pxname`` and
+            ``svname`` as HAProxy names them, ``type`` (``'frontend'``, ``'backend'`` or
+            ``'server'``), ``status`` (where processes differ, theirs in order: ``'UP, DOWN'``),
+            ``processes`` (how many have it) and every figure of ``show stat``, an integer, or None
+            where HAProxy reports none for it.
+        :rtype: list of dict
+        """
+        dumps = self._ask_all(lambda process: process.ask_dump(
+            facade.as_is, kind=commands.FRONTENDS | commands.BACKENDS | commands.SERVERS))
+        figures = [name for name in collections.OrderedDict.fromkeys(
+            name for dump in dumps for name in dump.header.names) if utils.is_figure(name)]
+        things = facade.merge([utils.labelled_rows(dump) for dump in dumps], lambda pair: pair[0])
+        return [utils.summary(pairs[0][0], [row for _, row in pairs], figures)
+                for pairs in things]
+
+    # Frontends, backends and servers
+
+    def frontends(self, name=None):
+        """Return the frontends, in HAProxy's order.
+
+        :param name: (optional) only the one of this name; none gives an empty list.
+        :type name: str
+        :rtype: list of :class:`haproxyadmin.frontend.Frontend`
+        """
+        lists = self._ask_all(lambda process: process.ask_frontends(name))
+        return [Frontend(members) for members in facade.merge(lists, _name)]
+
+    def frontend(self, name):
+        """Return one frontend.
+
+        :param name: its name.
+        :type name: str
+        :rtype: :class:`haproxyadmin.frontend.Frontend`
+        :raises ValueError: when there is none; the message tells the nearest names.
+        """
+        return facade.only(self.frontends(), 'frontend', name)
+
+    def backends(self, name=None):
+        """Return the backends, in HAProxy's order.
+
+        :param name: (optional) only the one of this name; none gives an empty list.
+        :type name: str
+        :rtype: list of :class:`haproxyadmin.backend.Backend`
+        """
+        lists = self._ask_all(lambda process: process.ask_backends(name))
+        return [Backend(members) for members in facade.merge(lists, _name)]
+
+    def backend(self, name):
+        """Return one backend.
+
+        :param name: its name.
+        :type name: str
+        :rtype: :class:`haproxyadmin.backend.Backend`
+        :raises ValueError: when there is none; the message tells the nearest names.
+        """
+        return facade.only(self.backends(), 'backend', name)
+
+    def servers(self, backend=None):
+        """Return the servers of all backends, in HAProxy's order.
+
+        A server that is a member of several backends comes once for each.
+
+        :param backend: (optional) only the servers of this backend; none gives an empty list.
+        :type backend: str
+        :rtype: list of :class:`haproxyadmin.server.Server`
+        """
+        return self._servers(None, backend)
+
+    def server(self, hostname, backend=None):
+        """Return a server, once for each backend that it is a member of.
+
+        :param hostname: its name.
+        :type hostname: str
+        :param backend: (optional) look in this backend only.
+        :type backend: str
+        :rtype: list of :class:`haproxyadmin.server.Server`
+        :raises ValueError: when there is none.
+        """
+        servers = self._servers(hostname, backend)
+        if not servers:
+            raise ValueError('no server {0!r}{1}'.format(
+                hostname, '' if backend is None else ' in backend {0!r}'.format(backend)))
+        return servers
+
+    # How all of it is asked
+
+    def _servers(self, name, backend):
+        lists = self._ask_all(lambda process: process.ask_servers(name, backend))
+        return [Server(members, members[0].backendname) for members in facade.merge(
+            lists, lambda member: (member.backendname, member.name))]
+
+    def _ask_all(self, ask):
+        return facade.values_of(facade.gather([ask(process) for process in self._processes]))
+
+    def _agreed(self, name):
+        return facade.agreed(self._processes, [info.get(name, '') for info in self.info()])
+
+
+class Snapshot(Reading):
+    """What HAProxy's processes reported at one moment.
+
+    :meth:`haproxyadmin.haproxy.HAProxy.snapshot` makes it. Every read of it, and of the frontends,
+    backends and servers that it hands out, is answered from memory. A change made through one
+    of these goes to HAProxy, and leaves the snapshot as it is.
+
+    It never changes: any number of threads may read it, and it can be pickled.
+
+    :param processes: the processes to read.
+    :type processes: list of :class:`haproxyadmin.internal._HAProxyProcess`
+    :raises haproxyadmin.exceptions.HAProxySocketError: when one of them cannot be talked to.
+    """
+
+    def __init__(self, processes):
+        self._taken_at = time.time()
+        self._processes = facade.values_of(facade.gather(
+            [ask_frozen(process) for process in processes]))
+
+    @property
+    def taken_at(self):
+        """When the processes were asked, in seconds since the epoch.
+
+        :rtype: float
+        """
+        return self._taken_at
+
+
+def _name(member):
+    return member.name
