@@ -50,4 +50,4 @@ class Backend(facade.Facade):
         lists = facade.values_of(facade.gather(
             [member.ask_servers(name) for member in self._members]))
         return [Server(members, self.name)
-                for members in facade.merge(lists, lambda member: member.name)]
+                for members in facade.merge(lists)]

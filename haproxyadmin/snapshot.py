@@ -1,5 +1,6 @@
 """What can be read of HAProxy as a whole, live or as it was at one moment."""
 import collections
+import operator
 import time
 
 from haproxyadmin import utils
@@ -10,6 +11,9 @@ from haproxyadmin.internal.haproxy import ask_frozen
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 from haproxyadmin.server import Server
+
+
+_BACKEND_AND_NAME = operator.attrgetter('backend.name', 'name')
 
 
 class Reading(object):
@@ -202,7 +206,7 @@ class Reading(object):
         :rtype: list of :class:`haproxyadmin.frontend.Frontend`
         """
         lists = self._ask_all(lambda process: process.ask_frontends(name))
-        return [Frontend(members) for members in facade.merge(lists, _name)]
+        return [Frontend(members) for members in facade.merge(lists)]
 
     def frontend(self, name):
         """Return one frontend.
@@ -222,7 +226,7 @@ class Reading(object):
         :rtype: list of :class:`haproxyadmin.backend.Backend`
         """
         lists = self._ask_all(lambda process: process.ask_backends(name))
-        return [Backend(members) for members in facade.merge(lists, _name)]
+        return [Backend(members) for members in facade.merge(lists)]
 
     def backend(self, name):
         """Return one backend.
@@ -265,8 +269,8 @@ class Reading(object):
 
     def _servers(self, name, backend):
         lists = self._ask_all(lambda process: process.ask_servers(name, backend))
-        return [Server(members, members[0].backendname) for members in facade.merge(
-            lists, lambda member: (member.backendname, member.name))]
+        return [Server(members, members[0].backendname)
+                for members in facade.merge(lists, _BACKEND_AND_NAME)]
 
     def _ask_all(self, ask):
         return facade.values_of(facade.gather([ask(process) for process in self._processes]))
@@ -301,7 +305,3 @@ class Snapshot(Reading):
         :rtype: float
         """
         return self._taken_at
-
-
-def _name(member):
-    return member.name

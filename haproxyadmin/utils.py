@@ -21,6 +21,7 @@ from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_SUM
 _SUM = frozenset(METRICS_SUM)
 _AVERAGE = frozenset(METRICS_AVG)
 _NUMBER = re.compile(r'\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*\Z')
+_TEXT = (six.text_type, bytes)
 _LISTENER = '3'
 _TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
 
@@ -217,33 +218,37 @@ class Dump(object):
         return self._row(texts.get(name))
 
     def servers_of(self, backend):
-        """Yield name and row of each server of a backend."""
-        for text in self.servers.get(backend, ()):
-            yield self._identify(text)[1], Row(self.header, text)
+        """Return name and row of each server of a backend."""
+        header, identify = self.header, self._identify
+        return [(identify(text)[1], Row(header, text)) for text in self.servers.get(backend, ())]
 
     def _row(self, text):
         return None if text is None else Row(self.header, text)
 
     def _index(self, texts, listeners):
+        commas, leads, servers = self.header.commas, self.header.leads, self.servers
         for text in texts:
-            proxy, name = self._identify(text)
+            if leads and '"' not in text:
+                # Most rows; a call of a function for each would cost as much as all the rest.
+                if text.count(',') != commas:
+                    raise _malformed_row(text)
+                proxy, name, _ = text.split(',', 2)
+            else:
+                proxy, name = self._identify(text)
             if name in _TYPES and self._type(text) == _TYPES[name]:
                 proxies = self.frontends if name == 'FRONTEND' else self.backends
                 proxies.setdefault(proxy, text)
             elif not listeners or self._type(text) != _LISTENER:
-                servers = self.servers.get(proxy)
-                if servers is None:
-                    servers = self.servers[proxy] = []
-                servers.append(text)
+                if proxy in servers:
+                    servers[proxy].append(text)
+                else:
+                    servers[proxy] = [text]
 
     def _identify(self, text):
-        """Return the names of proxy and server; count the fields on the way."""
+        """Return the names of proxy and server."""
         header = self.header
         if header.leads and '"' not in text:
-            if text.count(',') != header.commas:
-                raise _malformed_row(text)
-            names = text.split(',', 2)
-            return names[0], names[1]
+            return text.split(',', 2)[:2]
         fields = split(text)
         if len(fields) != header.commas + 1:
             raise _malformed_row(text)
@@ -377,7 +382,7 @@ def converter(value):
         'UP 1/2'
         >>> utils.converter(' ')
     """
-    if isinstance(value, (six.text_type, bytes)):
+    if isinstance(value, _TEXT) and not value.isdigit():
         if not value.strip():
             return None
         if not _NUMBER.match(six.ensure_str(value, 'utf-8', 'surrogateescape')):
@@ -403,7 +408,7 @@ def isint(value):
     :param value: what to check; a bool is no integer.
     :rtype: bool
     """
-    if isinstance(value, (six.text_type, bytes)):
+    if isinstance(value, _TEXT):
         try:
             int(value)
         except ValueError:
@@ -439,8 +444,8 @@ def aggregate(name, texts):
     :type texts: list of str
     :rtype: int
     """
-    values = [converter(text) for text in texts]
-    return calculate(name, [value for value in values if commands.is_integer(value)])
+    return calculate(name, [value for value in map(converter, texts)
+                            if isinstance(value, six.integer_types)])
 
 
 def aggregates(known, reports):

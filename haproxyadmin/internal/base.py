@@ -11,16 +11,23 @@ class _Member(object):
 
     Ids are hints: they say which row to ask for, and a reload may move them. A row counts only
     when its names match; else one dump of all rows of the kind tells the new ids.
+
+    :param hap_process: the process it belongs to.
+    :type hap_process: :class:`haproxyadmin.internal._HAProxyProcess`
+    :param name: its name.
+    :type name: str
+    :param hint: an id, or a row that tells it.
     """
 
-    __slots__ = ('_name', '_hint')
+    __slots__ = ('hap_process', 'name', '_hint')
 
     _KIND = None
     _NOUN = None
     _METRICS = ()
 
-    def __init__(self, name, hint):
-        self._name = name
+    def __init__(self, hap_process, name, hint):
+        self.hap_process = hap_process
+        self.name = name
         self._hint = hint
 
     def __repr__(self):
@@ -32,16 +39,6 @@ class _Member(object):
 
     def __setstate__(self, state):
         facade.set_slots(self, state)
-
-    @property
-    def name(self):
-        """The name; costs nothing."""
-        return self._name
-
-    @property
-    def hap_process(self):
-        """The process it belongs to."""
-        raise NotImplementedError
 
     @property
     def process_nb(self):
@@ -84,6 +81,8 @@ class _Member(object):
 
     def ask_row(self, then):
         """Return what asks for the row; see :class:`haproxyadmin.internal.facade.Ask`."""
+        if self.hap_process.in_memory and isinstance(self._hint, utils.Row):
+            return then(self._hint)
         return self._ask(self._KIND, functools.partial(self._row_of, then))
 
     def _ask(self, kind, found):
@@ -144,16 +143,10 @@ class _Proxy(_Member):
     :param iid: its id, a hint; or a row that tells it.
     """
 
-    __slots__ = ('_hap_process',)
+    __slots__ = ()
 
     def __init__(self, hap_process, name, iid):
-        super(_Proxy, self).__init__(name, iid)
-        self._hap_process = hap_process
-
-    @property
-    def hap_process(self):
-        """The process it belongs to."""
-        return self._hap_process
+        super(_Proxy, self).__init__(hap_process, name, iid)
 
     @property
     def iid(self):

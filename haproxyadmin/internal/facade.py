@@ -1,5 +1,6 @@
 """Ask one process or many, and make one answer of theirs: the one place that fans out."""
 import collections
+import operator
 import time
 
 import six
@@ -148,18 +149,25 @@ def whole_text(lines):
     return '\n'.join(lines)
 
 
-def merge(lists, key):
+by_name = operator.attrgetter('name')
+
+
+def merge(lists, key=by_name):
     """Put the objects of all processes together that stand for one thing.
 
     :param lists: for each process its objects, in HAProxy's order.
-    :param key: returns what is the same for such objects.
+    :param key: (optional) returns what is the same for such objects; their name.
     :return: the objects of each thing, things in the order of the first process that has them.
     :rtype: list of list
     """
     things = collections.OrderedDict()
     for members in lists:
         for member in members:
-            things.setdefault(key(member), []).append(member)
+            name = key(member)
+            if name in things:
+                things[name].append(member)
+            else:
+                things[name] = [member]
     return list(things.values())
 
 

@@ -37,6 +37,9 @@ class _HAProxyProcess(object):
     __slots__ = ('socket_file', 'retry', 'retry_interval', 'timeout', '_process_nb', '_version',
                  '_header')
 
+    # True where reads are answered from memory, of rows that never change.
+    in_memory = False
+
     def __init__(self, socket_file, retry=3, retry_interval=2, timeout=1):
         self.socket_file = socket_file
         self.retry = _checked('retry', retry, retry is None or (
@@ -249,6 +252,8 @@ class _FrozenProcess(_HAProxyProcess):
     """
 
     __slots__ = ('live', '_info', '_dump')
+
+    in_memory = True
 
     def __init__(self, process, info, dump):
         super(_FrozenProcess, self).__init__(process.socket_file, process.retry,

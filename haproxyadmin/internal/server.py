@@ -21,13 +21,8 @@ class _Server(_Member):
     _METRICS = SERVER_METRICS
 
     def __init__(self, backend, name, sid):
-        super(_Server, self).__init__(name, sid)
+        super(_Server, self).__init__(backend.hap_process, name, sid)
         self.backend = backend
-
-    @property
-    def hap_process(self):
-        """The process it belongs to."""
-        return self.backend.hap_process
 
     @property
     def backendname(self):
