@@ -5,6 +5,7 @@
 
     HAProxyBaseError
     ├── CommandFailed                (HAProxy refused)
+    │   └── EntriesFailed            (... some entries of many)
     ├── NoSuchObject                 (it is gone; also a KeyError)
     ├── HAProxyDataError             (processes disagree)
     │   ├── IncosistentData          (... on a value)
@@ -32,11 +33,13 @@ class HAProxyBaseError(Exception):
 
     ``results`` is a list of ``(process number, reply)``, ``by_socket`` one of ``(socket file,
     reply)`` in the same order: what each process answered to a change that did not succeed
-    everywhere. Both are empty where no process answered.
+    everywhere. Both are empty where no process answered. ``failures`` is the account of a change of
+    many entries; see :class:`EntriesFailed`.
     """
 
     results = ()
     by_socket = ()
+    failures = ()
 
     def __init__(self, message=''):
         super(HAProxyBaseError, self).__init__()
@@ -65,6 +68,25 @@ def _restore(kind, args):
 
 class CommandFailed(HAProxyBaseError):
     """HAProxy answered a command with an error; the message is in its words."""
+
+
+class EntriesFailed(CommandFailed):
+    """HAProxy refused some of many entries of an ACL or MAP.
+
+    :param failures: what was refused: ``index`` and ``entry`` as the caller passed them,
+        ``process_nb``, ``socket_file`` and HAProxy's ``message``, by index.
+    :type failures: list of namedtuple
+
+    ``results`` and ``by_socket`` tell how many entries each process accepted.
+    """
+
+    def __init__(self, failures):
+        first = failures[0]
+        super(EntriesFailed, self).__init__(
+            '{0} failures; the first is entry {1.index}, {1.entry!r}, in process {1.process_nb} '
+            'on {1.socket_file}: {1.message}'.format(len(failures), first))
+        self.args = (failures,)
+        self.failures = failures
 
 
 class NoSuchObject(HAProxyBaseError, KeyError):

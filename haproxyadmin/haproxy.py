@@ -1,8 +1,10 @@
 """The way into haproxyadmin: HAProxy as a whole, over all its processes."""
 
+import functools
+
 from haproxyadmin import utils
 from haproxyadmin.exceptions import CommandFailed
-from haproxyadmin.internal import facade, patterns
+from haproxyadmin.internal import entries, facade, patterns
 from haproxyadmin.internal.haproxy import find_processes
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_ENABLE, STATE_MAINT,
@@ -318,6 +320,50 @@ class HAProxy(Reading):
         return self._patterns('clear', 'acl', acl)
 
     @should_die
+    def add_acl_entries(self, acl, patterns):
+        """Add many entries to an ACL in all processes, in batches.
+
+        :param acl: its id, or the file that it was loaded from.
+        :type acl: int or str
+        :param patterns: the entries; see :meth:`add_acl`; read as they are
+            sent, so that any number of them takes little memory.
+        :type patterns: iterable
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
+            how many before it may have been sent.
+        :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
+            ``failures`` tell which, where, and in which words. The others are done.
+        :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
+            more; ``failures`` tell where it ended. The other processes are done.
+        """
+        return self._many('add', 'acl', acl, patterns)
+
+    @should_die
+    def del_acl_entries(self, acl, keys):
+        """Delete many entries from an ACL in all processes, in batches.
+
+        :param acl: its id, or the file that it was loaded from.
+        :type acl: int or str
+        :param keys: entries or references; see :meth:`del_acl`; read as they are
+            sent, so that any number of them takes little memory.
+        :type keys: iterable
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
+            how many before it may have been sent.
+        :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
+            ``failures`` tell which, where, and in which words. The others are done.
+        :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
+            more; ``failures`` tell where it ended. The other processes are done.
+        """
+        return self._many('del', 'acl', acl, keys)
+
+    @should_die
     def show_map(self, mapid=None, map=None):
         """Return the MAPs, or the entries of one, as the first process has them.
 
@@ -461,6 +507,55 @@ class HAProxy(Reading):
         """
         return self._patterns('clear', 'map', mapid)
 
+    @should_die
+    def add_map_entries(self, mapid, pairs):
+        """Add many entries to a MAP in all processes, in batches.
+
+        :param mapid: its id, or the file that it was loaded from.
+        :type mapid: int or str
+        :param pairs: pairs of key and value, or a dict; see :meth:`add_map`; read as they are
+            sent, so that any number of them takes little memory.
+        :type pairs: iterable
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
+            how many before it may have been sent.
+        :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
+            ``failures`` tell which, where, and in which words. The others are done.
+        :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
+            more; ``failures`` tell where it ended. The other processes are done.
+
+        Usage::
+
+            >>> hap.add_map_entries(0, [('www.foo.com', 'web'), ('static.foo.com', 'static')])
+            True
+        """
+        return self._many('add', 'map', mapid, pairs)
+
+    @should_die
+    def del_map_entries(self, mapid, keys):
+        """Delete many entries from a MAP in all processes, in batches.
+
+        :param mapid: its id, or the file that it was loaded from.
+        :type mapid: int or str
+        :param keys: keys or references; see :meth:`del_map`; read as they are
+            sent, so that any number of them takes little memory.
+        :type keys: iterable
+        :param die: (optional) False returns False in place of raising.
+        :type die: bool
+        :return: True.
+        :rtype: bool
+        :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
+            how many before it may have been sent.
+        :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
+            ``failures`` tell which, where, and in which words. The others are done.
+        :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
+            more; ``failures`` tell where it ended. The other processes are done.
+        """
+        return self._many('del', 'map', mapid, keys)
+
     def _listing(self, family, ident):
         return facade.answer(patterns.ask_listing(self._processes[0], family, ident))
 
@@ -478,18 +573,25 @@ class HAProxy(Reading):
         asks = [patterns.ask_delete(process, family, ident, key) for process in self._processes]
         return facade.verdict(self._processes, facade.gather(asks))
 
+    def _many(self, action, family, ident, items):
+        many = entries.tuples_of(items, pairs=(action, family) == ('add', 'map'))
+        by_reference = None
+        if action == 'del':
+            by_reference = functools.partial(self._by_reference, action, family, ident)
+        return entries.change(self._processes, action, family, ident, many, by_reference)
+
     def _by_reference(self, action, family, ident, reference, *texts):
         """Change the entry that a reference points to, if it is the same in all processes."""
         built = [commands.by_reference(action, family, ident, process.version, reference, *texts)
                  for process in self._processes]
-        entries = self._ask_all(lambda process: patterns.ask_entry(
+        found = self._ask_all(lambda process: patterns.ask_entry(
             process, family, ident, reference))
-        if entries[0] is None or not utils.elements_of_list_same(entries):
+        if found[0] is None or not utils.elements_of_list_same(found):
             raise CommandFailed('{0} is not the same entry of {1} {2} in all processes: {3}'.format(
                 reference, family, ident, ', '.join(
                     '{0!r} in process {1} on {2}'.format(
                         entry, process.process_nb, process.socket_file)
-                    for process, entry in zip(self._processes, entries))))
+                    for process, entry in zip(self._processes, found))))
         return self._send(built)
 
     def _numbered(self, values):

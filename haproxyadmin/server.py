@@ -127,7 +127,7 @@ class Server(facade.Facade):
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
         """
-        return self._agreed('check_status')
+        return self._agreed('check_status', _last_result)
 
     @property
     def check_code(self):
@@ -232,6 +232,11 @@ class Server(facade.Facade):
                 raise CommandFailed('HAProxy {0} on {1} cannot set {2} of a server, {3} can'.format(
                     '.'.join(map(str, member.hap_process.version)), member.socket_file, what,
                     '.'.join(map(str, version))))
+
+
+def _last_result(check_status):
+    """Return the result without the ``* `` that says that another check runs just now."""
+    return check_status[2:] if check_status.startswith('* ') else check_status
 
 
 def _judge(change_type):

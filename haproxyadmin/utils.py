@@ -667,9 +667,13 @@ def is_info(info):
 def text_lines(reply):
     """Return the lines of a reply as text, without the empty ones around them.
 
-    :param reply: UTF-8; other bytes survive as surrogates on Python 3.
     :type reply: bytes
     :rtype: list of str
     """
-    text = six.ensure_str(reply, 'utf-8', 'surrogateescape').strip('\n')
+    text = to_text(reply).strip('\n')
     return text.split('\n') if text else []
+
+
+def to_text(reply):
+    """Return bytes as text: UTF-8; other bytes survive as surrogates on Python 3."""
+    return six.ensure_str(reply, 'utf-8', 'surrogateescape')

@@ -17,18 +17,20 @@ class Ask(object):
     :param process: the :class:`haproxyadmin.internal._HAProxyProcess` to ask.
     :param command: see :mod:`haproxyadmin.protocol.commands`.
     :type command: bytes
-    :param then: takes the lines of the reply; returns a value, or another :class:`Ask`.
+    :param then: takes the parsed reply; returns a value, or another :class:`Ask`.
     :param reads: False for a command that changes something: it is sent again only while HAProxy
         has certainly not received it, and its reply may be of one newline.
+    :param parse: (optional) takes the bytes of the reply; by default it makes lines of them.
     """
 
-    __slots__ = ('process', 'command', 'then', 'reads')
+    __slots__ = ('process', 'command', 'then', 'reads', 'parse')
 
-    def __init__(self, process, command, then, reads=True):
+    def __init__(self, process, command, then, reads=True, parse=utils.text_lines):
         self.process = process
         self.command = command
         self.then = then
         self.reads = reads
+        self.parse = parse
 
     def request(self):
         """Return what the transport takes."""
@@ -41,7 +43,7 @@ class Ask(object):
         if not replies.is_whole(reply, self.reads):
             return self._unusable('the answer was cut short after {0} bytes'.format(len(reply)))
         try:
-            return self.then(utils.text_lines(reply))
+            return self.then(self.parse(reply))
         except replies.Malformed as error:
             return self._unusable(error)
         except HAProxyBaseError as error:

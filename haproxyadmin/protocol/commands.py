@@ -38,8 +38,10 @@ PROBE_ADMIN = b'set maxconn global'
 _DIGITS = re.compile(r'[0-9]+\Z')
 _PERCENT = re.compile(r'([0-9]+)%\Z')
 _REFERENCE = re.compile(r'#?(0x[0-9a-fA-F]+)\Z')
+_BLANK = re.compile(br'[ \t]')
 _SPECIAL = re.compile(br'([ \t;\\<])')
-_FORBIDDEN = ((b'\n', 'a newline'), (b'\r', 'a carriage return'), (b'\0', 'a NUL character'))
+_FORBIDDEN = re.compile(br'[\n\r\0]')
+_FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
 
 def version_tuple(text):
@@ -54,9 +56,30 @@ def version_tuple(text):
 
 def to_bytes(text):
     """Return a caller's text as it goes over the socket: UTF-8, bytes as they are."""
-    if not isinstance(text, (six.text_type, bytes)):
-        raise ValueError('expected text, got {0!r}'.format(text))
-    return six.ensure_binary(text, 'utf-8', 'surrogateescape')
+    if isinstance(text, six.text_type):
+        # Python 2 has no such error handler, and never needs it here.
+        return text.encode('utf-8', 'surrogateescape')
+    if isinstance(text, bytes):
+        return text
+    raise ValueError('expected text, got {0!r}'.format(text))
+
+
+def plain(text):
+    """Return a text as HAProxy is to store it.
+
+    :param text: what a caller passed; an integer is written in decimal.
+    :type text: str, bytes or int
+    :rtype: bytes
+    :raises ValueError: for what no version can take.
+    """
+    raw_text = to_bytes(str(text) if is_integer(text) else text)
+    if not raw_text:
+        raise ValueError('HAProxy takes no empty text')
+    forbidden = _FORBIDDEN.search(raw_text)
+    if forbidden:
+        raise ValueError('HAProxy takes no text with {0}: {1!r}'.format(
+            _FORBIDDEN_NAMES[forbidden.group()], text))
+    return raw_text
 
 
 def word(text, version):
@@ -69,16 +92,11 @@ def word(text, version):
     :rtype: bytes
     :raises ValueError: where no escape exists for what is in it.
     """
-    if is_integer(text):
-        return str(text).encode('ascii')
-    raw = to_bytes(text)
-    if not raw:
-        raise ValueError('HAProxy takes no empty text')
-    for character, name in _FORBIDDEN:
-        if character in raw:
-            raise ValueError('HAProxy takes no text with {0}: {1!r}'.format(name, text))
-    _check_version_takes(raw, text, version)
-    return _SPECIAL.sub(br'\\\1', raw)
+    raw_text = plain(text)
+    if not _SPECIAL.search(raw_text):
+        return raw_text
+    _check_version_takes(raw_text, text, version)
+    return _SPECIAL.sub(br'\\\1', raw_text)
 
 
 def _check_version_takes(raw, text, version):
@@ -322,6 +340,17 @@ def patterns(action, family, ident, version, *texts):
     if ident is not None:
         words.append(identifier(ident, version))
     return line(*(words + [word(text, version) for text in texts]))
+
+
+def takes_payload(version, key, value):
+    """Return True if ``add map`` can store an entry from a payload, which is not unescaped.
+
+    The key ends at the first blank, and the blanks that follow are dropped.
+
+    :type key: bytes
+    :type value: bytes
+    """
+    return version >= (2, 0) and not _BLANK.search(key) and not _BLANK.match(value)
 
 
 def by_reference(action, family, ident, version, ref, *texts):

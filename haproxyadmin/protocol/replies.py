@@ -29,6 +29,8 @@ _ADDRESS_DONE = {
 }
 _ADDRESS_REFUSED = re.compile(r"Invalid addr |problem converting port ", re.IGNORECASE)
 
+_REFUSES_ALL = ('Unknown ACL identifier', 'Unknown map identifier', 'Unknown command',
+                'Permission denied', 'This ACL is shared')
 LISTING_HEAD = '# id (file) description'
 _ENTRY = re.compile(r'0x[0-9a-f]+ ')
 
@@ -105,3 +107,37 @@ def is_unknown_key(reply):
 def is_denied(reply):
     """Return True if the socket's level does not allow the command."""
     return reply.startswith('Permission denied')
+
+
+def refuses_all(message):
+    """Return True if a refusal is about the ACL or MAP, or the caller, and not about an entry."""
+    return message.startswith(_REFUSES_ALL)
+
+
+def outputs(text, count):
+    """Take the answers to several changes on one line apart::
+
+        (empty line: success)
+        'bad' is not a valid IPv4 or IPv6 address.
+        (empty line: the end of that message)
+        (empty line: success)
+
+    :param count: how many answers there are to be.
+    :rtype: list of str
+    :raises Malformed: when there are more or fewer.
+    """
+    answers = []
+    start = 0
+    while start < len(text):
+        if text[start] == '\n':
+            end, following = start, start + 1
+        else:
+            end = text.find('\n\n', start)
+            following = end + 2
+            if end < 0:
+                raise Malformed('the last answer was cut short')
+        answers.append(text[start:end])
+        start = following
+    if len(answers) != count:
+        raise Malformed('{0} answers to {1} commands'.format(len(answers), count))
+    return answers

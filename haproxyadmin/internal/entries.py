@@ -1,0 +1,341 @@
+"""Many changes of an ACL or MAP at once: a stream of entries, in batches.
+
+A batch is one exchange. Where HAProxy can take it, it is a payload, which is stored up to the first
+entry that HAProxy refuses; else it is a line of commands, each of which is answered for itself.
+"""
+import collections
+import functools
+import itertools
+
+import six
+
+from haproxyadmin import utils
+from haproxyadmin.exceptions import EntriesFailed, HAProxyBaseError
+from haproxyadmin.internal import facade
+from haproxyadmin.internal.facade import Ask
+from haproxyadmin.protocol import commands, replies
+
+# Command and payload of 16384 bytes kill several versions; more than this gains nothing.
+MAX_BATCH = 4096
+# Entries read from the caller's iterable before they are sent.
+CHUNK = 512
+# Deleting searches the whole ACL or MAP before 3.0, and HAProxy is silent meanwhile; and up to 1.7
+# a line of more than 64 words may crash it.
+MAX_COMMANDS = 12
+
+Failure = collections.namedtuple('Failure', 'index entry process_nb socket_file message')
+
+
+class _Batch(object):
+    """Entries that go to HAProxy in one exchange.
+
+    :param command: what is sent.
+    :param entries: list of ``(index, entry)``, the entry as a tuple of texts.
+    :param payload: True where the entries are a payload.
+    :param again: True where they were deleted once, and are deleted until nothing is left.
+    """
+
+    __slots__ = ('command', 'entries', 'payload', 'again')
+
+    def __init__(self, command, entries, payload, again):
+        self.command = command
+        self.entries = entries
+        self.payload = payload
+        self.again = again
+
+
+class _Draft(object):
+    """A batch in the making.
+
+    :param head: the command that announces a payload.
+    :param most: how many commands a line may hold.
+    :param payload: True for a payload, None where the first entry decides.
+    """
+
+    def __init__(self, head, most, payload):
+        self.entries = []
+        self._head = head
+        self._most = most
+        self._payload = payload
+        self._parts = []
+        self._size = len(head) + 2
+        # A refused payload is known by the text that HAProxy quotes, so none is key and value.
+        self._keys = set()
+        self._values = set()
+
+    def fits(self, part, payload, entry):
+        """Return True if an entry may join those that are here."""
+        if not self.entries:
+            return True
+        if payload != self._payload or self._size + len(part) + 1 > MAX_BATCH:
+            return False
+        if payload:
+            return entry[0] not in self._values and entry[-1] not in self._keys
+        return len(self._parts) < self._most
+
+    def add(self, part, payload, entry):
+        """Add an entry, of which ``part`` is the bytes that are sent."""
+        self._payload = payload
+        self._parts.append(part)
+        self._size += len(part) + 1
+        self.entries.append(entry)
+        if payload:
+            self._keys.add(entry[1][0])
+            self._values.add(entry[1][-1])
+
+    def batch(self, again):
+        """Return what is here as a batch."""
+        if self._payload:
+            command = self._head + b'\n' + b'\n'.join(self._parts) + b'\n'
+        else:
+            command = b';'.join(self._parts)
+        return _Batch(command, self.entries, self._payload, again)
+
+
+class _Change(object):
+    """What is done to which ACL or MAP, and how a batch of it looks.
+
+    :param action: ``'add'`` or ``'del'``.
+    :param family: ``'acl'`` or ``'map'``.
+    :param ident: id or file.
+    """
+
+    def __init__(self, action, family, ident):
+        self.action = action
+        self.family = family
+        self.ident = ident
+
+    def is_repeated(self, version):
+        """Return True if HAProxy may delete one entry of a key at a time."""
+        return self.action == 'del' and version >= (3, 3)
+
+    def batches(self, version, entries, again=False):
+        """Put entries into batches of at most ``MAX_BATCH`` bytes; a longer entry goes alone.
+
+        :param entries: list of ``(index, entry)``.
+        :rtype: list of :class:`_Batch`
+        :raises ValueError: for an entry that HAProxy cannot take.
+        """
+        head = self._head(version)
+        most = MAX_COMMANDS if self.action == 'del' or version < (1, 8) else MAX_BATCH
+        batches = []
+        draft = _Draft(head, most, None)
+        for index, entry in entries:
+            try:
+                part, payload = self._part(version, entry)
+            except ValueError as error:
+                raise ValueError('entry {0}: {1}; {0} entries before it may have been sent'.format(
+                    index, error))
+            if not draft.fits(part, payload, entry):
+                batches.append(draft.batch(again))
+                draft = _Draft(head, most, payload)
+            draft.add(part, payload, (index, entry))
+        if draft.entries:
+            batches.append(draft.batch(again))
+        return batches
+
+    def _part(self, version, entry):
+        """Return what stands for an entry in a batch, and if that is a payload."""
+        if (self.action, self.family) == ('add', 'map'):
+            key, value = map(commands.plain, entry)
+            if commands.takes_payload(version, key, value):
+                return key + b' ' + value, True
+        return commands.patterns(self.action, self.family, self.ident, version, *entry), False
+
+    def _head(self, version):
+        return commands.patterns(self.action, self.family, self.ident, version) + b' <<'
+
+
+class _Course(object):
+    """How far one process has come with a change."""
+
+    def __init__(self, process, change):
+        self.process = process
+        self.accepted = 0
+        self.failures = []
+        self.error = None
+        self.refused = False
+        self._change = change
+        self._batches = collections.deque()
+
+    def is_over(self):
+        """Return True if nothing more is to be sent to the process."""
+        return self.refused or self.error is not None
+
+    def plan(self, batches):
+        """Set what is sent next."""
+        self._batches = collections.deque(batches)
+
+    def ask(self):
+        """Return what sends the next batch and all after it, None where there is none."""
+        if self.is_over() or not self._batches:
+            return None
+        batch = self._batches[0]
+        judge = self._payload_answered if batch.payload else self._commands_answered
+        return Ask(self.process, batch.command, functools.partial(judge, batch), reads=False,
+                   parse=utils.to_text)
+
+    def end(self, outcome):
+        """Take down the error that ended the exchange, if any; what it did is not known."""
+        if not isinstance(outcome, HAProxyBaseError):
+            return
+        self.error = outcome
+        index, entry = self._batches[0].entries[0]
+        self.failed(index, entry, '{0}; it is not known if this entry and those sent with it, {1} '
+                     'in all, are stored; later ones were not sent'.format(
+                         outcome, len(self._batches[0].entries)))
+
+    def result(self):
+        """Return the account of this process in words."""
+        return '{0} entries accepted, {1} not'.format(self.accepted, len(self.failures))
+
+    def _commands_answered(self, batch, text):
+        kept = []
+        answers = replies.outputs(text, len(batch.entries))
+        for (index, entry), answer in zip(batch.entries, answers):
+            if replies.changed(answer):
+                kept.append((index, entry))
+            elif not (batch.again and replies.is_unknown_key(answer)):
+                self.failed(index, entry, answer)
+        self._batches.popleft()
+        if not batch.again:
+            self.accepted += len(kept)
+        if kept and self._change.is_repeated(self.process.version):
+            self._batches.extendleft(reversed(self._change.batches(
+                self.process.version, kept, again=True)))
+        return self.ask()
+
+    def _payload_answered(self, batch, text):
+        answer = text.strip('\n')
+        self._batches.popleft()
+        if replies.changed(answer):
+            self.accepted += len(batch.entries)
+            return self.ask()
+        position = _culprit(batch.entries, answer)
+        self.accepted += position
+        self.failed(batch.entries[position][0], batch.entries[position][1], answer)
+        rest = batch.entries[position + 1:]
+        self._batches.extendleft(reversed(self._change.batches(self.process.version, rest)))
+        return self.ask()
+
+    def failed(self, index, entry, message):
+        """Take down an entry that was refused."""
+        self.refused = self.refused or replies.refuses_all(message)
+        self.failures.append(Failure(index, entry if len(entry) > 1 else entry[0],
+                                     self.process.process_nb, self.process.socket_file, message))
+
+
+def _culprit(entries, message):
+    """Return the place of the entry that a refused payload ended at.
+
+    HAProxy stores a payload up to the entry that it names::
+
+        'notanip' is not a valid IPv4 or IPv6 address.
+
+    A message that names none, such as of an unknown MAP, is about the first.
+    """
+    named = ''
+    place = 0
+    for position, (_, entry) in enumerate(entries):
+        for text in entry:
+            text = utils.to_text(commands.plain(text))
+            if len(text) > len(named) and "'{0}'".format(text) in message:
+                named, place = text, position
+    return place
+
+
+def tuples_of(items, pairs):
+    """Yield the entries that a caller passed as tuples.
+
+    :param items: an iterable of texts, or of pairs; a dict is its items.
+    :param pairs: True where each is to be a pair of key and value.
+    :raises ValueError: for anything else; a text is no list of its letters.
+    """
+    if isinstance(items, (six.text_type, bytes)):
+        raise ValueError('expected many entries, got the text {0!r}'.format(items))
+    if not pairs:
+        return ((item,) for item in items)
+    if hasattr(items, 'items'):
+        items = six.iteritems(items)
+    return (_pair(item) for item in items)
+
+
+def _pair(item):
+    if not isinstance(item, (tuple, list)) or len(item) != 2:
+        raise ValueError('expected a pair of key and value, got {0!r}'.format(item))
+    return tuple(item)
+
+
+def change(processes, action, family, ident, entries, by_reference=None):
+    """Do the same to many entries in all processes.
+
+    :param entries: iterable of tuples of texts; read as it is sent.
+    :param by_reference: (optional) deletes the entry of a reference in all processes; without it
+        no text is taken for a reference.
+    :return: True when every process took every entry.
+    :rtype: bool
+    :raises ValueError: for an entry that HAProxy cannot take; the message tells which, and how many
+        entries before it were sent.
+    :raises haproxyadmin.exceptions.EntriesFailed: when a process refused some.
+    :raises haproxyadmin.exceptions.HAProxySocketError: when a process could not be talked to.
+    """
+    todo = _Change(action, family, ident)
+    courses = [_Course(process, todo) for process in processes]
+    numbered = enumerate(entries)
+    while not all(course.is_over() for course in courses):
+        chunk = list(itertools.islice(numbered, CHUNK))
+        if not chunk:
+            break
+        _run(todo, courses, chunk, by_reference)
+    return _verdict(courses)
+
+
+def _run(todo, courses, chunk, by_reference):
+    keys, references = _sorted_out(chunk) if by_reference else (chunk, [])
+    plans = {}
+    for course in courses:
+        version = course.process.version
+        if version not in plans:
+            plans[version] = todo.batches(version, keys)
+        course.plan(plans[version])
+    outcomes = facade.gather([course.ask() for course in courses])
+    for course, outcome in zip(courses, outcomes):
+        course.end(outcome)
+    for index, entry, reference in references:
+        _delete_reference(courses, index, entry, functools.partial(by_reference, reference))
+
+
+def _sorted_out(chunk):
+    """Return the entries of a chunk that are keys, and those that are references."""
+    keys, references = [], []
+    for index, entry in chunk:
+        reference = commands.reference(entry[0])
+        if reference:
+            references.append((index, entry, reference))
+        else:
+            keys.append((index, entry))
+    return keys, references
+
+
+def _delete_reference(courses, index, entry, delete):
+    try:
+        delete()
+    except HAProxyBaseError as error:
+        for course in courses:
+            course.failed(index, entry, str(error))
+    else:
+        for course in courses:
+            course.accepted += 1
+
+
+def _verdict(courses):
+    failures = sorted(itertools.chain.from_iterable(course.failures for course in courses),
+                      key=lambda failure: failure.index)
+    if not failures:
+        return True
+    errors = [course.error for course in courses if course.error is not None]
+    error = errors[0] if errors else EntriesFailed(failures)
+    error.failures = failures
+    error.results = [(course.process.process_nb, course.result()) for course in courses]
+    error.by_socket = [(course.process.socket_file, course.result()) for course in courses]
+    raise error
