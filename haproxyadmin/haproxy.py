@@ -574,11 +574,10 @@ class HAProxy(Reading):
         return facade.verdict(self._processes, facade.gather(asks))
 
     def _many(self, action, family, ident, items):
-        many = entries.tuples_of(items, pairs=(action, family) == ('add', 'map'))
         by_reference = None
         if action == 'del':
             by_reference = functools.partial(self._by_reference, action, family, ident)
-        return entries.change(self._processes, action, family, ident, many, by_reference)
+        return entries.change(self._processes, action, family, ident, items, by_reference)
 
     def _by_reference(self, action, family, ident, reference, *texts):
         """Change the entry that a reference points to, if it is the same in all processes."""

@@ -86,7 +86,7 @@ class Server(facade.Facade):
 
     @property
     def port(self):
-        """The port: ``'80'``, ``'-1'`` for one relative to the client's; ``''`` where there is none.
+        """The port: ``'80'``; ``'-1'`` where it is the client's less 1; ``''`` where there is none.
 
         Setting it takes an integer from 0 to 65535, or its digits, reads the address of each
         process and sends ``set server BACKEND/SERVER addr ADDRESS port PORT`` (1.7), so that each

@@ -661,7 +661,8 @@ def connected_socket(path, timeout=1):
 
 def is_info(info):
     """Return True if a dictionary is HAProxy's ``show info``, HAPEE's included."""
-    return 'Name' in info and all(isint(info.get(name)) for name in ('Pid', 'Process_num', 'Uptime_sec'))
+    return 'Name' in info and all(isint(info.get(name))
+                                  for name in ('Pid', 'Process_num', 'Uptime_sec'))
 
 
 def text_lines(reply):

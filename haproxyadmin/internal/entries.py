@@ -105,6 +105,20 @@ class _Change(object):
         self.family = family
         self.ident = ident
 
+    def entries(self, chunk):
+        """Return the items of a chunk as tuples of texts.
+
+        :param chunk: list of ``(index, item)``.
+        :raises ValueError: for an item that is no pair where one is needed.
+        """
+        if (self.action, self.family) != ('add', 'map'):
+            return [(index, (item,)) for index, item in chunk]
+        for index, item in chunk:
+            if not isinstance(item, (tuple, list)) or len(item) != 2:
+                raise ValueError('entry {0}: expected a pair of key and value, got {1!r}'.format(
+                    index, item))
+        return [(index, tuple(item)) for index, item in chunk]
+
     def is_repeated(self, version):
         """Return True if HAProxy may delete one entry of a key at a time."""
         return self.action == 'del' and version >= (3, 3)
@@ -121,11 +135,7 @@ class _Change(object):
         batches = []
         draft = _Draft(head, most, None)
         for index, entry in entries:
-            try:
-                part, payload = self._part(version, entry)
-            except ValueError as error:
-                raise ValueError('entry {0}: {1}; {0} entries before it may have been sent'.format(
-                    index, error))
+            part, payload = self._part(version, index, entry)
             if not draft.fits(part, payload, entry):
                 batches.append(draft.batch(again))
                 draft = _Draft(head, most, payload)
@@ -134,13 +144,16 @@ class _Change(object):
             batches.append(draft.batch(again))
         return batches
 
-    def _part(self, version, entry):
+    def _part(self, version, index, entry):
         """Return what stands for an entry in a batch, and if that is a payload."""
-        if (self.action, self.family) == ('add', 'map'):
-            key, value = map(commands.plain, entry)
-            if commands.takes_payload(version, key, value):
-                return key + b' ' + value, True
-        return commands.patterns(self.action, self.family, self.ident, version, *entry), False
+        try:
+            if (self.action, self.family) == ('add', 'map'):
+                key, value = commands.plain(entry[0]), commands.plain(entry[1])
+                if commands.takes_payload(version, key, value):
+                    return key + b' ' + value, True
+            return commands.patterns(self.action, self.family, self.ident, version, *entry), False
+        except ValueError as error:
+            raise ValueError('entry {0}: {1}'.format(index, error))
 
     def _head(self, version):
         return commands.patterns(self.action, self.family, self.ident, version) + b' <<'
@@ -244,44 +257,32 @@ def _culprit(entries, message):
     return place
 
 
-def tuples_of(items, pairs):
-    """Yield the entries that a caller passed as tuples.
-
-    :param items: an iterable of texts, or of pairs; a dict is its items.
-    :param pairs: True where each is to be a pair of key and value.
-    :raises ValueError: for anything else; a text is no list of its letters.
-    """
+def _iterate(items):
     if isinstance(items, (six.text_type, bytes)):
         raise ValueError('expected many entries, got the text {0!r}'.format(items))
-    if not pairs:
-        return ((item,) for item in items)
-    if hasattr(items, 'items'):
-        items = six.iteritems(items)
-    return (_pair(item) for item in items)
+    try:
+        return iter(items.items() if hasattr(items, 'items') else items)
+    except TypeError:
+        raise ValueError('expected many entries, got {0!r}'.format(items))
 
 
-def _pair(item):
-    if not isinstance(item, (tuple, list)) or len(item) != 2:
-        raise ValueError('expected a pair of key and value, got {0!r}'.format(item))
-    return tuple(item)
-
-
-def change(processes, action, family, ident, entries, by_reference=None):
+def change(processes, action, family, ident, items, by_reference=None):
     """Do the same to many entries in all processes.
 
-    :param entries: iterable of tuples of texts; read as it is sent.
+    :param items: iterable of texts, or of pairs where keys are added to a MAP, or a dict; read as
+        it is sent.
     :param by_reference: (optional) deletes the entry of a reference in all processes; without it
         no text is taken for a reference.
     :return: True when every process took every entry.
     :rtype: bool
     :raises ValueError: for an entry that HAProxy cannot take; the message tells which, and how many
-        entries before it were sent.
+        were sent before it was read.
     :raises haproxyadmin.exceptions.EntriesFailed: when a process refused some.
     :raises haproxyadmin.exceptions.HAProxySocketError: when a process could not be talked to.
     """
     todo = _Change(action, family, ident)
     courses = [_Course(process, todo) for process in processes]
-    numbered = enumerate(entries)
+    numbered = enumerate(_iterate(items))
     while not all(course.is_over() for course in courses):
         chunk = list(itertools.islice(numbered, CHUNK))
         if not chunk:
@@ -291,13 +292,15 @@ def change(processes, action, family, ident, entries, by_reference=None):
 
 
 def _run(todo, courses, chunk, by_reference):
-    keys, references = _sorted_out(chunk) if by_reference else (chunk, [])
-    plans = {}
-    for course in courses:
-        version = course.process.version
-        if version not in plans:
+    try:
+        keys, references = _sorted_out(todo.entries(chunk), by_reference)
+        plans = dict((course.process.version, None) for course in courses)
+        for version in plans:
             plans[version] = todo.batches(version, keys)
-        course.plan(plans[version])
+    except ValueError as error:
+        raise ValueError('{0}; {1} entries were sent before'.format(error, chunk[0][0]))
+    for course in courses:
+        course.plan(plans[course.process.version])
     outcomes = facade.gather([course.ask() for course in courses])
     for course, outcome in zip(courses, outcomes):
         course.end(outcome)
@@ -305,11 +308,16 @@ def _run(todo, courses, chunk, by_reference):
         _delete_reference(courses, index, entry, functools.partial(by_reference, reference))
 
 
-def _sorted_out(chunk):
-    """Return the entries of a chunk that are keys, and those that are references."""
+def _sorted_out(entries, by_reference):
+    """Return the entries that are keys, and those that are references."""
+    if by_reference is None:
+        return entries, []
     keys, references = [], []
-    for index, entry in chunk:
-        reference = commands.reference(entry[0])
+    for index, entry in entries:
+        try:
+            reference = commands.reference(entry[0])
+        except ValueError as error:
+            raise ValueError('entry {0}: {1}'.format(index, error))
         if reference:
             references.append((index, entry, reference))
         else:

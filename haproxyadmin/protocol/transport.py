@@ -11,6 +11,8 @@ import select
 import socket
 import time
 
+import six
+
 from haproxyadmin.exceptions import (HAProxySocketError, SocketApplicationError,
                                      SocketConnectionError, SocketPermissionError,
                                      SocketTimeout, SocketTransportError)
@@ -24,6 +26,10 @@ MIN_PROGRESS = 64 * 1024
 CHUNK = 64 * 1024
 # HAProxy's backlog is full: how long to wait before the next connect, in seconds.
 BACKLOG_PAUSE = 0.005
+# How long to wait at a time, in seconds: poll() takes no more than fits into an int.
+MAX_WAIT = 3600
+# How many chunks to read of one socket before it is the turn of the next.
+MAX_CHUNKS = 8
 
 _KINDS = {
     errno.ENOENT: SocketConnectionError,
@@ -59,8 +65,8 @@ class Request(object):
 
     def __str__(self):
         """Return the command line for messages: no payload, which may be a private key."""
-        line = self.command.split(b'\n', 1)[0][:200].decode('utf-8', 'replace')
-        return '{0!r} on {1}'.format(str(line), self.socket_file)
+        line = self.command.split(b'\n', 1)[0][:200]
+        return '{0!r} on {1}'.format(six.ensure_str(line, 'utf-8', 'replace'), self.socket_file)
 
 
 def exchange_all(requests):
@@ -104,7 +110,7 @@ def _wait(exchanges):
 
 def _poll(poller, seconds):
     try:
-        return poller.poll(int(seconds * 1000) + 1)
+        return poller.poll(int(min(seconds, MAX_WAIT) * 1000) + 1)
     except select.error as error:
         # Only Python 2 tells of an interrupted call; its error has no errno.
         if error.args[0] != errno.EINTR:
@@ -131,12 +137,14 @@ class _Exchange(object):
 
     def connect(self):
         """Connect, or leave it for later while HAProxy's backlog is full."""
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock = None
         try:
+            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             sock.setblocking(False)
             sock.connect(self.request.socket_file)
         except (socket.error, TypeError, ValueError) as error:
-            sock.close()
+            if sock is not None:
+                sock.close()
             if getattr(error, 'errno', None) not in _AGAIN:
                 self._fail(error, undelivered=True)
             return
@@ -188,21 +196,25 @@ class _Exchange(object):
                 pass  # the peer was faster: reading tells what became of it
 
     def _read(self):
-        try:
-            chunk = self.sock.recv(CHUNK)
-        except socket.error as error:
-            if error.errno not in _AGAIN:
-                self._fail(error)
-            return
-        if not chunk:
-            self._finish()
-            return
-        self._touch()
-        self.size += len(chunk)
-        self.chunks.append(chunk)
-        if self.size > MAX_REPLY:
-            self._end(SocketApplicationError(self.request.socket_file, (
-                '{0}: the answer is larger than {1} bytes').format(self.request, MAX_REPLY)))
+        # All that has come, before time is measured: a process that was stopped for a while
+        # must not blame HAProxy.
+        for _ in range(MAX_CHUNKS):
+            try:
+                chunk = self.sock.recv(CHUNK)
+            except socket.error as error:
+                if error.errno not in _AGAIN:
+                    self._fail(error)
+                return
+            if not chunk:
+                self._finish()
+                return
+            self._touch()
+            self.size += len(chunk)
+            self.chunks.append(chunk)
+            if self.size > MAX_REPLY:
+                self._end(SocketApplicationError(self.request.socket_file, (
+                    '{0}: the answer is larger than {1} bytes').format(self.request, MAX_REPLY)))
+                return
 
     def _touch(self):
         self.deadline = _now() + self.request.timeout
