@@ -222,16 +222,17 @@ def raw(command):
     """
     text = to_bytes(command).rstrip(b'\n')
     head, newline, payload = text.partition(b'\n')
+    shown = repr(_native(head))  # a payload may be a private key
     if not head.strip():
         raise ValueError('the command is empty')
     if b'\0' in text or b'\r' in head:
-        raise ValueError('a command has no NUL and no carriage return: {0!r}'.format(command))
+        raise ValueError('a command has no NUL and no carriage return: {0}'.format(shown))
     if newline and not head.endswith(b' <<'):
-        raise ValueError('a command is one line, unless it ends in " <<": {0!r}'.format(command))
+        raise ValueError('a command is one line, unless it ends in " <<": {0}'.format(shown))
     if head.endswith(b'<<') and not newline:
-        raise ValueError('a line that ends in "<<" needs a payload: {0!r}'.format(command))
-    if any(not part.rstrip(b'\r') for part in payload.split(b'\n')) and newline:
-        raise ValueError('an empty line would end the payload: {0!r}'.format(command))
+        raise ValueError('a line that ends in "<<" needs a payload: {0}'.format(shown))
+    if newline and any(not part.rstrip(b'\r') for part in payload.split(b'\n')):
+        raise ValueError('an empty line would end the payload of {0}'.format(shown))
     if any(len(part.split()) > MAX_WORDS for part in head.split(b';')):
         raise ValueError('HAProxy takes {0} words in a command'.format(MAX_WORDS))
     # The payload ends with an empty line; the transport adds the last newline.
