@@ -2,7 +2,7 @@
 from haproxyadmin import utils
 from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.internal import facade
-from haproxyadmin.protocol import commands
+from haproxyadmin.protocol import commands, replies
 from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_ENABLE, STATE_MAINT,
                                             STATE_READY, VALID_STATES)
 from haproxyadmin.protocol.metrics import SERVER_METRICS
@@ -112,10 +112,7 @@ class Server(facade.Facade):
             text = utils.field(row, 'addr')
             addresses[member] = utils.address_and_port(text)[0]
             if addresses[member] in ('', 'unix'):
-                raise CommandFailed('server {0}/{1} has no address that takes a port: {2!r} in '
-                                    'process {3} on {4}'.format(self.backendname, self.name, text,
-                                                                member.process_nb,
-                                                                member.socket_file))
+                raise CommandFailed(self._no_address(member, text))
         self._change(lambda member: commands.set_address(
             member.word(), commands.word(addresses[member], member.hap_process.version), port),
             _judge('port'))
@@ -225,6 +222,15 @@ class Server(facade.Facade):
         :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
         """
         return self._change(lambda member: commands.shutdown_sessions(member.word()))
+
+    def _no_address(self, member, text):
+        """Return in words why a server's port cannot be set: HAProxy tells a user no address."""
+        if not text and facade.answer(member.hap_process.ask_level()) == replies.LEVELS[0]:
+            return ('Permission denied (the level of {0} is user): the address of server {1}/{2}, '
+                    'which its port is set with, is not told'.format(
+                        member.socket_file, self.backendname, self.name))
+        return 'server {0}/{1} has no address that takes a port: {2!r} in process {3} on {4}'.format(
+            self.backendname, self.name, text, member.process_nb, member.socket_file)
 
     def _need_version(self, version, what):
         for member in self._members:

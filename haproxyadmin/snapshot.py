@@ -193,8 +193,7 @@ class Reading(object):
         figures = [name for name in collections.OrderedDict.fromkeys(
             name for dump in dumps for name in dump.header.names) if utils.is_figure(name)]
         things = facade.merge([utils.labelled_rows(dump) for dump in dumps], lambda pair: pair[0])
-        return [utils.summary(pairs[0][0], [row for _, row in pairs], figures)
-                for pairs in things]
+        return utils.summaries(things, figures)
 
     # Frontends, backends and servers
 

@@ -21,6 +21,7 @@ from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_SUM
 _SUM = frozenset(METRICS_SUM)
 _AVERAGE = frozenset(METRICS_AVG)
 _NUMBER = re.compile(r'\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*\Z')
+_INTEGER = re.compile(r'\s*[-+]?[0-9]+\s*\Z')
 _TEXT = (six.text_type, bytes)
 _LISTENER = '3'
 _TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
@@ -274,9 +275,11 @@ def _join_quoted(lines):
     if not any('"' in line for line in lines):
         return lines
     texts, parts = [], []
+    quotes = 0
     for line in lines:
         parts.append(line)
-        if sum(part.count('"') for part in parts) % 2 == 0:
+        quotes += line.count('"')
+        if quotes % 2 == 0:
             texts.append('\n'.join(parts))
             parts = []
     if parts:
@@ -409,11 +412,8 @@ def isint(value):
     :rtype: bool
     """
     if isinstance(value, _TEXT):
-        try:
-            int(value)
-        except ValueError:
-            return False
-        return True
+        # Not int(), which takes '1_000' on Python 3 alone.
+        return bool(_INTEGER.match(six.ensure_str(value, 'utf-8', 'surrogateescape')))
     return commands.is_integer(value) or (isinstance(value, float) and value.is_integer())
 
 
@@ -437,14 +437,23 @@ def calculate(name, metrics):
     return int(sum(metrics) / float(len(metrics)))
 
 
-def aggregate(name, texts):
+class _Converted(dict):
+    """What :func:`converter` makes of texts, each once: most figures of a dump are alike."""
+
+    def __missing__(self, text):
+        value = self[text] = converter(text)
+        return value
+
+
+def aggregate(name, texts, convert=converter):
     """Calculate a metric of the texts that the processes report; what is no number is left out.
 
     :param name: name of the metric.
     :type texts: list of str
+    :param convert: (optional) makes a number of a text.
     :rtype: int
     """
-    return calculate(name, [value for value in map(converter, texts)
+    return calculate(name, [value for value in map(convert, texts)
                             if isinstance(value, six.integer_types)])
 
 
@@ -477,14 +486,19 @@ def labelled_rows(dump):
     return rows
 
 
-def summary(label, rows, figures):
-    """Return the figures of one frontend, backend or server as a plain dictionary.
+def summaries(things, figures):
+    """Return the figures of frontends, backends and servers as plain dictionaries.
 
-    :param label: ``(proxy, name, type)``.
-    :param rows: its row of each process.
+    :param things: for each its ``((proxy, name, type), row)`` of each process.
     :param figures: names of the figures.
-    :rtype: dict
+    :rtype: list of dict
     """
+    convert = _Converted().__getitem__
+    return [_summary(pairs[0][0], [row for _, row in pairs], figures, convert)
+            for pairs in things]
+
+
+def _summary(label, rows, figures, convert):
     texts = [row2dict(row) for row in rows]
     statuses = [text.get('status', '') for text in texts]
     if elements_of_list_same(statuses):
@@ -493,7 +507,7 @@ def summary(label, rows, figures):
                   status=', '.join(statuses), processes=len(rows))
     for name in figures:
         values = [text[name] for text in texts if text.get(name)]
-        summed[name] = aggregate(name, values) if values else None
+        summed[name] = aggregate(name, values, convert) if values else None
     return summed
 
 

@@ -8,7 +8,7 @@ import six
 from haproxyadmin import utils
 from haproxyadmin.exceptions import (HAProxyBaseError, HAProxySocketError, IncosistentData,
                                      SocketApplicationError, SocketPermissionError)
-from haproxyadmin.protocol import replies, transport
+from haproxyadmin.protocol import commands, replies, transport
 
 
 class Ask(object):
@@ -21,16 +21,19 @@ class Ask(object):
     :param reads: False for a command that changes something: it is sent again only while HAProxy
         has certainly not received it, and its reply may be of one newline.
     :param parse: (optional) takes the bytes of the reply; by default it makes lines of them.
+    :param judged: (optional) False where ``then`` wants a refusal as HAProxy wrote it; else one
+        for the socket's level has the level added to it, at the cost of one command more.
     """
 
-    __slots__ = ('process', 'command', 'then', 'reads', 'parse')
+    __slots__ = ('process', 'command', 'then', 'reads', 'parse', 'judged')
 
-    def __init__(self, process, command, then, reads=True, parse=utils.text_lines):
+    def __init__(self, process, command, then, reads=True, parse=utils.text_lines, judged=True):
         self.process = process
         self.command = command
         self.then = then
         self.reads = reads
         self.parse = parse
+        self.judged = judged
 
     def request(self):
         """Return what the transport takes."""
@@ -41,8 +44,12 @@ class Ask(object):
         if isinstance(reply, HAProxySocketError):
             return reply
         if not replies.is_whole(reply, self.reads):
-            return self._unusable('the answer was cut short after {0} bytes'.format(len(reply)))
+            return self._unusable('the answer was cut short after {0} bytes, or this is not HAProxy: '
+                                  '{1!r}'.format(len(reply), utils.to_text(reply[:80])))
         try:
+            if (self.judged and replies.is_denied(reply)
+                    and self.process.version >= commands.LEVEL_SINCE):
+                return _AskLevel(self, reply)
             return self.then(self.parse(reply))
         except replies.Malformed as error:
             return self._unusable(error)
@@ -60,6 +67,32 @@ class Ask(object):
     def _unusable(self, what):
         return SocketApplicationError(self.process.socket_file,
                                       '{0}: {1}'.format(self.request(), what))
+
+
+class _AskLevel(Ask):
+    """Asks for the level of a socket whose level was not enough for a command.
+
+    :param denied: what was refused; it is settled once the level is known, or cannot be.
+    :type denied: :class:`Ask`
+    :param refusal: the reply to it.
+    :type refusal: bytes
+    """
+
+    __slots__ = ('denied', 'refusal')
+
+    def __init__(self, denied, refusal):
+        super(_AskLevel, self).__init__(denied.process, commands.SHOW_LEVEL, None, judged=False)
+        self.denied = denied
+        self.refusal = refusal
+
+    def settle(self, reply):
+        """Return what the refusal amounts to."""
+        denied, refusal = self.denied, self.refusal
+        if isinstance(reply, bytes) and utils.to_text(reply.strip()) in replies.LEVELS:
+            refusal = replies.denied_because(refusal, b'the level of ' + commands.to_bytes(
+                denied.process.socket_file) + b' is ' + reply.strip())
+        denied.judged = False
+        return denied.settle(refusal)
 
 
 def gather(asks):

@@ -185,7 +185,9 @@ class _HAProxyProcess(object):
 
     def ask_info(self, then):
         """Return what asks for ``show info``."""
-        return Ask(self, commands.SHOW_INFO, functools.partial(self.informed, then))
+        # Its answer tells the version, which judging a refusal needs.
+        return Ask(self, commands.SHOW_INFO, functools.partial(self.informed, then),
+                   judged=False)
 
     def ask_dump(self, then, iid=-1, kind=commands.EVERYTHING, sid=-1):
         """Return what asks for rows of statistics.
@@ -203,7 +205,7 @@ class _HAProxyProcess(object):
         """Return what sends a caller's own command line, once."""
         line = commands.raw(command)
         return Ask(self, line, facade.as_is if full_output else facade.first_line,
-                   reads=commands.only_shows(line))
+                   reads=commands.only_shows(line), judged=False)
 
     def ask_errors(self, command):
         """Return what sends a ``show errors``; its value is the lines of the report."""
@@ -214,9 +216,10 @@ class _HAProxyProcess(object):
 
         Before 2.0 it tells an admin from a user, and takes an operator for a user.
         """
-        if self.version >= (2, 0):
+        if self.version >= commands.LEVEL_SINCE:
             return Ask(self, commands.SHOW_LEVEL, facade.first_line)
-        return Ask(self, commands.PROBE_ADMIN, _level_by_refusal)
+        return Ask(self, commands.PROBE_ADMIN, _level_by_refusal, parse=facade.as_is,
+                   judged=False)
 
     def informed(self, then, lines):
         """Return what ``then`` makes of a reply to ``show info``."""
@@ -293,9 +296,8 @@ def _error_report(lines):
     return lines
 
 
-def _level_by_refusal(lines):
-    denied = replies.is_denied(facade.first_line(lines))
-    return replies.LEVELS[0] if denied else replies.LEVELS[-1]
+def _level_by_refusal(reply):
+    return replies.LEVELS[0] if replies.is_denied(reply) else replies.LEVELS[-1]
 
 
 def _chosen(names, name):
@@ -346,7 +348,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     return sorted(processes, key=lambda process: (process.process_nb, process.socket_file))
 
 
-def _sockets_in(socket_dir):
+def _paths_in(socket_dir):
     try:
         names = sorted(os.listdir(socket_dir))
     except (OSError, TypeError, ValueError) as error:
@@ -354,12 +356,19 @@ def _sockets_in(socket_dir):
             raise at_start(SocketPermissionError(socket_dir, '{0}: {1}'.format(
                 socket_dir, error.strerror), error))
         raise ValueError('no socket directory: {0}'.format(error))
-    paths = [os.path.join(socket_dir, name) for name in names]
+    return [os.path.join(socket_dir, name) for name in names]
+
+
+def _sockets_in(socket_dir):
+    paths = _paths_in(socket_dir)
     sockets = [path for path in paths if utils.is_unix_socket(path)]
     if not sockets:
-        raise ValueError('no socket in {0}{1}'.format(socket_dir, ''.join(
-            '\n  {0}: not a socket'.format(path) for path in paths)))
+        raise ValueError('no socket in {0}{1}'.format(socket_dir, _not_sockets(paths)))
     return sockets
+
+
+def _not_sockets(paths):
+    return ''.join('\n  {0}: not a socket'.format(path) for path in paths)
 
 
 def _report_unusable(infos):
@@ -371,8 +380,9 @@ def _report_unusable(infos):
 def _raise_unusable(socket_dir, socket_file, infos):
     if socket_dir is None:
         raise at_start(infos[0])
-    raise ValueError('no socket of HAProxy in {0}{1}'.format(
-        socket_dir, ''.join('\n  {0}'.format(error) for error in infos)))
+    raise ValueError('no socket of HAProxy in {0}{1}{2}'.format(
+        socket_dir, ''.join('\n  {0}'.format(error) for error in infos),
+        _not_sockets(path for path in _paths_in(socket_dir) if not utils.is_unix_socket(path))))
 
 
 def _identity(info):

@@ -32,6 +32,7 @@ SHOW_INFO = b'show info'
 # One connection tells both; 7 leaves the listeners out.
 SHOW_ALL = b'show info;show stat -1 7 -1'
 SHOW_LEVEL = b'show cli level'
+LEVEL_SINCE = (2, 0)
 # Asks for nothing: it lacks the value. Tells an admin from others before 2.0.
 PROBE_ADMIN = b'set maxconn global'
 
@@ -40,6 +41,8 @@ _PERCENT = re.compile(r'([0-9]+)%\Z')
 _REFERENCE = re.compile(r'#?(0x[0-9a-fA-F]+)\Z')
 _BLANK = re.compile(br'[ \t]')
 _SPECIAL = re.compile(br'([ \t;\\<])')
+# Not the escaped ones; the words of "x\\;y" are counted together, which is safe.
+_SEPARATOR = re.compile(br'(?<!\\);')
 _FORBIDDEN = re.compile(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
@@ -233,7 +236,7 @@ def raw(command):
         raise ValueError('a line that ends in "<<" needs a payload: {0}'.format(shown))
     if newline and any(not part.rstrip(b'\r') for part in payload.split(b'\n')):
         raise ValueError('an empty line would end the payload of {0}'.format(shown))
-    if any(len(part.split()) > MAX_WORDS for part in head.split(b';')):
+    if any(len(part.split()) > MAX_WORDS for part in _SEPARATOR.split(head)):
         raise ValueError('HAProxy takes {0} words in a command'.format(MAX_WORDS))
     # The payload ends with an empty line; the transport adds the last newline.
     return line(text + b'\n' if newline else text)
@@ -332,13 +335,13 @@ def patterns(action, family, ident, version, *texts):
 
     :param action: ``'show'``, ``'get'``, ``'add'``, ``'set'``, ``'del'`` or ``'clear'``.
     :param family: ``'acl'`` or ``'map'``.
-    :param ident: see :func:`identifier`; None lists all ACLs or MAPs.
+    :param ident: see :func:`identifier`; ``'show'`` lists all ACLs or MAPs of None.
     :param texts: key or pattern, and value.
     """
     if (action, family) == ('get', 'acl') and version == (1, 7, 0):
         raise ValueError('"get acl" would crash HAProxy 1.7.0')
     words = [action.encode('ascii'), family.encode('ascii')]
-    if ident is not None:
+    if ident is not None or action != 'show':
         words.append(identifier(ident, version))
     return line(*(words + [word(text, version) for text in texts]))
 

@@ -35,6 +35,7 @@ LISTING_HEAD = '# id (file) description'
 _ENTRY = re.compile(r'0x[0-9a-f]+ ')
 
 
+_DENIED = b'Permission denied'
 # From the one that may least.
 LEVELS = ('user', 'operator', 'admin')
 
@@ -105,8 +106,21 @@ def is_unknown_key(reply):
 
 
 def is_denied(reply):
-    """Return True if the socket's level does not allow the command."""
-    return reply.startswith('Permission denied')
+    """Return True if the socket's level does not allow the command.
+
+    :type reply: bytes
+    """
+    return reply.startswith(_DENIED)
+
+
+def denied_because(reply, reason):
+    """Return a refusal, or those of all commands of a line, with a reason.
+
+    :type reply: bytes
+    :type reason: bytes
+    :rtype: bytes
+    """
+    return reply.replace(_DENIED + b'\n', _DENIED + b' (' + reason + b')\n')
 
 
 def refuses_all(message):

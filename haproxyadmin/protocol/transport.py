@@ -165,7 +165,9 @@ class _Exchange(object):
         if now >= self.deadline:
             self._time_out('timed out after {0:g} s'.format(self.request.timeout))
         elif now >= self.window_end:
-            if self.size - self.window_size < MIN_PROGRESS:
+            if not self.size:
+                self._time_out('timed out after {0:g} s'.format(self.request.timeout))
+            elif self.size - self.window_size < MIN_PROGRESS:
                 self._time_out('gave up after {0:.1f} s: the answer comes too slowly'.format(
                     now - self.started))
             self.window_end = now + self.request.timeout
