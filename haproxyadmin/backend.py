@@ -1,7 +1,7 @@
 """Run operations on a backend and read its statistics."""
 from haproxyadmin.internal import facade
 from haproxyadmin.protocol.metrics import BACKEND_METRICS
-from haproxyadmin.server import Server
+from haproxyadmin.server import servers_of
 
 
 class Backend(facade.Facade):
@@ -49,5 +49,4 @@ class Backend(facade.Facade):
         """
         lists = facade.values_of(facade.gather(
             [member.ask_servers(name) for member in self._members]))
-        return [Server(members, self.name)
-                for members in facade.merge(lists)]
+        return servers_of(facade.merge(lists, facade.by_first))

@@ -177,7 +177,7 @@ class HAProxy(Reading):
         tried again after a failure, any other only while HAProxy has certainly not received it.
 
         :param cmd: what HAProxy's command line takes; further lines only as the payload of a first
-            line that ends in `` <<``.
+            line that ends in ``" <<"``.
         :type cmd: str
         :param die: (optional) False returns False in place of raising.
         :type die: bool

@@ -2,6 +2,7 @@
 from haproxyadmin import utils
 from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.internal import facade
+from haproxyadmin.internal.server import _Server
 from haproxyadmin.protocol import commands, replies
 from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_ENABLE, STATE_MAINT,
                                             STATE_READY, VALID_STATES)
@@ -243,6 +244,14 @@ class Server(facade.Facade):
 def _last_result(check_status):
     """Return the result without the ``* `` that says that another check runs just now."""
     return check_status[2:] if check_status.startswith('* ') else check_status
+
+
+def servers_of(found):
+    """Return the server of each group of ``(name, backend, row)``, one for each process.
+
+    :rtype: list of :class:`Server`
+    """
+    return [Server(facade.Finds(group, _Server), group[0][1].name) for group in found]
 
 
 def _judge(change_type):

@@ -1,6 +1,5 @@
 """What can be read of HAProxy as a whole, live or as it was at one moment."""
 import collections
-import operator
 import time
 
 from haproxyadmin import utils
@@ -10,10 +9,7 @@ from haproxyadmin.internal import facade
 from haproxyadmin.internal.haproxy import ask_frozen
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
-from haproxyadmin.server import Server
-
-
-_BACKEND_AND_NAME = operator.attrgetter('backend.name', 'name')
+from haproxyadmin.server import servers_of
 
 
 class Reading(object):
@@ -268,8 +264,7 @@ class Reading(object):
 
     def _servers(self, name, backend):
         lists = self._ask_all(lambda process: process.ask_servers(name, backend))
-        return [Server(members, members[0].backendname)
-                for members in facade.merge(lists, _BACKEND_AND_NAME)]
+        return servers_of(facade.merge(lists, _backend_and_name))
 
     def _ask_all(self, ask):
         return facade.values_of(facade.gather([ask(process) for process in self._processes]))
@@ -304,3 +299,8 @@ class Snapshot(Reading):
         :rtype: float
         """
         return self._taken_at
+
+
+def _backend_and_name(find):
+    name, backend, _ = find
+    return backend.name, name

@@ -213,15 +213,13 @@ class Dump(object):
         """Return the row of a server, or None."""
         texts = self._named.get(backend)
         if texts is None:
-            texts = dict((self._identify(text)[1], text)
-                         for text in self.servers.get(backend, ()))
-            self._named[backend] = texts
+            texts = self._named[backend] = dict(self.servers.get(backend, ()))
         return self._row(texts.get(name))
 
     def servers_of(self, backend):
         """Return name and row of each server of a backend."""
-        header, identify = self.header, self._identify
-        return [(identify(text)[1], Row(header, text)) for text in self.servers.get(backend, ())]
+        header = self.header
+        return [(name, Row(header, text)) for name, text in self.servers.get(backend, ())]
 
     def _row(self, text):
         return None if text is None else Row(self.header, text)
@@ -241,15 +239,13 @@ class Dump(object):
                 proxies.setdefault(proxy, text)
             elif not listeners or self._type(text) != _LISTENER:
                 if proxy in servers:
-                    servers[proxy].append(text)
+                    servers[proxy].append((name, text))
                 else:
-                    servers[proxy] = [text]
+                    servers[proxy] = [(name, text)]
 
     def _identify(self, text):
         """Return the names of proxy and server."""
         header = self.header
-        if header.leads and '"' not in text:
-            return text.split(',', 2)[:2]
         fields = split(text)
         if len(fields) != header.commas + 1:
             raise _malformed_row(text)
@@ -552,6 +548,7 @@ def compare_values(values):
 
     :param values: list of ``(process number, value)``.
     :type values: list of tuple
+    :return: the value.
     :raises haproxyadmin.exceptions.IncosistentData: when they do not, or there is none.
     """
     if not elements_of_list_same(value for _, value in values):

@@ -23,16 +23,20 @@ class _Backend(_Proxy):
         :param name: (optional) only the one of this name.
         :rtype: list of :class:`haproxyadmin.internal._Server`
         """
-        return facade.answer(self.ask_servers(name))
+        return [_Server(parent, server, row)
+                for server, parent, row in facade.answer(self.ask_servers(name))]
 
     def ask_servers(self, name=None):
-        """Return what asks for the servers; the backend's row among theirs tells whose they are."""
+        """Return what asks for the servers; its value is list of ``(name, backend, row)``.
+
+        The backend's row among theirs tells whose they are.
+        """
         return self._ask(commands.BACKENDS | commands.SERVERS,
                          functools.partial(self._servers_of, name))
 
     def servers_in(self, dump, name=None):
-        """Return the servers that a dump holds; asks nothing."""
-        return [_Server(self, server, row) for server, row in dump.servers_of(self.name)
+        """Return ``(name, backend, row)`` of each server that a dump holds; asks nothing."""
+        return [(server, self, row) for server, row in dump.servers_of(self.name)
                 if name is None or server == name]
 
     def _servers_of(self, name, dump):

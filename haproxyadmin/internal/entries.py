@@ -150,6 +150,9 @@ class _Change(object):
             if (self.action, self.family) == ('add', 'map'):
                 key, value = commands.plain(entry[0]), commands.plain(entry[1])
                 if commands.takes_payload(version, key, value):
+                    if len(key) + len(value) > MAX_BATCH:
+                        # Too long for a command is too long for a payload.
+                        commands.line(self._head(version), key, value)
                     return key + b' ' + value, True
             return commands.patterns(self.action, self.family, self.ident, version, *entry), False
         except ValueError as error:

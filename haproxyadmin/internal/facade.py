@@ -185,6 +185,7 @@ def whole_text(lines):
 
 
 by_name = operator.attrgetter('name')
+by_first = operator.itemgetter(0)
 
 
 def merge(lists, key=by_name):
@@ -234,6 +235,55 @@ def only(things, noun, name):
     return found[0]
 
 
+class Finds(object):
+    """Where one thing was found; its object of each process is made when it is needed.
+
+    A big configuration has tens of thousands of servers, most of which are only looked at, and
+    every object costs the garbage collector time.
+
+    :param found: list of ``(name, parent, row)``, one for each process.
+    :param make: takes parent, name and row, and returns the object.
+    """
+
+    __slots__ = ('_found', '_make', '_made')
+
+    def __init__(self, found, make):
+        self._found = found
+        self._make = make
+        self._made = None
+
+    def __len__(self):
+        return len(self._found)
+
+    def __getitem__(self, place):
+        return self._objects()[place]
+
+    def __iter__(self):
+        return iter(self._objects())
+
+    def __getstate__(self):
+        return slots_of(self)
+
+    def __setstate__(self, values):
+        set_slots(self, values)
+
+    @property
+    def name(self):
+        """The name of the thing."""
+        return self._found[0][0]
+
+    def rows_in_memory(self):
+        """Return the rows where they never change, None where HAProxy has to be asked."""
+        if self._found[0][1].hap_process.in_memory:
+            return [find[2] for find in self._found]
+        return None
+
+    def _objects(self):
+        if self._made is None:
+            self._made = [self._make(parent, name, row) for name, parent, row in self._found]
+        return self._made
+
+
 class Facade(object):
     """One frontend, backend or server over all processes that have it.
 
@@ -248,7 +298,8 @@ class Facade(object):
         if not members:
             raise ValueError('{0} needs the object of at least one process'.format(
                 self.__class__.__name__))
-        self._members = list(members)
+        self._members = members if isinstance(members, Finds) else list(members)
+        self._name = members.name if isinstance(members, Finds) else self._members[0].name
 
     def __repr__(self):
         return '{0}({1!r}, processes={2})'.format(
@@ -274,7 +325,7 @@ class Facade(object):
 
         :rtype: str
         """
-        return self._members[0].name
+        return self._name
 
     @property
     def process_nb(self):
@@ -348,6 +399,10 @@ class Facade(object):
                 for member, row in zip(self._members, self._rows())]
 
     def _rows(self):
+        if isinstance(self._members, Finds):
+            rows = self._members.rows_in_memory()
+            if rows is not None:
+                return rows
         return values_of(gather([member.ask_row(as_is) for member in self._members]))
 
     def _fields(self, name):

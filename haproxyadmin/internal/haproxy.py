@@ -241,7 +241,9 @@ class _HAProxyProcess(object):
     def _servers_in(self, name, backend, dump):
         servers = []
         for proxy in _chosen(dump.servers, backend):
-            parent = _Backend(self, proxy, utils.Row(dump.header, dump.servers[proxy][0]))
+            # Any row tells the id of its proxy.
+            _, text = dump.servers[proxy][0]
+            parent = _Backend(self, proxy, utils.Row(dump.header, text))
             servers.extend(parent.servers_in(dump, name))
         return servers
 

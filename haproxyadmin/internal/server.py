@@ -21,7 +21,10 @@ class _Server(_Member):
     _METRICS = SERVER_METRICS
 
     def __init__(self, backend, name, sid):
-        super(_Server, self).__init__(backend.hap_process, name, sid)
+        # Not through the base class: a big configuration has tens of thousands of these.
+        self.hap_process = backend.hap_process
+        self.name = name
+        self._hint = sid
         self.backend = backend
 
     @property

@@ -43,6 +43,8 @@ _BLANK = re.compile(br'[ \t]')
 _SPECIAL = re.compile(br'([ \t;\\<])')
 # Not the escaped ones; the words of "x\\;y" are counted together, which is safe.
 _SEPARATOR = re.compile(br'(?<!\\);')
+# From 3.0 on `<<` may have a name with it, and a backslash at the end continues the line.
+_WAITS = re.compile(br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z')
 _FORBIDDEN = re.compile(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
@@ -78,6 +80,9 @@ def plain(text):
     raw_text = to_bytes(str(text) if is_integer(text) else text)
     if not raw_text:
         raise ValueError('HAProxy takes no empty text')
+    if len(raw_text) >= MAX_LINE:
+        raise ValueError('a text of {0} bytes is too long: HAProxy takes {1} in a command'.format(
+            len(raw_text), MAX_LINE - 1))
     forbidden = _FORBIDDEN.search(raw_text)
     if forbidden:
         raise ValueError('HAProxy takes no text with {0}: {1!r}'.format(
@@ -100,6 +105,16 @@ def word(text, version):
         return raw_text
     _check_version_takes(raw_text, text, version)
     return _SPECIAL.sub(br'\\\1', raw_text)
+
+
+def name_word(name, version):
+    """Escape the name of a frontend, backend or server.
+
+    :raises ValueError: for what HAProxy would take for an id: ``#3``, and ``#x`` for ``#0``.
+    """
+    if plain(name).startswith(b'#'):
+        raise ValueError('HAProxy takes {0!r} for an id, not for a name'.format(name))
+    return word(name, version)
 
 
 def _check_version_takes(raw, text, version):
@@ -232,8 +247,9 @@ def raw(command):
         raise ValueError('a command has no NUL and no carriage return: {0}'.format(shown))
     if newline and not head.endswith(b' <<'):
         raise ValueError('a command is one line, unless it ends in " <<": {0}'.format(shown))
-    if head.endswith(b'<<') and not newline:
-        raise ValueError('a line that ends in "<<" needs a payload: {0}'.format(shown))
+    if _WAITS.search(head) and not newline:
+        raise ValueError('HAProxy would wait for a payload, or for the rest of the line: '
+                         '{0}'.format(shown))
     if newline and any(not part.rstrip(b'\r') for part in payload.split(b'\n')):
         raise ValueError('an empty line would end the payload of {0}'.format(shown))
     if any(len(part.split()) > MAX_WORDS for part in _SEPARATOR.split(head)):
@@ -279,17 +295,17 @@ def set_rate_limit(kind, value):
 
 def frontend(action, name, version):
     """Return the command that does ``enable``, ``disable`` or ``shutdown`` to a frontend."""
-    return line(action.encode('ascii'), b'frontend', word(name, version))
+    return line(action.encode('ascii'), b'frontend', name_word(name, version))
 
 
 def set_maxconn_frontend(name, value, version):
     """Return the command for a frontend's limit of connections."""
-    return line(b'set maxconn frontend', word(name, version), number(value, 'maxconn'))
+    return line(b'set maxconn frontend', name_word(name, version), number(value, 'maxconn'))
 
 
 def server_word(backend, name, version):
     """Return the word that names a server: ``BACKEND/SERVER``."""
-    return word(backend, version) + b'/' + word(name, version)
+    return name_word(backend, version) + b'/' + name_word(name, version)
 
 
 def set_state(server, state):
