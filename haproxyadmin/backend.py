@@ -47,6 +47,5 @@ class Backend(facade.Facade):
         :type name: str
         :rtype: list of :class:`haproxyadmin.server.Server`
         """
-        lists = facade.values_of(facade.gather(
-            [member.ask_servers(name) for member in self._members]))
-        return servers_of(facade.merge(lists, facade.by_first))
+        return servers_of(facade.values_of(facade.gather(
+            [member.ask_servers(name) for member in self._members])))

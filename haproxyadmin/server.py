@@ -2,7 +2,6 @@
 from haproxyadmin import utils
 from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.internal import facade
-from haproxyadmin.internal.server import _Server
 from haproxyadmin.protocol import commands, replies
 from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_ENABLE, STATE_MAINT,
                                             STATE_READY, VALID_STATES)
@@ -246,12 +245,18 @@ def _last_result(check_status):
     return check_status[2:] if check_status.startswith('* ') else check_status
 
 
-def servers_of(found):
-    """Return the server of each group of ``(name, backend, row)``, one for each process.
+def servers_of(listings):
+    """Return the servers of one backend.
 
+    :param listings: what each process lists.
+    :type listings: list of :class:`haproxyadmin.internal.server._Listing`
     :rtype: list of :class:`Server`
     """
-    return [Server(facade.Finds(group, _Server), group[0][1].name) for group in found]
+    backend, names = listings[0].backend.name, listings[0].names
+    if len(set(names)) == len(names) and all(listing.names == names for listing in listings):
+        return [Server(facade.Finds(listings, place), backend) for place in range(len(names))]
+    return [Server(members, backend)
+            for members in facade.merge([listing.servers() for listing in listings])]
 
 
 def _judge(change_type):

@@ -1,5 +1,6 @@
 """What can be read of HAProxy as a whole, live or as it was at one moment."""
 import collections
+import operator
 import time
 
 from haproxyadmin import utils
@@ -10,6 +11,8 @@ from haproxyadmin.internal.haproxy import ask_frozen
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 from haproxyadmin.server import servers_of
+
+_BY_BACKEND = operator.attrgetter('backend.name')
 
 
 class Reading(object):
@@ -264,7 +267,8 @@ class Reading(object):
 
     def _servers(self, name, backend):
         lists = self._ask_all(lambda process: process.ask_servers(name, backend))
-        return servers_of(facade.merge(lists, _backend_and_name))
+        return [server for listings in facade.merge(lists, _BY_BACKEND)
+                for server in servers_of(listings)]
 
     def _ask_all(self, ask):
         return facade.values_of(facade.gather([ask(process) for process in self._processes]))
@@ -299,8 +303,3 @@ class Snapshot(Reading):
         :rtype: float
         """
         return self._taken_at
-
-
-def _backend_and_name(find):
-    name, backend, _ = find
-    return backend.name, name

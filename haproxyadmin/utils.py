@@ -168,6 +168,21 @@ def field(row, name, default=''):
     return default if position is None else cut(row._text, position)
 
 
+def fields(rows, name):
+    """Return a field of each row, ``''`` where HAProxy does not report it."""
+    texts = []
+    for row in rows:
+        position, text = row.header.index.get(name), row._text
+        if position is None:
+            texts.append('')
+        elif '"' in text:
+            texts.append(cut(text, position))
+        else:
+            # As cut() does; a call of it would take as long again.
+            texts.append(text.split(',', position + 1)[position])
+    return texts
+
+
 def row2dict(row):
     """Return all fields of a row by name, as HAProxy's own text."""
     return dict(zip(row.heads, row.parts))
@@ -184,7 +199,7 @@ class Dump(object):
     :raises haproxyadmin.protocol.replies.Malformed: for anything but whole rows.
     """
 
-    __slots__ = ('header', 'frontends', 'backends', 'servers', '_named')
+    __slots__ = ('header', 'frontends', 'backends', 'servers', '_named', '_plain')
 
     def __init__(self, lines, header=None, listeners=True):
         if not lines:
@@ -196,10 +211,13 @@ class Dump(object):
         self.backends = collections.OrderedDict()
         self.servers = collections.OrderedDict()
         self._named = {}
-        self._index(_join_quoted(lines[1:]), listeners)
+        texts = lines[1:]
+        quoted = any('"' in text for text in texts)
+        self._plain = header.leads and not quoted
+        self._index(_join_quoted(texts) if quoted else texts, listeners)
 
     def __reduce__(self):
-        return (_dump, (self.header, self.frontends, self.backends, self.servers))
+        return (_dump, (self.header, self.frontends, self.backends, self.servers, self._plain))
 
     def frontend(self, name):
         """Return the row of a frontend, or None."""
@@ -213,24 +231,36 @@ class Dump(object):
         """Return the row of a server, or None."""
         texts = self._named.get(backend)
         if texts is None:
-            texts = self._named[backend] = dict(self.servers.get(backend, ()))
+            texts = self._named[backend] = dict(zip(self.names_of(backend),
+                                                    self.servers.get(backend, ())))
         return self._row(texts.get(name))
 
     def servers_of(self, backend):
         """Return name and row of each server of a backend."""
-        header = self.header
-        return [(name, Row(header, text)) for name, text in self.servers.get(backend, ())]
+        return [(name, Row(self.header, text)) for name, text
+                in zip(self.names_of(backend), self.servers.get(backend, ()))]
+
+    def names_of(self, backend):
+        """Return the name of each server of a backend."""
+        texts = self.servers.get(backend, ())
+        if self._plain:
+            return [text.split(',', 2)[1] for text in texts]
+        return [self._identify(text)[1] for text in texts]
 
     def _row(self, text):
         return None if text is None else Row(self.header, text)
 
     def _index(self, texts, listeners):
-        commas, leads, servers = self.header.commas, self.header.leads, self.servers
+        plain, commas, servers = self._plain, self.header.commas, self.servers
+        start = None
         for text in texts:
-            if leads and '"' not in text:
+            if plain:
                 # Most rows; a call of a function for each would cost as much as all the rest.
                 if text.count(',') != commas:
                     raise _malformed_row(text)
+                if start and text.startswith(start) and not text.startswith(totals):
+                    append(text)
+                    continue
                 proxy, name, _ = text.split(',', 2)
             else:
                 proxy, name = self._identify(text)
@@ -238,10 +268,12 @@ class Dump(object):
                 proxies = self.frontends if name == 'FRONTEND' else self.backends
                 proxies.setdefault(proxy, text)
             elif not listeners or self._type(text) != _LISTENER:
-                if proxy in servers:
-                    servers[proxy].append((name, text))
-                else:
-                    servers[proxy] = [(name, text)]
+                append = servers.setdefault(proxy, []).append
+                append(text)
+                if not listeners:
+                    # The servers that follow are known by how their rows begin.
+                    start = proxy + ','
+                    totals = (start + 'FRONTEND,', start + 'BACKEND,')
 
     def _identify(self, text):
         """Return the names of proxy and server."""
@@ -260,16 +292,15 @@ def _malformed_row(text):
     return replies.Malformed('too few or too many fields in a row: {0!r}'.format(text[:80]))
 
 
-def _dump(header, frontends, backends, servers):
+def _dump(header, frontends, backends, servers, plain):
     dump = Dump([header.line], header)
+    dump._plain = plain
     dump.frontends, dump.backends, dump.servers = frontends, backends, servers
     return dump
 
 
 def _join_quoted(lines):
     """Put rows together whose quoted fields hold newlines."""
-    if not any('"' in line for line in lines):
-        return lines
     texts, parts = [], []
     quotes = 0
     for line in lines:
@@ -449,8 +480,15 @@ def aggregate(name, texts, convert=converter):
     :param convert: (optional) makes a number of a text.
     :rtype: int
     """
-    return calculate(name, [value for value in map(convert, texts)
-                            if isinstance(value, six.integer_types)])
+    try:
+        # What HAProxy mostly prints; to convert each for itself takes several times as long.
+        plain = ''.join(texts).isdigit()
+        values = [int(text) for text in texts if text] if plain else None
+    except ValueError:
+        values = None
+    if values is None:
+        values = [value for value in map(convert, texts) if isinstance(value, six.integer_types)]
+    return calculate(name, values)
 
 
 def aggregates(known, reports):

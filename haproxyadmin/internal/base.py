@@ -90,7 +90,7 @@ class _Member(object):
 
         :param found: takes a dump; returns None where it does not hold this object.
         """
-        ids = self._ids()
+        ids = None if self.hap_process.in_memory else self._ids()
         if ids is None:
             return self._ask_anew(kind, found)
         return self.hap_process.ask_dump(

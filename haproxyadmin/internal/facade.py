@@ -6,8 +6,9 @@ import time
 import six
 
 from haproxyadmin import utils
-from haproxyadmin.exceptions import (HAProxyBaseError, HAProxySocketError, IncosistentData,
-                                     SocketApplicationError, SocketPermissionError)
+from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, HAProxySocketError,
+                                     IncosistentData, SocketApplicationError,
+                                     SocketPermissionError)
 from haproxyadmin.protocol import commands, replies, transport
 
 
@@ -46,6 +47,10 @@ class Ask(object):
         if not replies.is_whole(reply, self.reads):
             return self._unusable('the answer was cut short after {0} bytes, or this is not HAProxy: '
                                   '{1!r}'.format(len(reply), utils.to_text(reply[:80])))
+        if self.judged and not self.reads:
+            said = utils.to_text(reply.lstrip(b'\n').split(b'\n', 1)[0])
+            if not replies.is_message(said):
+                return self._unusable('this is no answer to a change: {0!r}'.format(said[:80]))
         try:
             if (self.judged and replies.is_denied(reply)
                     and self.process.version >= commands.LEVEL_SINCE):
@@ -159,6 +164,13 @@ def verdict(members, outcomes, judge=utils.check_command):
         raise
 
 
+def refusal(lines):
+    """Return the error that a reply is where data were asked for."""
+    if not replies.is_message(first_line(lines)):
+        return replies.Malformed('this is not the answer: {0!r}'.format(first_line(lines)[:80]))
+    return CommandFailed(whole_text(lines))
+
+
 def slots_of(instance):
     """Return the values of an object's slots, for pickle on Python 2."""
     return [getattr(instance, name) for name in _slots(instance)]
@@ -185,7 +197,6 @@ def whole_text(lines):
 
 
 by_name = operator.attrgetter('name')
-by_first = operator.itemgetter(0)
 
 
 def merge(lists, key=by_name):
@@ -241,19 +252,21 @@ class Finds(object):
     A big configuration has tens of thousands of servers, most of which are only looked at, and
     every object costs the garbage collector time.
 
-    :param found: list of ``(name, parent, row)``, one for each process.
-    :param make: takes parent, name and row, and returns the object.
+    :param listings: what each process lists, in the same order.
+    :type listings: list of :class:`haproxyadmin.internal.server._Listing`
+    :param place: where in each of them it stands.
     """
 
-    __slots__ = ('_found', '_make', '_made')
+    __slots__ = ('name', '_listings', '_place', '_made')
 
-    def __init__(self, found, make):
-        self._found = found
-        self._make = make
+    def __init__(self, listings, place):
+        self.name = listings[0].names[place]
+        self._listings = listings
+        self._place = place
         self._made = None
 
     def __len__(self):
-        return len(self._found)
+        return len(self._objects())
 
     def __getitem__(self, place):
         return self._objects()[place]
@@ -261,26 +274,19 @@ class Finds(object):
     def __iter__(self):
         return iter(self._objects())
 
-    def __getstate__(self):
-        return slots_of(self)
-
-    def __setstate__(self, values):
-        set_slots(self, values)
-
-    @property
-    def name(self):
-        """The name of the thing."""
-        return self._found[0][0]
+    def __reduce__(self):
+        # As the list that it stands for, without what else the listings hold.
+        return (list, (self._objects(),))
 
     def rows_in_memory(self):
         """Return the rows where they never change, None where HAProxy has to be asked."""
-        if self._found[0][1].hap_process.in_memory:
-            return [find[2] for find in self._found]
+        if self._listings[0].in_memory:
+            return [listing.row(self._place) for listing in self._listings]
         return None
 
     def _objects(self):
         if self._made is None:
-            self._made = [self._make(parent, name, row) for name, parent, row in self._found]
+            self._made = [listing.server(self._place) for listing in self._listings]
         return self._made
 
 
@@ -295,7 +301,7 @@ class Facade(object):
     _REQUESTS = 'stot'
 
     def __init__(self, members):
-        if not members:
+        if not isinstance(members, Finds) and not members:
             raise ValueError('{0} needs the object of at least one process'.format(
                 self.__class__.__name__))
         self._members = members if isinstance(members, Finds) else list(members)
@@ -406,7 +412,7 @@ class Facade(object):
         return values_of(gather([member.ask_row(as_is) for member in self._members]))
 
     def _fields(self, name):
-        return [utils.field(row, name) for row in self._rows()]
+        return utils.fields(self._rows(), name)
 
     def _aggregated(self, name):
         return utils.aggregate(name, self._fields(name))

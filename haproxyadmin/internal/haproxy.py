@@ -6,11 +6,12 @@ import os
 import time
 
 from haproxyadmin import utils
-from haproxyadmin.exceptions import CommandFailed, SocketPermissionError, at_start
+from haproxyadmin.exceptions import SocketPermissionError, at_start
 from haproxyadmin.internal import facade
 from haproxyadmin.internal.backend import _Backend
 from haproxyadmin.internal.frontend import _Frontend
 from haproxyadmin.internal.facade import Ask
+from haproxyadmin.internal.server import _Listing
 from haproxyadmin.protocol import commands, replies
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 
@@ -176,7 +177,7 @@ class _HAProxyProcess(object):
             for backend in _chosen(dump.backends, name)], kind=commands.BACKENDS)
 
     def ask_servers(self, name=None, backend=None):
-        """Return what asks for the servers of all backends, or of one.
+        """Return what asks for the servers of all backends, or of one: a listing for each.
 
         :param name: (optional) only the servers of this name.
         """
@@ -239,13 +240,10 @@ class _HAProxyProcess(object):
         return then(dump)
 
     def _servers_in(self, name, backend, dump):
-        servers = []
-        for proxy in _chosen(dump.servers, backend):
-            # Any row tells the id of its proxy.
-            _, text = dump.servers[proxy][0]
-            parent = _Backend(self, proxy, utils.Row(dump.header, text))
-            servers.extend(parent.servers_in(dump, name))
-        return servers
+        # Any row tells the id of its proxy.
+        return [_Listing(_Backend(self, proxy, utils.Row(dump.header, dump.servers[proxy][0])),
+                         dump, name)
+                for proxy in _chosen(dump.servers, backend)]
 
 
 class _FrozenProcess(_HAProxyProcess):
@@ -294,7 +292,7 @@ def _freeze(process, lines):
 
 def _error_report(lines):
     if not replies.is_error_report(facade.first_line(lines)):
-        raise CommandFailed(facade.whole_text(lines))
+        raise facade.refusal(lines)
     return lines
 
 

@@ -1,7 +1,6 @@
 """One process's ACLs and MAPs."""
 import functools
 
-from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.internal import facade
 from haproxyadmin.internal.facade import Ask
 from haproxyadmin.protocol import commands, replies
@@ -43,7 +42,7 @@ def ask_entry(process, family, ident, reference):
 
 def _heading(lines):
     if facade.first_line(lines) != replies.LISTING_HEAD:
-        raise CommandFailed(facade.whole_text(lines))
+        raise facade.refusal(lines)
     return lines
 
 
@@ -53,7 +52,7 @@ def _entries(lines):
         0x1a78ab0 www.example.com alice
     """
     if not all(replies.is_entry(line) for line in lines):
-        raise CommandFailed(facade.whole_text(lines))
+        raise facade.refusal(lines)
     return lines
 
 
@@ -63,7 +62,7 @@ def _match(lines):
         type=str, case=sensitive, found=yes, idx=tree, key="11", value="new2", type="str"
     """
     if not replies.is_match(facade.first_line(lines)):
-        raise CommandFailed(facade.whole_text(lines))
+        raise facade.refusal(lines)
     return facade.whole_text(lines)
 
 

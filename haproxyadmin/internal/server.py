@@ -5,6 +5,44 @@ from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import SERVER_METRICS
 
 
+class _Listing(object):
+    """The servers of one backend in one process, as a dump tells them.
+
+    :param backend: the :class:`haproxyadmin.internal._Backend`.
+    :param dump: the :class:`haproxyadmin.utils.Dump`.
+    :param name: (optional) only the server of this name.
+    """
+
+    __slots__ = ('backend', 'names', '_header', '_texts')
+
+    def __init__(self, backend, dump, name=None):
+        self.backend = backend
+        self.names = dump.names_of(backend.name)
+        self._header = dump.header
+        self._texts = dump.servers.get(backend.name, [])
+        if name is not None:
+            places = [place for place, server in enumerate(self.names) if server == name]
+            self.names = [name for _ in places]
+            self._texts = [self._texts[place] for place in places]
+
+    @property
+    def in_memory(self):
+        """True where the rows never change."""
+        return self.backend.hap_process.in_memory
+
+    def row(self, place):
+        """Return the row of a server."""
+        return utils.Row(self._header, self._texts[place])
+
+    def server(self, place):
+        """Return a server."""
+        return _Server(self.backend, self.names[place], self.row(place))
+
+    def servers(self):
+        """Return all of them."""
+        return [self.server(place) for place in range(len(self.names))]
+
+
 class _Server(_Member):
     """A server of a backend in one process.
 

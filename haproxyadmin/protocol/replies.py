@@ -23,6 +23,9 @@ _REFUSALS = re.compile('|'.join([
     r'set server <b>/<s> ',
 ]))
 
+# What HAProxy says instead of data, or to a change, begins with a letter or a quote.
+_MESSAGE = re.compile(r"(?!Name: |type=|Total events captured |HTTP/)[A-Za-z'\[]")
+
 _ADDRESS_DONE = {
     'addr': re.compile(r'IP changed from |no need to change the addr\b|nothing changed'),
     'port': re.compile(r'port changed from |no need to change the port\b|nothing changed'),
@@ -83,6 +86,11 @@ def address_changed(kind, reply):
 def is_refusal(line):
     """Return True if the first line of a reply is an error known of HAProxy 1.5 to 3.4."""
     return bool(_SEVERITY.match(line) or _REFUSALS.match(line))
+
+
+def is_message(line):
+    """Return True if the first line of a reply may be HAProxy's words: no data and no garbage."""
+    return not line or bool(_MESSAGE.match(line))
 
 
 def is_entry(line):
