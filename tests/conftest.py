@@ -1,0 +1,157 @@
+"""Fixtures of all tests: HAProxies to test against, one of its own for each test class.
+
+``HAPROXYADMIN_HAPROXY`` says where the HAProxies are (see ``tools/lab.py``; ``tools/test`` sets
+it), ``HAPROXYADMIN_VERSIONS`` which versions to test (``2.2,2.6``). A version that is not there
+is skipped, with ``HAPROXYADMIN_STRICT=1`` it is a failure.
+"""
+import collections
+import logging
+import os
+import re
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'tools'))
+
+import lab as labs  # noqa: E402 (tools/ is on the path only now)
+
+VERSIONS = ['2.2', '2.6', '3.0', '3.2']
+STRICT = os.environ.get('HAPROXYADMIN_STRICT') == '1'
+
+# How HAProxy runs: 'nbproc4' is one HAProxy with four processes, 'instances' are four HAProxies
+# that share a directory of sockets, 'single' is one process that has all proxies.
+Setup = collections.namedtuple('Setup', 'version layout')
+
+
+def setup_id(setup):
+    return '{0.version}-{0.layout}'.format(setup)
+
+
+def layouts(version):
+    has_nbproc = tuple(map(int, version.split('.'))) < labs.FIRST_WITHOUT_NBPROC
+    return ['nbproc4'] if has_nbproc else ['instances', 'single']
+
+
+def setups():
+    """Return what to test: the versions asked for, by default ours and what else is there."""
+    asked = os.environ.get('HAPROXYADMIN_VERSIONS')
+    versions = asked.split(',') if asked else VERSIONS + [
+        version for version, _ in labs.available() if version not in VERSIONS]
+    return [Setup(version, layout) for version in versions for layout in layouts(version)]
+
+
+SETUPS = setups()
+
+
+def pytest_addoption(parser):
+    try:
+        import pytest_timeout  # noqa: F401
+    except ImportError:
+        # The setting in tox.ini has no effect then, but is no mistake.
+        parser.addini('timeout', 'see pytest-timeout')
+
+
+def pytest_configure(config):
+    for text in [
+            'lab(**options): how to start the HAProxy of a class, see tools/lab.py',
+            'only(*names): the versions or layouts a test is for, by default all',
+            'one_layout: one layout of each version is enough',
+            'one_haproxy: one version and layout is enough']:
+        config.addinivalue_line('markers', text)
+
+
+def pytest_generate_tests(metafunc):
+    if 'lab' in metafunc.fixturenames:
+        metafunc.parametrize('lab', SETUPS, ids=setup_id, indirect=True, scope='class')
+
+
+def pytest_collection_modifyitems(items):
+    # Not where tests are generated: pytest 4 knows the HAProxy of a class by its position among
+    # the setups, which has to be the same for all of its tests.
+    items[:] = [item for item in items if not hasattr(item, 'callspec')
+                or 'lab' not in item.callspec.params
+                or item.callspec.params['lab'] in wanted(item)]
+
+
+def wanted(item):
+    """Return the setups that a test is for, as its markers say."""
+    chosen = SETUPS
+    only = item.get_closest_marker('only')
+    if only:
+        chosen = [setup for setup in chosen if set(setup) & set(only.args)]
+    if item.get_closest_marker('one_layout'):
+        chosen = [setup for setup in chosen if setup.layout != 'single']
+    if item.get_closest_marker('one_haproxy'):
+        there = [version for version, _ in labs.available()]
+        chosen = ([setup for setup in chosen if setup.version in there] or chosen)[:1]
+    return chosen
+
+
+def start(version, **options):
+    """Start a HAProxy of a version, or skip the test."""
+    try:
+        binary = labs.find(version)
+    except labs.Missing as reason:
+        (pytest.fail if STRICT else pytest.skip)(str(reason))
+    return labs.Lab(binary, **options)
+
+
+@pytest.fixture(scope='class')
+def lab(request):
+    """A running :class:`lab.Lab`; its ``layout`` tells which."""
+    setup = request.param
+    marker = request.node.get_closest_marker('lab')
+    options = dict(marker.kwargs) if marker else {}
+    if setup.layout == 'single' and 'config' not in options:
+        options['single'] = True
+    with start(setup.version, **options) as started:
+        started.layout = setup.layout
+        yield started
+
+
+@pytest.fixture(scope='class')
+def hap(lab):
+    """The library's view of the lab; patient, because the machine may be busy."""
+    from haproxyadmin.haproxy import HAProxy
+    return HAProxy(socket_dir=lab.socket_dir, retry=None, timeout=10)
+
+
+class Sent(logging.Handler):
+    """The commands that the library has sent, as ``(command, socket file)``."""
+
+    _LINE = re.compile(r"u?(?P<quote>['\"])(?P<command>.*)(?P=quote) on (?P<path>\S+): \d+ bytes in ")
+
+    def __init__(self):
+        logging.Handler.__init__(self)
+        self.exchanges = []
+
+    def emit(self, record):
+        match = self._LINE.match(record.getMessage())
+        if match:
+            self.exchanges.append(match.group('command', 'path'))
+
+    @property
+    def commands(self):
+        return [command for command, _ in self.exchanges]
+
+    @property
+    def paths(self):
+        return [path for _, path in self.exchanges]
+
+    def clear(self):
+        del self.exchanges[:]
+
+
+@pytest.fixture
+def sent():
+    """What the library sends during a test, taken from its log."""
+    logger = logging.getLogger('haproxyadmin')
+    level = logger.level
+    handler = Sent()
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)

@@ -1,0 +1,192 @@
+"""haproxyadmin.exceptions: the documented tree, what each error carries, and copies of it."""
+import copy
+import errno
+import os
+import pickle
+import socket
+
+import pytest
+
+from haproxyadmin import exceptions
+from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, HAProxyDataError,
+                                     HAProxySocketError, IncosistentData, MultipleCommandResults,
+                                     NoSuchObject, SocketApplicationError, SocketConnectionError,
+                                     SocketPermissionError, SocketTimeout, SocketTransportError)
+
+RESULTS = [(1, 'OPEN'), (2, 'STOP')]
+REFUSED = socket.error(errno.ECONNREFUSED, 'Connection refused')
+
+SOCKET_ERRORS = [HAProxySocketError, SocketApplicationError, SocketConnectionError,
+                 SocketPermissionError, SocketTimeout, SocketTransportError]
+
+EXAMPLES = [
+    HAProxyBaseError('no'),
+    CommandFailed('No such server.'),
+    NoSuchObject('web', "frontend 'web' is gone from process 1 on /run/1"),
+    HAProxyDataError(RESULTS),
+    IncosistentData(RESULTS),
+    MultipleCommandResults(RESULTS),
+] + [kind('/run/1', 'show info on /run/1: no', REFUSED, True) for kind in SOCKET_ERRORS] + [
+    exceptions.at_start(kind('/run/1', 'no', REFUSED)) for kind in SOCKET_ERRORS]
+
+
+@pytest.mark.parametrize('kind, parents', [
+    (HAProxyBaseError, [Exception]),
+    (CommandFailed, [HAProxyBaseError]),
+    (NoSuchObject, [HAProxyBaseError, KeyError]),
+    (HAProxyDataError, [HAProxyBaseError]),
+    (IncosistentData, [HAProxyDataError]),
+    (MultipleCommandResults, [HAProxyDataError]),
+    (HAProxySocketError, [HAProxyBaseError, OSError, socket.error]),
+    (SocketApplicationError, [HAProxySocketError, ValueError]),
+    (SocketConnectionError, [HAProxySocketError]),
+    (SocketPermissionError, [HAProxySocketError]),
+    (SocketTimeout, [HAProxySocketError]),
+    (SocketTransportError, [HAProxySocketError]),
+])
+def test_the_tree_is_the_documented_one(kind, parents):
+    """E1"""
+    assert all(issubclass(kind, parent) for parent in parents)
+    assert getattr(exceptions, kind.__name__) is kind
+
+
+@pytest.mark.parametrize('kind', [
+    CommandFailed, HAProxyDataError, HAProxyBaseError, SocketConnectionError,
+    SocketPermissionError, SocketTimeout, SocketTransportError, HAProxySocketError])
+def test_other_errors_are_no_value_error(kind):
+    """E1: only a wrong argument and no answer of HAProxy are."""
+    assert not issubclass(kind, ValueError)
+
+
+@pytest.mark.parametrize('left, right', [
+    (SocketTimeout, SocketConnectionError), (SocketTimeout, SocketApplicationError),
+    (SocketPermissionError, SocketConnectionError), (IncosistentData, MultipleCommandResults),
+    (CommandFailed, HAProxyDataError), (CommandFailed, HAProxySocketError),
+])
+def test_siblings_are_not_each_other(left, right):
+    assert not issubclass(left, right) and not issubclass(right, left)
+
+
+@pytest.mark.parametrize('error, text', [
+    (HAProxyBaseError(), ''),
+    (HAProxyBaseError('no'), 'no'),
+    (HAProxyBaseError(message='no'), 'no'),
+    (CommandFailed(), ''),
+    (CommandFailed('No such server.'), 'No such server.'),
+    (NoSuchObject('web', 'frontend web is gone'), 'frontend web is gone'),
+    (NoSuchObject('web'), "'web' is gone"),
+    (IncosistentData(RESULTS),
+     "the value differs between HAProxy processes: process 1: 'OPEN', process 2: 'STOP'"),
+    (MultipleCommandResults([[1, '']]),
+     "the change was not accepted by all HAProxy processes: [1, '']"),
+    (HAProxySocketError('/run/1', 'tried, and failed'), 'tried, and failed'),
+    (SocketTimeout('/run/1'), '/run/1: timed out'),
+    (SocketConnectionError(socket_file='/run/1'), '/run/1: nobody listens'),
+    (SocketPermissionError('/run/1'), '/run/1: permission denied'),
+    (SocketApplicationError('/run/1'), '/run/1: no answer of HAProxy'),
+    (SocketTransportError('/run/1'), '/run/1: an earlier connection is still open'),
+])
+def test_str_is_the_message(error, text):
+    """E1, E2"""
+    assert str(error) == text
+    assert error.message == text
+
+
+@pytest.mark.parametrize('kind', SOCKET_ERRORS)
+def test_a_socket_error_has_the_attributes_of_its_cause(kind):
+    """E1"""
+    error = kind('/run/1', 'no', REFUSED)
+    assert (error.errno, error.strerror) == (errno.ECONNREFUSED, 'Connection refused')
+    assert error.filename == error.socket_file == '/run/1'
+    assert error.args == ('/run/1',)
+    assert error.undelivered is False
+    assert str(error) == 'no'
+
+
+def test_a_socket_error_without_a_cause_has_no_errno():
+    error = SocketApplicationError('/run/1')
+    assert (error.errno, error.strerror, error.filename) == (None, None, '/run/1')
+
+
+def test_a_cause_without_a_number_is_told_in_words():
+    error = HAProxySocketError('/run/1', 'no', socket.error('AF_UNIX path too long'))
+    assert (error.errno, error.strerror) == (None, 'AF_UNIX path too long')
+
+
+@pytest.mark.parametrize('number', [errno.ECONNREFUSED, errno.ENOENT, errno.EACCES, errno.EPIPE])
+def test_python_does_not_choose_another_class(number):
+    """Python 3 makes a ConnectionRefusedError of OSError(ECONNREFUSED, ...); ours stay."""
+    cause = OSError(number, os.strerror(number))
+    assert type(HAProxySocketError('/run/1', 'no', cause)) is HAProxySocketError
+
+
+@pytest.mark.parametrize('kind', [IncosistentData, MultipleCommandResults, HAProxyDataError])
+def test_a_data_error_keeps_the_results(kind):
+    """C1"""
+    error = kind(RESULTS)
+    assert error.results is RESULTS
+    assert error.args == (RESULTS,)
+
+
+@pytest.mark.parametrize('error', [CommandFailed('x'), SocketTimeout('/run/1')])
+def test_what_nobody_answered_has_no_results(error):
+    assert list(error.results) == [] and list(error.by_socket) == []
+
+
+def test_what_is_gone_is_a_key_error_with_its_name():
+    """R2"""
+    with pytest.raises(KeyError) as caught:
+        raise NoSuchObject('web', "frontend 'web' is gone from process 1 on /run/1")
+    assert caught.value.args == ('web',)
+    assert str(caught.value) == "frontend 'web' is gone from process 1 on /run/1"
+
+
+@pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize('error', EXAMPLES, ids=lambda error: type(error).__name__)
+def test_an_error_survives_pickle(error, protocol):
+    """E1"""
+    assert_same(error, pickle.loads(pickle.dumps(error, protocol)))
+
+
+@pytest.mark.parametrize('copying', [copy.copy, copy.deepcopy])
+@pytest.mark.parametrize('error', EXAMPLES, ids=lambda error: type(error).__name__)
+def test_an_error_survives_copy(error, copying):
+    """E1"""
+    assert_same(error, copying(error))
+
+
+def assert_same(error, again):
+    assert type(again) is type(error)
+    for name in ('args', 'message', 'results', 'by_socket', 'socket_file', 'errno', 'strerror',
+                 'filename', 'undelivered'):
+        assert getattr(again, name, None) == getattr(error, name, None), name
+    assert str(again) == str(error)
+
+
+def test_results_added_later_survive_pickle():
+    """C1: what each process answered is added where the change is judged."""
+    error = SocketTimeout('/run/2', 'no')
+    error.results, error.by_socket = [(1, '')], [('/run/1', '')]
+    assert_same(error, pickle.loads(pickle.dumps(error)))
+
+
+@pytest.mark.parametrize('kind', SOCKET_ERRORS)
+def test_an_error_of_the_constructor_is_both(kind):
+    """F2: callers who catch ValueError, and those who catch the documented class, go on working."""
+    error = kind('/run/1', 'show info on /run/1: no', REFUSED, True)
+    paired = exceptions.at_start(error)
+    assert isinstance(paired, kind) and isinstance(paired, ValueError)
+    for name in ('args', 'message', 'errno', 'strerror', 'filename', 'socket_file', 'undelivered'):
+        assert getattr(paired, name) == getattr(error, name)
+    assert str(paired) == 'show info on /run/1: no'
+
+
+def test_an_error_of_the_constructor_keeps_its_cause():
+    error = SocketConnectionError('/run/1', 'no', REFUSED)
+    error.__cause__ = REFUSED
+    assert exceptions.at_start(error).__cause__ is REFUSED
+
+
+def test_an_error_that_is_a_value_error_stays_itself():
+    error = SocketApplicationError('/run/1')
+    assert exceptions.at_start(error) is error

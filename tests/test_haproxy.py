@@ -1,0 +1,838 @@
+# -*- coding: utf-8 -*-
+"""haproxy.py and internal/haproxy.py: finding processes, and what HAProxy as a whole tells and does."""
+import errno
+import os
+import time
+
+import pytest
+import six
+
+import captured
+import fakes
+from fakes import fleet  # noqa: F401 (a fixture)
+
+import haproxyadmin
+from haproxyadmin import exceptions, haproxy, utils
+from haproxyadmin.haproxy import HAProxy
+
+STAT = 'show stat -1 {0} -1'.format
+FRONTENDS, BACKENDS, SERVERS = STAT(1), STAT(2), STAT(4)
+
+
+def is_int(value):
+    return isinstance(value, six.integer_types) and not isinstance(value, bool)
+
+
+def found_by(started, **options):
+    """Return the sockets of the processes that the library finds in a directory."""
+    options.setdefault('retry', None)
+    options.setdefault('timeout', 5)
+    hap = HAProxy(socket_dir=started.directory, **options)
+    started.forget()
+    hap.info()
+    return [path for path, commands in zip(started.paths, started.commands) if commands]
+
+
+# Finding processes
+
+class TestConstructing(object):
+
+    @pytest.mark.parametrize('version, numbers', [('2.2', [1, 2, 3, 4]), ('2.6', [1, 1, 1, 1])])
+    def test_it_costs_one_show_info_for_each_socket(self, version, numbers, fleet):
+        """F4"""
+        started = fleet(version, 4)
+        hap = HAProxy(started.directory)
+        assert started.commands == [['show info']] * 4
+        assert started.connections == [1] * 4
+        assert repr(hap) == 'HAProxy(processes={0}, sockets={1})'.format(numbers, started.paths)
+
+    def test_one_socket_file_costs_one_show_info(self, fleet):
+        """F4, F1"""
+        started = fleet('2.2', 2)
+        hap = HAProxy(socket_file=started[1].path)
+        assert hap.processids == [4002]
+        assert started.commands == [[], ['show info'] * 2]
+
+    def test_the_order_of_arguments_is_kept(self, fleet):
+        """F1"""
+        started = fleet('2.2', 1)
+        process, = HAProxy(None, started[0].path, 7, 8, 9)._processes
+        assert (process.retry, process.retry_interval, process.timeout) == (7, 8, 9)
+        process, = HAProxy(socket_file=started[0].path)._processes
+        assert (process.retry, process.retry_interval, process.timeout) == (2, 2, 1)
+
+    def test_the_directory_wins(self, fleet):
+        """F1"""
+        started = fleet('2.2', 2)
+        other = fleet('2.2', 1)
+        hap = HAProxy(socket_dir=started.directory, socket_file=other[0].path)
+        assert hap.processids == [4001, 4002]
+        assert other.connections == [0]
+
+    def test_processes_come_by_number_and_then_by_socket(self, fleet):
+        """V7"""
+        started = fleet('2.2', 0)
+        for name, number, pid in [('z', 1, 1), ('a', 10, 2), ('y', 2, 3), ('b', 2, 4)]:
+            started.add(name, number, pid)
+        hap = started.haproxy()
+        assert hap.processids == [1, 4, 3, 2]
+        assert [number for number, _ in hap.command('show info')] == [1, 2, 2, 10]
+
+    def test_hapee_is_haproxy(self, fleet):
+        """F2"""
+        started = fleet('2.2', 1)
+        started[0].info['Name'] = 'hapee-lb'
+        assert started.haproxy().version == '2.2.9-2+deb11u7'
+
+    @pytest.mark.parametrize('version', captured.VERSIONS)
+    def test_every_version_is_found(self, version, fleet):
+        hap = fleet(version, 2).haproxy()
+        assert hap.version.startswith(version)
+        assert len(hap.frontends()) > 2
+
+
+class TestUnusableSockets(object):
+
+    @pytest.mark.parametrize('arguments', [{}, {'socket_dir': None, 'socket_file': None}])
+    def test_nothing_given_is_a_value_error(self, arguments):
+        """F2"""
+        with pytest.raises(ValueError):
+            HAProxy(**arguments)
+
+    def test_a_missing_directory_is_a_value_error(self, fleet):
+        """F2"""
+        started = fleet('2.2', 1)
+        for path in (started.path('missing'), started[0].path, '', 5):
+            with pytest.raises(ValueError) as caught:
+                HAProxy(socket_dir=path)
+            assert str(path) in str(caught.value) or path == 5
+        assert started.connections == [0]
+
+    def test_an_empty_directory_is_a_value_error(self, fleet):
+        """F2"""
+        started = fleet('2.2', 0)
+        with pytest.raises(ValueError) as caught:
+            HAProxy(socket_dir=started.directory)
+        assert started.directory in str(caught.value)
+
+    def test_a_directory_of_files_tells_that_they_are_no_sockets(self, fleet):
+        """F2"""
+        started = fleet('2.2', 0)
+        path = started.file('haproxy.pid')
+        with pytest.raises(ValueError) as caught:
+            HAProxy(socket_dir=started.directory)
+        assert '{0}: not a socket'.format(path) in str(caught.value)
+
+    def test_the_message_tells_each_candidate_and_why_not(self, fleet):
+        """F2"""
+        started = fleet('2.2', 3)
+        for process, behaviour in zip(started, [
+                fakes.silent, fakes.replying(b'220 ESMTP\n\n'), fakes.closing]):
+            process.behaviour = behaviour
+        reasons = [
+            (started[0].path, 'timed out after 0.2 s'),
+            (started[1].path, "this is not HAProxy: '220 ESMTP'"),
+            (started[2].path, 'closed before an answer'),
+            (started.stale(), os.strerror(errno.ECONNREFUSED)),
+            (started.datagram(), os.strerror(errno.EPROTOTYPE)),
+            (started.deaf(), 'timed out after 0.2 s'),
+            (started.full().path, 'timed out after 0.2 s'),
+            (started.file('haproxy.pid'), 'not a socket'),
+        ]
+        with pytest.raises(ValueError) as caught:
+            HAProxy(socket_dir=started.directory, timeout=0.2)
+        lines = str(caught.value).split('\n')
+        assert started.directory in lines[0]
+        assert len(lines) == len(reasons) + 1
+        for path, reason in reasons:
+            line, = [line for line in lines[1:] if path in line]
+            assert reason in line
+
+    def test_the_others_are_used(self, fleet):
+        """F2"""
+        started = fleet('2.2', 3)
+        started[1].behaviour = fakes.closing
+        started.stale()
+        started.file('haproxy.pid')
+        hap = HAProxy(socket_dir=started.directory)
+        assert hap.processids == [4001, 4003]
+
+    def test_candidates_are_probed_at_once_and_without_retries(self, fleet):
+        """F2, R4"""
+        started = fleet('2.2', 4)
+        for process in started:
+            process.behaviour = fakes.silent
+        start = time.time()
+        with pytest.raises(ValueError):
+            HAProxy(socket_dir=started.directory, timeout=0.5, retry=5, retry_interval=5)
+        assert time.time() - start < 1.9
+        assert started.connections == [1] * 4
+
+    def test_retries_are_back_after_probing(self, fleet, monkeypatch):
+        """C6, F2"""
+        from haproxyadmin.internal import facade
+        started = fleet('2.2', 1)
+        hap = HAProxy(socket_dir=started.directory, retry=1)
+        monkeypatch.setattr(facade.time, 'sleep', lambda seconds: None)
+        started[0].script = [fakes.closing]
+        assert len(hap.info()) == 1
+
+    def test_a_master_socket_costs_no_timeout(self, fleet):
+        """F4"""
+        started = fleet('2.2', 2)
+        started[0].behaviour = fakes.master
+        start = time.time()
+        hap = HAProxy(socket_dir=started.directory, timeout=5)
+        assert time.time() - start < 4
+        assert hap.processids == [4002]
+
+    @pytest.mark.parametrize('prepare, kind', [
+        (lambda started: started.path('missing'), exceptions.SocketConnectionError),
+        (lambda started: started.stale(), exceptions.SocketConnectionError),
+        (lambda started: started.file('plain'), exceptions.SocketConnectionError),
+        (lambda started: started.deaf(), exceptions.SocketTimeout),
+        (lambda started: started.datagram(), exceptions.SocketConnectionError),
+    ])
+    def test_one_socket_file_raises_the_error_of_the_cause(self, prepare, kind, fleet):
+        """F2: and a ValueError at the same time."""
+        path = prepare(fleet('2.2', 0))
+        with pytest.raises(kind) as caught:
+            HAProxy(socket_file=path, timeout=0.1)
+        assert isinstance(caught.value, ValueError) and isinstance(caught.value, OSError)
+        assert caught.value.socket_file == path and path in str(caught.value)
+        assert isinstance(caught.value.errno, int)
+
+    @pytest.mark.parametrize('behaviour', [
+        fakes.closing, fakes.replying(b'220 ESMTP\n\n'), fakes.replying(b'Name: x\n\n'),
+        fakes.cut(30), fakes.master])
+    def test_what_is_not_haproxy_is_an_application_error(self, behaviour, fleet):
+        """F2"""
+        started = fleet('2.2', 1)
+        started[0].behaviour = behaviour
+        with pytest.raises(exceptions.SocketApplicationError) as caught:
+            HAProxy(socket_file=started[0].path)
+        assert isinstance(caught.value, ValueError)
+        assert started[0].path in str(caught.value)
+
+    def test_a_forbidden_socket_is_a_permission_error(self, fleet):
+        """F2, E1"""
+        started = fleet('2.2', 1)
+        root = os.geteuid() == 0
+        os.chmod(started.directory, 0)
+        if root:
+            os.seteuid(65534)
+        try:
+            for arguments in ({'socket_file': started[0].path}, {'socket_dir': started.directory}):
+                with pytest.raises(exceptions.SocketPermissionError) as caught:
+                    HAProxy(**arguments)
+                assert isinstance(caught.value, ValueError)
+                assert caught.value.errno == errno.EACCES
+                assert started.directory in str(caught.value)
+        finally:
+            if root:
+                os.seteuid(0)
+            os.chmod(started.directory, 0o700)
+
+
+class TestDoubles(object):
+
+    def sockets(self, started, *levels):
+        """Add sockets of one process to a fleet."""
+        for number, level in enumerate(levels):
+            started.add('{0}-{1}'.format(number, level), 1, 4001, level=level)
+
+    @pytest.mark.parametrize('levels, best', [
+        (['user', 'admin'], 1), (['admin', 'user'], 0), (['operator', 'user', 'admin'], 2),
+        (['user', 'operator'], 1), (['admin', 'admin'], 0)])
+    def test_of_two_sockets_of_a_process_the_highest_level_is_kept(self, levels, best, fleet):
+        """F3: from 2.0 on HAProxy tells the level."""
+        started = fleet('2.2', 0)
+        self.sockets(started, *levels)
+        HAProxy(socket_dir=started.directory)
+        assert started.commands == [['show info', 'show cli level']] * len(levels)
+        assert found_by(started) == [started.paths[best]]
+
+    @pytest.mark.parametrize('version', ['1.5.8', '1.6', '1.8'])
+    @pytest.mark.parametrize('levels, best', [(['user', 'admin'], 1), (['admin', 'operator'], 0)])
+    def test_before_2_0_a_command_without_its_value_tells_an_admin(
+            self, version, levels, best, fleet):
+        """F3"""
+        started = fleet(version, 0)
+        self.sockets(started, *levels)
+        HAProxy(socket_dir=started.directory)
+        assert started.commands == [['show info', 'set maxconn global']] * 2
+        assert found_by(started) == [started.paths[best]]
+
+    @pytest.mark.parametrize('name, value', [
+        ('Pid', '4002'), ('node', 'other'), ('Process_num', '2'), ('Uptime_sec', '100'),
+        ('Uptime_sec', '5')])
+    def test_another_process_is_no_double(self, name, value, fleet):
+        """F3: same pid, node, number and start; containers may share a pid. F4: nothing more is
+        asked."""
+        started = fleet('2.2', 0)
+        self.sockets(started, 'user', 'admin')
+        started[1].info[name] = value
+        HAProxy(socket_dir=started.directory)
+        assert started.commands == [['show info']] * 2
+        assert found_by(started) == started.paths
+
+    @pytest.mark.parametrize('seconds', ['1', '2', '3', '4'])
+    def test_a_start_within_two_seconds_is_the_same(self, seconds, fleet):
+        """F3"""
+        started = fleet('2.2', 0)
+        self.sockets(started, 'user', 'admin')
+        assert started[0].info['Uptime_sec'] == '2'
+        started[1].info['Uptime_sec'] = seconds
+        assert found_by(started) == started.paths[1:]
+
+    def test_a_socket_that_does_not_tell_its_level_is_the_lowest(self, fleet):
+        """F3"""
+        started = fleet('2.2', 0)
+        self.sockets(started, 'admin', 'user')
+        started[0].script = [fakes.answering, fakes.closing]
+        HAProxy(socket_dir=started.directory)
+        started[0].script = [fakes.answering, fakes.closing]
+        assert found_by(started) == started.paths[1:]
+
+
+# What the processes say of themselves
+
+INFO = 'show info'
+FIRST = [['show info'], []]
+
+
+class TestValues(object):
+
+    @pytest.mark.parametrize('name, expected, commands', [
+        ('processids', [4001, 4002], [[INFO]] * 2),
+        ('description', 'HAProxy lab 2.2', [[INFO]] * 2),
+        ('nodename', 'lab-2.2', [[INFO]] * 2),
+        ('releasedate', '2025/04/23', [[INFO]] * 2),
+        ('version', '2.2.9-2+deb11u7', [[INFO]] * 2),
+        ('uptime', '0d 0h00m02s', FIRST),
+        ('uptimesec', 2, FIRST),
+        ('totalrequests', 54, [[INFO]] * 2),
+        ('requests', 1107, [[FRONTENDS]] * 2),
+        ('maxconn', 4000, [[INFO]] * 2),
+        ('ratelimitconn', 0, [[INFO]] * 2),
+        ('ratelimitsess', 0, [[INFO]] * 2),
+        ('ratelimitsslsess', 0, [[INFO]] * 2),
+    ])
+    def test_a_property_costs_each_process_one_command(self, name, expected, commands, fleet):
+        """R1, V1, V9: and is asked again at each read."""
+        started = fleet('2.2', 2)
+        for proxy, requests in [('haproxy', 1000), ('frontend_all', 100), ('frontend_proc1', 7)]:
+            for process in started:
+                process.set(proxy, 'FRONTEND', 'req_tot', 0)
+            started[0].set(proxy, 'FRONTEND', 'req_tot', requests)
+        hap = started.haproxy()
+        value = getattr(hap, name)
+        assert value == expected
+        assert not isinstance(expected, int) or is_int(value)
+        assert isinstance(expected, (int, list)) or type(value) is str
+        assert started.commands == commands
+        getattr(hap, name)
+        assert started.commands == [2 * asked for asked in commands]
+
+    @pytest.mark.parametrize('name, field', [
+        ('version', 'Version'), ('releasedate', 'Release_date'), ('nodename', 'node'),
+        ('description', 'description')])
+    def test_a_value_that_differs_is_inconsistent(self, name, field, fleet):
+        """V9"""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        started[1].info[field] = 'other'
+        with pytest.raises(exceptions.IncosistentData) as caught:
+            getattr(hap, name)
+        assert caught.value.results == [(1, started[0].info[field]), (2, 'other')]
+
+    def test_a_value_is_read_anew(self, fleet):
+        """R1"""
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        for uptime in ('10', '20'):
+            started[0].info['Uptime_sec'] = uptime
+            assert hap.uptimesec == int(uptime)
+
+    def test_the_uptime_is_that_of_the_first_process(self, fleet):
+        """V9, V7"""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        started[0].info['Uptime'], started[1].info['Uptime'] = '1d 0h00m00s', '0d 0h00m09s'
+        started[0].info['Uptime_sec'], started[1].info['Uptime_sec'] = '86400', '9'
+        assert (hap.uptime, hap.uptimesec) == ('1d 0h00m00s', 86400)
+
+    def test_a_description_is_plain_text_or_empty(self, fleet):
+        """V6"""
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        started[0].info['description'] = '"say ""hi"", now"'
+        assert hap.description == 'say "hi", now'
+        del started[0].info['description']
+        assert hap.description == ''
+
+    def test_info_keeps_haproxys_own_text(self, fleet):
+        """V1"""
+        started = fleet('2.2', 2)
+        infos = started.haproxy().info()
+        assert infos == [dict(process.info) for process in started]
+        assert all(type(value) is str for info in infos for value in info.values())
+        assert started.commands == [['show info']] * 2
+
+    def test_errors_are_numbered_lines(self, fleet):
+        """V1, R1"""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        report = fakes.text(captured.dump('2.2', 'errors.txt')).strip('\n').split('\n')
+        assert hap.errors() == [(1, report), (2, report)]
+        assert all(is_int(number) for number, _ in hap.errors())
+        started.answer('show errors 4', 'Total events captured on [x] : 0\n\n')
+        assert hap.errors(iid=4) == [(number, ['Total events captured on [x] : 0'])
+                                     for number in (1, 2)]
+        assert started.commands == [['show errors', 'show errors', 'show errors 4']] * 2
+
+    def test_errors_that_are_refused_are_an_error(self, fleet):
+        """C5"""
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        started.answer('show errors 99', 'No such proxy.\n\n')
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            hap.errors(99)
+        assert str(caught.value) == 'No such proxy.'
+        started[0].level = 'user'
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            hap.errors()
+        assert str(caught.value).startswith('Permission denied')
+        assert hap.errors(die=False) is False
+
+    def test_a_command_returns_numbered_lines(self, fleet):
+        """V1, R1"""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        assert hap.command('show cli level') == [(1, ['admin']), (2, ['admin'])]
+        entries = fakes.text(captured.dump('2.2', 'acl_4.txt')).strip('\n').split('\n')
+        assert hap.command(cmd='show acl #4') == [(1, entries), (2, entries)]
+        assert started.commands == [['show cli level', 'show acl #4']] * 2
+
+    def test_a_command_is_sent_as_it_is_and_not_judged(self, fleet):
+        """C3"""
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        started.answer('add acl #4 a\\ b', '\n')
+        started.answer('add map #7 <<\nk v\n', '\n')
+        started.answer('disable server b/s', 'No such backend.\n\n')
+        assert hap.command('add acl #4 a\\ b') == [(1, [])]
+        assert hap.command('add map #7 <<\nk v') == [(1, [])]
+        assert hap.command('disable server b/s') == [(1, ['No such backend.'])]
+
+    @pytest.mark.parametrize('call', [
+        lambda hap, **die: hap.command('show info', **die),
+        lambda hap, **die: hap.errors(**die),
+        lambda hap, **die: hap.show_acl(**die), lambda hap, **die: hap.show_acl(4, **die),
+        lambda hap, **die: hap.get_acl(4, '/admin/x', **die),
+        lambda hap, **die: hap.show_map(**die), lambda hap, **die: hap.show_map(7, **die),
+        lambda hap, **die: hap.get_map(7, 'nope', **die),
+    ])
+    def test_a_read_may_return_false_in_place_of_raising(self, call, fleet):
+        """C1: and its own value otherwise."""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        assert call(hap, die=False) == call(hap) != []
+        for process in started:
+            process.behaviour = fakes.closing
+        assert call(hap, die=False) is False
+        with pytest.raises(exceptions.SocketApplicationError):
+            call(hap)
+
+    @pytest.mark.parametrize('read', [
+        lambda hap: hap.info(), lambda hap: hap.requests, lambda hap: hap.frontends(),
+        lambda hap: hap.backends(), lambda hap: hap.servers(), lambda hap: hap.metric('CumReq')])
+    @pytest.mark.parametrize('failure, kind', [
+        (fakes.closing, exceptions.SocketApplicationError),
+        (fakes.cut(500), exceptions.SocketApplicationError),
+        (fakes.replying(b'\n'), exceptions.SocketApplicationError),
+        (fakes.silent, exceptions.SocketTimeout),
+    ])
+    def test_a_read_of_which_one_fails_is_an_error(self, failure, kind, read, fleet):
+        """C5, E2: never half a list."""
+        started = fleet('2.2', 3)
+        hap = started.haproxy(timeout=0.1)
+        started[1].behaviour = failure
+        with pytest.raises(kind) as caught:
+            read(hap)
+        assert caught.value.socket_file == started[1].path
+        assert "'show " in str(caught.value) and started[1].path in str(caught.value)
+
+
+class TestMetrics(object):
+
+    @pytest.mark.parametrize('version', captured.VERSIONS)
+    def test_every_published_name_is_a_number(self, version, fleet):
+        """V2"""
+        started = fleet(version, 1)
+        started[0].info.pop('ZlibMemUsage', None)
+        hap = started.haproxy()
+        for name in haproxyadmin.HAPROXY_METRICS:
+            assert is_int(hap.metric(name)), name
+        assert hap.metric('ZlibMemUsage') == 0
+        assert started.commands == [['show info'] * (len(haproxyadmin.HAPROXY_METRICS) + 1)]
+
+    @pytest.mark.parametrize('name, texts, expected', [
+        ('CumReq', ['10', '32'], 42),
+        ('Uptime_sec', ['10', '21'], 15),
+        ('PoolUsed_MB', ['1', '2'], 3),
+        ('Nbthread', ['4', '5'], 4),
+        ('CumReq', ['', '32'], 32),
+        ('CumReq', [str(2 ** 63), str(2 ** 63)], 2 ** 64),
+    ])
+    def test_a_metric_is_added_up_or_averaged(self, name, texts, expected, fleet):
+        """V2, V3, V4"""
+        started = fleet('2.2', 2)
+        for process, text in zip(started, texts):
+            process.info[name] = text
+        assert started.haproxy().metric(name) == expected
+
+    @pytest.mark.parametrize('name, near', [
+        ('CumReqs', 'CumReq'), ('Pid', None), ('Name', None), ('nope', None), ('scur', None)])
+    def test_any_other_name_is_a_value_error(self, name, near, fleet):
+        """V2: it names it and the nearest, and is never a bare KeyError."""
+        hap = fleet('2.2', 1).haproxy()
+        with pytest.raises(ValueError) as caught:
+            hap.metric(name)
+        assert repr(name) in str(caught.value)
+        assert near is None or repr(near) in str(caught.value)
+
+    def test_all_metrics_at_once(self, fleet):
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        found = hap.metrics()
+        assert started.commands == [['show info']] * 2
+        assert set(haproxyadmin.HAPROXY_METRICS) < set(found)
+        assert found['CumReq'] == 54 and found['PoolUsed_MB'] == 0 and 'Pid' not in found
+        assert all(is_int(value) for value in found.values())
+
+    def test_all_figures_as_plain_data(self, fleet):
+        started = fleet('2.2', 2)
+        started[1].set('backend_proc1', 'backend_proc1_srv1', 'status', 'DOWN')
+        rows = started.haproxy().stats()
+        assert started.commands == [[STAT(7)]] * 2
+        assert len(rows) == len(started[0].rows)
+        assert len(set(frozenset(row) for row in rows)) == 1
+        server, = [row for row in rows if row['svname'] == 'backend_proc1_srv1']
+        assert (server['pxname'], server['type'], server['processes']) == (
+            'backend_proc1', 'server', 2)
+        assert server['status'] == started[0].get(
+            'backend_proc1', 'backend_proc1_srv1', 'status') + ', DOWN'
+        assert is_int(server['scur']) and server['rate_lim'] is None
+
+
+# Frontends, backends and servers
+
+class TestProxies(object):
+
+    @pytest.mark.parametrize('call, command, names', [
+        (lambda hap: hap.frontends(), FRONTENDS,
+         ['haproxy', 'frontend_all', 'frontend_proc1', 'tcp_listen']),
+        (lambda hap: hap.frontends('frontend_all'), FRONTENDS, ['frontend_all']),
+        (lambda hap: hap.frontends(name='nope'), FRONTENDS, []),
+        (lambda hap: [hap.frontend('tcp_listen')], FRONTENDS, ['tcp_listen']),
+        (lambda hap: hap.backends(), BACKENDS,
+         ['haproxy', 'backend_proc1', 'be_dynamic', 'be_static', 'st_src', 'tcp_listen']),
+        (lambda hap: hap.backends('st_src'), BACKENDS, ['st_src']),
+        (lambda hap: hap.backends('nope'), BACKENDS, []),
+        (lambda hap: [hap.backend('be_static')], BACKENDS, ['be_static']),
+        (lambda hap: hap.servers('be_static'), SERVERS,
+         ['be_static_srv1', 'be_static_srv2', 'be_static_tracker', 'be_static_nocheck']),
+        (lambda hap: hap.servers(backend='tcp_listen'), SERVERS, ['tcp1']),
+        (lambda hap: hap.servers('nope'), SERVERS, []),
+        (lambda hap: hap.server('tcp1'), SERVERS, ['tcp1']),
+        (lambda hap: hap.server(hostname='tcp1', backend='tcp_listen'), SERVERS, ['tcp1']),
+    ])
+    def test_they_cost_each_process_one_command(self, call, command, names, fleet):
+        """R1, V10, V7: in HAProxy's order."""
+        started = fleet('2.2', 2)
+        found = call(started.haproxy())
+        assert [thing.name for thing in found] == names
+        assert all(thing.process_nb == [1, 2] for thing in found)
+        assert started.commands == [[command]] * 2
+
+    @pytest.mark.parametrize('call, words', [
+        (lambda hap: hap.frontend('frontend_proc2'),
+         "no frontend 'frontend_proc2'; did you mean 'frontend_proc1'"),
+        (lambda hap: hap.frontend('backend_proc1'), 'no frontend'),
+        (lambda hap: hap.backend('nope'), "no backend 'nope'"),
+        (lambda hap: hap.server('nope'), "no server 'nope'"),
+        (lambda hap: hap.server('tcp1', backend='be_static'), "'tcp1' in backend 'be_static'"),
+        (lambda hap: hap.server('tcp1', backend='nope'), "'nope'"),
+        (lambda hap: hap.server('BACKEND'), "'BACKEND'"),
+    ])
+    def test_a_name_that_is_not_there_is_a_value_error(self, call, words, fleet):
+        """V10"""
+        hap = fleet('2.2', 1).haproxy()
+        with pytest.raises(ValueError) as caught:
+            call(hap)
+        assert words in str(caught.value)
+
+    def test_a_proxy_is_one_object_over_the_processes_that_have_it(self, fleet):
+        started = fleet('2.2', 4)
+        for process in started[:2]:
+            process.remove('be_static')
+            process.remove('frontend_all')
+        started[3].remove('tcp_listen', 'tcp1')
+        hap = started.haproxy()
+        assert hap.backend('be_static').process_nb == [3, 4]
+        assert hap.frontend('frontend_all').process_nb == [3, 4]
+        assert hap.server('tcp1')[0].process_nb == [1, 2, 3]
+        assert hap.server('be_static_srv2')[0].process_nb == [3, 4]
+        assert hap.backend('haproxy').process_nb == [1, 2, 3, 4]
+
+    def test_what_only_later_processes_have_comes_after(self, fleet):
+        """V7: the order is that of the first process that has it."""
+        started = fleet('2.2', 2)
+        started[0].keep('tcp_listen', 'be_static')
+        hap = started.haproxy()
+        assert [backend.name for backend in hap.backends()] == [
+            'be_static', 'tcp_listen', 'haproxy', 'backend_proc1', 'be_dynamic', 'st_src']
+        assert [server.name for server in hap.servers()][:5] == [
+            'be_static_srv1', 'be_static_srv2', 'be_static_tracker', 'be_static_nocheck', 'tcp1']
+
+    def test_a_server_of_two_backends_is_two_objects(self, fleet):
+        """V10"""
+        started = fleet('2.2', 1)
+        started[0].set('be_static', 'be_static_srv1', 'svname', 'tcp1')
+        hap = started.haproxy()
+        assert [(server.name, server.backendname) for server in hap.server('tcp1')] == [
+            ('tcp1', 'be_static'), ('tcp1', 'tcp_listen')]
+        assert [server.backendname for server in hap.server('tcp1', 'be_static')] == ['be_static']
+
+    @pytest.mark.parametrize('version', captured.VERSIONS)
+    def test_every_proxy_of_a_version_is_there(self, version, fleet):
+        started = fleet(version, 1)
+        hap = started.haproxy()
+        assert [frontend.name for frontend in hap.frontends()] == [
+            proxy for proxy, _ in started[0].names('0')]
+        assert [backend.name for backend in hap.backends()] == [
+            proxy for proxy, _ in started[0].names('1')]
+        assert [(server.backendname, server.name) for server in hap.servers()] == \
+            started[0].names('2')
+
+
+# ACLs and MAPs
+
+class TestPatterns(object):
+
+    def test_what_is_read_is_that_of_the_first_process(self, fleet):
+        """V9, R1: references differ between processes."""
+        started = fleet('2.2', 3)
+        hap = started.haproxy()
+        assert hap.show_acl(4) == fakes.text(
+            captured.dump('2.2', 'acl_4.txt')).strip('\n').split('\n')
+        assert hap.show_acl() == fakes.text(
+            captured.dump('2.2', 'acl.txt')).strip('\n').split('\n')
+        assert hap.show_map(map=7) == hap.show_map(mapid='7') == hap.show_map('#7') == fakes.text(
+            captured.dump('2.2', 'map_7.txt')).strip('\n').split('\n')
+        assert hap.get_acl(4, '/admin/x') == (
+            'type=beg, case=sensitive, match=yes, idx=tree, pattern="/admin"')
+        assert hap.get_map(7, 'nope') == 'type=str, case=sensitive, found=no'
+        assert hap.get_map(mapid=7, value='www.example.com').startswith('type=str, case=sensitive,')
+        assert started.commands[0] == [
+            'show acl #4', 'show acl', 'show map #7', 'show map #7', 'show map #7',
+            'get acl #4 /admin/x', 'get map #7 nope', 'get map #7 www.example.com']
+        assert started.commands[1:] == [[], []]
+
+    @pytest.mark.parametrize('call', [
+        lambda hap: hap.show_acl(0), lambda hap: hap.show_acl(acl=0),
+        lambda hap: hap.show_acl(aclid=0), lambda hap: hap.show_acl('#0')])
+    def test_an_acl_is_named_by_either_keyword(self, call, fleet):
+        """E5: the User Guide and the Developer Interface use different names."""
+        started = fleet('2.2', 1)
+        call(started.haproxy())
+        assert started.commands == [['show acl #0']]
+
+    def test_a_list_has_no_empty_text_at_its_end(self, fleet):
+        """V9"""
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        started.answer('show acl #6', '0x12ea940 /static/css/\n\n')
+        started.answer('show map #0', '\n')
+        assert hap.show_acl(6) == ['0x12ea940 /static/css/']
+        assert hap.show_map(0) == []
+
+    @pytest.mark.parametrize('version', captured.VERSIONS)
+    def test_an_error_is_never_returned_as_data(self, version, fleet):
+        """C5: with the whole message."""
+        started = fleet(version, 1)
+        hap = started.haproxy()
+        unknown = 'Unknown {0} identifier. Please use #<id> or <file>.'.format
+        calls = [(lambda: hap.show_acl(9999), 'ACL'), (lambda: hap.show_map(9999), 'map'),
+                 (lambda: hap.get_map('/no/such.map', 'k'), 'map')]
+        if version != '1.7':
+            calls.append((lambda: hap.get_acl('/no/such.acl', 'x'), 'ACL'))
+        for call, family in calls:
+            with pytest.raises(exceptions.CommandFailed) as caught:
+                call()
+            assert str(caught.value) == unknown(family)
+
+    def test_an_error_of_several_lines_comes_whole(self, fleet):
+        """C5"""
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        started.answer('get map #7 k', 'Unknown command. Try:\n  help\n  quit\n\n')
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            hap.get_map(7, 'k')
+        assert str(caught.value) == 'Unknown command. Try:\n  help\n  quit'
+
+    @pytest.mark.parametrize('call, command', [
+        (lambda hap: hap.add_acl(4, 'two words;x'), 'add acl #4 two\\ words\\;x'),
+        (lambda hap: hap.add_acl('/etc/my list', 7), 'add acl /etc/my\\ list 7'),
+        (lambda hap: hap.add_map(0, 9, 10), 'add map #0 9 10'),
+        (lambda hap: hap.add_map('#0', 'k', 'a\\b'), 'add map #0 k a\\\\b'),
+        (lambda hap: hap.add_map(0, '0x1', 'v'), 'add map #0 0x1 v'),
+        (lambda hap: hap.add_acl(4, u'/\u017e'), u'add acl #4 /\u017e'),
+        (lambda hap: hap.add_acl(4, b'/\xff'), b'add acl #4 /\xff'),
+        (lambda hap: hap.del_acl(4, 7), 'del acl #4 7'),
+    ])
+    def test_text_is_stored_whole(self, call, command, fleet):
+        """C2, C3, C4"""
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        command = fakes.text(command if isinstance(command, bytes) else command.encode('utf-8'))
+        started.answer(command, '\n')
+        assert call(hap) is True
+        assert started.commands == [[command]]
+
+    @pytest.mark.parametrize('value', [u'/\u017elu\u0165'.encode('utf-8'), b'/\xff\xfe'])
+    def test_any_bytes_survive_a_round_trip(self, value, fleet):
+        """C4"""
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        started.answer('show acl #6', fakes.text(b'0x1 ' + value + b'\n\n'))
+        started.answer(fakes.text(b'add acl #4 ' + value), '\n')
+        entry, = hap.show_acl(6)
+        assert type(entry) is str
+        assert hap.add_acl(4, entry.split(' ')[1]) is True
+
+    # 3.4 removes one entry of a key at a time
+
+    @pytest.mark.parametrize('version, entries, commands', [
+        ('2.2', 3, 1), ('3.2', 3, 1), ('3.4', 1, 2), ('3.4', 3, 4)])
+    @pytest.mark.parametrize('family', ['acl', 'map'])
+    def test_all_entries_of_a_key_are_deleted(self, family, version, entries, commands, fleet):
+        """C8"""
+        started = fleet(version, 2)
+        hap = started.haproxy()
+        command = 'del {0} #4 k'.format(family)
+        one_at_a_time = ['\n'] * entries + ['Key not found.\n\n']
+        for process in started:
+            process.answers[command] = one_at_a_time[:] if version == '3.4' else [
+                '\n', 'Key not found.\n\n']
+        assert getattr(hap, 'del_' + family)(4, 'k') is True
+        assert started.commands == [[command] * commands] * 2
+
+    @pytest.mark.parametrize('version', ['2.2', '3.4'])
+    def test_deleting_what_is_not_there_failed(self, version, fleet):
+        """C8, C1"""
+        started = fleet(version, 2)
+        hap = started.haproxy()
+        started.answer('del map #7 k', ['Key not found.\n\n'])
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            hap.del_map(7, 'k')
+        assert str(caught.value) == 'Key not found.'
+        started[0].answers['del map #7 k'] = ['\n', 'Key not found.\n\n']
+        started[1].answers['del map #7 k'] = ['Key not found.\n\n']
+        with pytest.raises(exceptions.MultipleCommandResults) as caught:
+            hap.del_map(7, 'k')
+        assert [reply for _, reply in caught.value.results] == ['', 'Key not found.']
+
+    # References
+
+    @pytest.mark.parametrize('key', ['0x1a78ab0', '#0x1a78ab0', b'0x1a78ab0', u'0x1A78AB0'])
+    @pytest.mark.parametrize('call, command', [
+        (lambda hap, key: hap.del_acl(4, key), 'del acl #4 #'),
+        (lambda hap, key: hap.del_map(4, key), 'del map #4 #'),
+        (lambda hap, key: hap.set_map(4, key, 'v w'), 'set map #4 #'),
+    ])
+    def test_an_entry_by_reference_is_looked_up_first(self, call, command, key, fleet):
+        """C8: and changed by that reference when all processes hold the same under it."""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        family = command.split(' ')[1]
+        show = 'show {0} #4'.format(family)
+        started.answer(show, '0x1 a b\n0x1a78ab0 9 foo\n0x2 x y\n\n')
+        reference = fakes.text(key if isinstance(key, bytes) else key.encode()).lstrip('#')
+        change = command + reference + (' v\\ w' if 'set' in command else '')
+        started.answer(change, '\n')
+        assert call(hap, key) is True
+        assert started.commands == [[show, change]] * 2
+
+    @pytest.mark.parametrize('entries', [
+        ['0x1a 9 foo\n\n', '0x1a 9 bar\n\n'],
+        ['0x1a 9 foo\n\n', '0x1a 8 foo\n\n'],
+        ['0x1a 9 foo\n\n', '0x1b 9 foo\n\n'],
+        ['0x1a 9 foo\n\n', '\n'],
+        ['\n', '\n'],
+    ])
+    def test_a_reference_that_is_not_the_same_everywhere_changes_nothing(self, entries, fleet):
+        """C8"""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        for process, listing in zip(started, entries):
+            process.answers['show map #7'] = listing
+        for call in (lambda: hap.del_map(7, '0x1a'), lambda: hap.set_map(7, '0x1a', 'v')):
+            with pytest.raises(exceptions.CommandFailed) as caught:
+                call()
+            message = str(caught.value)
+            assert '0x1a' in message and all(path in message for path in started.paths)
+            for listing in entries:
+                if listing.startswith('0x1a'):
+                    assert repr(listing[5:].strip('\n')) in message
+        assert started.commands == [['show map #7'] * 2] * 2
+
+    def test_an_unknown_map_of_a_reference_is_told(self, fleet):
+        """C8, C5"""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            hap.del_map(9999, '0x1a')
+        assert 'Unknown map identifier' in str(caught.value)
+        assert started.commands == [['show map #9999']] * 2
+
+    def test_a_wrong_value_is_refused_before_the_reference_is_looked_up(self, fleet):
+        """C2, C8"""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        with pytest.raises(ValueError):
+            hap.set_map(7, '0x1a', 'a\nb')
+        assert started.connections == [0, 0]
+
+
+# Names
+
+@pytest.mark.parametrize('module', [haproxyadmin, haproxy, haproxyadmin.server])
+def test_the_states_are_reachable(module):
+    """E5: the User Guide writes haproxy.STATE_DISABLE."""
+    assert (module.STATE_ENABLE, module.STATE_DISABLE, module.STATE_READY, module.STATE_DRAIN,
+            module.STATE_MAINT) == ('enable', 'disable', 'ready', 'drain', 'maint')
+    assert sorted(module.VALID_STATES) == ['disable', 'drain', 'enable', 'maint', 'ready']
+
+
+@pytest.mark.parametrize('name, count', [
+    ('FRONTEND_METRICS', 25), ('BACKEND_METRICS', 40), ('SERVER_METRICS', 39),
+    ('HAPROXY_METRICS', 40)])
+def test_the_lists_of_metrics_are_reachable(name, count):
+    """E5, V4"""
+    assert getattr(haproxyadmin, name) is getattr(haproxy, name)
+    assert len(getattr(haproxy, name)) == count
+
+
+def test_everything_is_reachable_from_the_package():
+    """E5"""
+    namespace = {}
+    exec('from haproxyadmin import *', namespace)
+    for name in ('backend', 'exceptions', 'frontend', 'haproxy', 'internal', 'server', 'utils',
+                 'FRONTEND_METRICS', 'STATE_DISABLE', 'VALID_STATES'):
+        assert namespace[name] is getattr(haproxyadmin, name)
+    assert haproxyadmin.server.Server and haproxyadmin.frontend.Frontend
+    assert haproxyadmin.backend.Backend and haproxy.HAProxy is HAProxy
+    assert utils.METRICS_SUM and utils.METRICS_AVG
+    assert isinstance(haproxyadmin.__version__, str)

@@ -1,0 +1,507 @@
+"""protocol/transport.py: exchanges with sockets that answer, stay silent, dribble and hang up."""
+import contextlib
+import errno
+import gc
+import logging
+import os
+import resource
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from haproxyadmin import exceptions
+from haproxyadmin.protocol import transport
+
+import fakes
+from fakes import fleet  # noqa: F401 (a fixture)
+
+COMMAND = b'show info'
+
+
+def exchange(path, command=COMMAND, timeout=5):
+    outcome, = transport.exchange_all([transport.Request(path, command, timeout)])
+    return outcome
+
+
+def assert_error(outcome, kind, number, path, undelivered):
+    assert type(outcome) is kind, repr(outcome)
+    assert outcome.errno == number
+    assert outcome.socket_file == outcome.filename == path
+    assert outcome.undelivered is undelivered
+    assert "'show info' on {0}: ".format(path) in str(outcome)
+
+
+@contextlib.contextmanager
+def took(least, most):
+    start = time.time()
+    yield
+    assert least <= time.time() - start < most
+
+
+def open_files():
+    gc.collect()
+    return len(os.listdir('/proc/self/fd'))
+
+
+# What comes back
+
+def test_the_reply_comes_as_it_is(fleet):
+    started = fleet('2.2')
+    started[0].script = [fakes.replying(b'\xff\x00 any bytes\r\n\n\n')]
+    assert exchange(started[0].path) == b'\xff\x00 any bytes\r\n\n\n'
+    assert started.commands == [['show info']]
+
+
+def test_a_large_reply_is_read_to_its_end(fleet):
+    started = fleet('2.2')
+    reply = b''.join(b'%07d\n' % number for number in range(400000))
+    started[0].script = [fakes.replying(reply)]
+    assert exchange(started[0].path) == reply
+
+
+def test_a_payload_is_sent_whole(fleet):
+    started = fleet('2.2')
+    started.answer('add map #0 <<\nk v\n', '\n')
+    assert exchange(started[0].path, b'add map #0 <<\nk v\n') == b'\n'
+
+
+def test_a_command_larger_than_the_buffers_of_the_socket_is_sent_whole(fleet):
+    started = fleet('2.2')
+    received = []
+
+    def count(process, client):
+        time.sleep(0.05)
+        size = 0
+        while True:
+            chunk = client.recv(65536)
+            if not chunk:
+                break
+            size += len(chunk)
+        received.append(size)
+        client.sendall(b'done\n')
+    started[0].script = [count]
+    assert exchange(started[0].path, b'x' * 2000000) == b'done\n'
+    assert received == [2000001]
+
+
+def test_a_peer_that_waits_for_the_end_of_the_input_gets_it(fleet):
+    """F4: a master socket keeps the connection open until the client half-closes."""
+    started = fleet('2.2')
+    started[0].script = [fakes.master]
+    with took(0, 3):
+        assert exchange(started[0].path).startswith(b'Unknown command')
+
+
+def test_outcomes_are_in_the_order_of_the_requests(fleet):
+    started = fleet('2.2', 3)
+    for process, seconds in zip(started, (0.06, 0.03, 0)):
+        process.script = [fakes.delayed(seconds)]
+        process.answers['who'] = '{0}\n'.format(process.number)
+    paths = started.paths[:2] + [started.stale()] + started.paths[2:]
+    outcomes = transport.exchange_all([transport.Request(path, b'who', 5) for path in paths])
+    assert isinstance(outcomes.pop(2), exceptions.SocketConnectionError)
+    assert outcomes == [b'1\n', b'2\n', b'3\n']
+
+
+def test_no_requests_have_no_outcomes():
+    assert transport.exchange_all([]) == []
+
+
+# At the same time
+
+def test_all_sockets_are_asked_at_the_same_time(fleet):
+    """R4: a call costs what the slowest process costs, and leaves no thread behind."""
+    started = fleet('2.2', 4)
+    for process in started:
+        process.behaviour = fakes.delayed(0.1)
+    threads = threading.active_count()
+
+    def ask():
+        outcomes = transport.exchange_all(
+            [transport.Request(path, COMMAND, 5) for path in started.paths])
+        assert all(outcome.startswith(b'Name: HAProxy') for outcome in outcomes)
+    assert 0.1 <= fakes.fastest(ask, 0.25) < 0.25
+    assert threading.active_count() == threads
+
+
+def test_a_silent_socket_does_not_hold_up_the_others(fleet):
+    """R4, F1"""
+    started = fleet('2.2', 2)
+    started[0].script = [fakes.silent]
+    with took(0.15, 2):
+        outcomes = transport.exchange_all(
+            [transport.Request(path, COMMAND, 0.15) for path in started.paths])
+    assert isinstance(outcomes[0], exceptions.SocketTimeout)
+    assert outcomes[1].startswith(b'Name: HAProxy')
+
+
+# Nobody there
+
+def missing(started):
+    return started.path('missing.sock')
+
+
+def plain(started):
+    return started.file('plain')
+
+
+@pytest.mark.parametrize('place, number', [
+    (missing, errno.ENOENT),
+    (fakes.Fleet.stale, errno.ECONNREFUSED),
+    (fakes.Fleet.bound, errno.ECONNREFUSED),
+    (plain, errno.ECONNREFUSED),
+    (fakes.Fleet.datagram, errno.EPROTOTYPE),
+])
+def test_where_nobody_listens_it_is_a_connection_error(place, number, fleet):
+    """E1"""
+    path = place(fleet('2.2', 0))
+    with took(0, 3):
+        outcome = exchange(path)
+    assert_error(outcome, exceptions.SocketConnectionError, number, path, True)
+    assert outcome.strerror == os.strerror(number)
+
+
+def test_a_forbidden_socket_is_a_permission_error(fleet):
+    """E1"""
+    started = fleet('2.2')
+    os.chmod(started.directory, 0)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        outcome = exchange(started[0].path)
+    finally:
+        if root:
+            os.seteuid(0)
+        os.chmod(started.directory, 0o700)
+    assert_error(outcome, exceptions.SocketPermissionError, errno.EACCES, started[0].path, True)
+
+
+class BrokenSocket(object):
+    """A socket that cannot connect."""
+
+    def __init__(self, number):
+        self.number = number
+
+    def setblocking(self, flag):
+        pass
+
+    def connect(self, path):
+        raise socket.error(self.number, os.strerror(self.number))
+
+    def close(self):
+        pass
+
+
+@pytest.mark.parametrize('number, kind', [
+    (errno.ENOENT, exceptions.SocketConnectionError),
+    (errno.ECONNREFUSED, exceptions.SocketConnectionError),
+    (errno.EPROTOTYPE, exceptions.SocketConnectionError),
+    (errno.ENOTSOCK, exceptions.SocketConnectionError),
+    (errno.EACCES, exceptions.SocketPermissionError),
+    (errno.EPERM, exceptions.SocketPermissionError),
+    (errno.EISCONN, exceptions.SocketTransportError),
+    (errno.ETIMEDOUT, exceptions.SocketTimeout),
+    (errno.ECONNRESET, exceptions.SocketApplicationError),
+    (errno.EPIPE, exceptions.SocketApplicationError),
+    (errno.ENOMEM, exceptions.HAProxySocketError),
+    (errno.ELOOP, exceptions.HAProxySocketError),
+])
+def test_each_errno_has_its_class(number, kind, monkeypatch):
+    """E1"""
+    monkeypatch.setattr(transport.socket, 'socket', lambda *args: BrokenSocket(number))
+    outcome = exchange('/run/1')
+    assert_error(outcome, kind, number, '/run/1', True)
+    assert outcome.strerror == os.strerror(number)
+    assert outcome.__cause__.errno == number
+
+
+def test_a_process_without_free_file_descriptors_is_told_so(monkeypatch):
+    """E1: not even a socket can be made."""
+    def broken(*args):
+        raise socket.error(errno.EMFILE, os.strerror(errno.EMFILE))
+    monkeypatch.setattr(transport.socket, 'socket', broken)
+    assert_error(exchange('/run/1'), exceptions.HAProxySocketError, errno.EMFILE, '/run/1', True)
+
+
+@pytest.mark.parametrize('path', ['/tmp/' + 'x' * 120, '/tmp/with\0nul', 7, None])
+def test_what_is_no_path_is_a_socket_error(path):
+    outcome = exchange(path)
+    assert type(outcome) in (exceptions.HAProxySocketError, exceptions.SocketConnectionError)
+    assert outcome.undelivered
+
+
+# Silence
+
+@pytest.mark.parametrize('timeout', [0.1, 0.25])
+def test_a_silent_haproxy_times_out(timeout, fleet):
+    """F1"""
+    started = fleet('2.2')
+    started[0].script = [fakes.silent]
+    with took(timeout, timeout + 2):
+        outcome = exchange(started[0].path, timeout=timeout)
+    assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, started[0].path, False)
+    assert 'timed out after {0:g} s'.format(timeout) in str(outcome)
+
+
+def test_a_connection_that_is_never_taken_times_out(fleet):
+    """F1, C6: HAProxy may take it from the queue later, so the command may be received."""
+    path = fleet('2.2', 0).deaf()
+    with took(0.1, 2):
+        outcome = exchange(path, timeout=0.1)
+    assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, path, False)
+
+
+def test_a_full_backlog_times_out_as_never_delivered(fleet):
+    """F1, C6"""
+    path = fleet('2.2', 0).full().path
+    with took(0.1, 2):
+        outcome = exchange(path, timeout=0.1)
+    assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, path, True)
+
+
+def test_a_full_backlog_is_tried_again_within_the_timeout(fleet):
+    """F1: connecting to a full queue fails at once; that is no failure yet."""
+    backlog = fleet('2.2', 0).full()
+    opened = []
+
+    def serve():
+        time.sleep(0.1)
+        backlog.drain()
+        client, _ = backlog.listener.accept()
+        opened.append(client.recv(100))
+        client.sendall(b'late\n')
+        client.close()
+    server = threading.Thread(target=serve)
+    server.start()
+    with took(0.1, 5):
+        assert exchange(backlog.path, timeout=5) == b'late\n'
+    server.join()
+    assert opened == [b'show info\n']
+
+
+def test_a_long_answer_without_silence_is_no_timeout(fleet):
+    """F1: the time-out bounds each silence, not the whole."""
+    started = fleet('2.2')
+    reply = b'x' * 1000000 + b'\n'
+    started[0].script = [fakes.dribbling(150000, 0.06, reply)]
+    with took(0.4, 5):
+        assert exchange(started[0].path, timeout=0.3) == reply
+
+
+@pytest.mark.parametrize('first', [0, 300000])
+def test_a_dribbling_peer_does_not_hold_the_caller(first, fleet):
+    """F1: less than 64 KiB in the last so many seconds is too little."""
+    started = fleet('2.2')
+
+    def dribble(process, client):
+        process.receive(client)
+        client.sendall(b'x' * first)
+        while not process.stopping.wait(0.02):
+            client.sendall(b'y')
+    started[0].script = [dribble]
+    with took(0.2, 3):
+        outcome = exchange(started[0].path, timeout=0.2)
+    assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, started[0].path, False)
+    assert 'too slowly' in str(outcome)
+
+
+def test_the_least_progress_is_64_kib_in_each_timeout():
+    """F1"""
+    assert transport.MIN_PROGRESS == 64 * 1024
+
+
+def test_a_caller_that_was_stopped_still_reads_what_has_come(fleet, monkeypatch):
+    """A laptop's lid, a debugger, a busy machine: the time was not HAProxy's."""
+    started = fleet('2.2')
+    poll = transport._poll
+
+    def stopped(poller, seconds):
+        ready = poll(poller, seconds)
+        time.sleep(0.3)
+        return ready
+    monkeypatch.setattr(transport, '_poll', stopped)
+    assert exchange(started[0].path, timeout=0.2).endswith(b'\n\n')
+
+
+@pytest.mark.parametrize('timeout', [1e10, float('inf')])
+def test_any_timeout_is_taken(timeout, fleet):
+    assert exchange(fleet('2.2')[0].path, timeout=timeout).endswith(b'\n\n')
+
+
+def test_a_signal_is_no_failure(fleet):
+    """Python 2 tells of interrupted calls."""
+    started = fleet('2.2')
+    started[0].script = [fakes.delayed(0.15)]
+    seen = []
+    before = signal.signal(signal.SIGALRM, lambda *args: seen.append(1))
+    signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
+    try:
+        assert exchange(started[0].path).endswith(b'\n\n')
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert seen
+
+
+# Too much
+
+def test_a_reply_is_at_most_256_mib():
+    """F1"""
+    assert transport.MAX_REPLY == 256 * 1024 * 1024
+
+
+@pytest.mark.parametrize('size, taken', [(1000, True), (1001, False), (200000, False)])
+def test_a_larger_reply_is_an_application_error(size, taken, fleet, monkeypatch):
+    """F1"""
+    monkeypatch.setattr(transport, 'MAX_REPLY', 1000)
+    started = fleet('2.2')
+    started[0].script = [fakes.replying(b'x' * size)]
+    outcome = exchange(started[0].path)
+    if taken:
+        assert outcome == b'x' * size
+    else:
+        assert_error(outcome, exceptions.SocketApplicationError, None, started[0].path, False)
+        assert 'larger than 1000 bytes' in str(outcome)
+
+
+# An end before the answer
+
+@pytest.mark.parametrize('behaviour, command', [
+    (fakes.closing, COMMAND),
+    (fakes.closing_at_once, COMMAND),
+    (fakes.closing_at_once, b'show info ' + b'x' * 1000000),
+    (fakes.cut(0), COMMAND),
+    (fakes.resetting(), COMMAND),
+    (fakes.resetting(b'Name: HAP'), COMMAND),
+])
+def test_an_end_before_the_answer_is_an_application_error(behaviour, command, fleet):
+    """E1: closed, reset and EPIPE; it was a ValueError in 0.2.4, and is one still."""
+    started = fleet('2.2')
+    started[0].script = [behaviour]
+    with took(0, 3):
+        outcome = exchange(started[0].path, command)
+    assert type(outcome) is exceptions.SocketApplicationError
+    assert isinstance(outcome, ValueError)
+    assert outcome.undelivered is False
+    assert outcome.errno in (None, errno.ECONNRESET, errno.EPIPE)
+    assert started[0].path in str(outcome) and "'show info" in str(outcome)
+
+
+def test_a_cut_answer_comes_as_far_as_it_came(fleet):
+    """Whether a reply is whole depends on the command: that is for those who know it."""
+    started = fleet('2.2')
+    started[0].script = [fakes.cut(9)]
+    assert exchange(started[0].path) == b'Name: HAP'
+
+
+# Nothing is left behind
+
+@pytest.mark.parametrize('behaviour', [
+    fakes.answering, fakes.closing, fakes.closing_at_once, fakes.resetting(b'x'), fakes.silent,
+    fakes.cut(5), fakes.dribbling(1, 0.02)])
+def test_no_file_descriptor_is_left_open(behaviour, fleet):
+    """R4"""
+    started = fleet('2.2')
+    before = open_files()
+    started[0].behaviour = behaviour
+    paths = [started[0].path, started.stale(), started.path('missing')]
+    transport.exchange_all([transport.Request(path, COMMAND, 0.1) for path in paths])
+    started[0].stop()
+    # Its listening socket was open before.
+    assert open_files() == before - 1
+
+
+def test_no_file_descriptor_is_left_open_after_an_interrupt(fleet, monkeypatch):
+    started = fleet('2.2', 0)
+    path = started.deaf()
+    before = open_files()
+
+    def interrupted(poller, seconds):
+        raise KeyboardInterrupt
+    monkeypatch.setattr(transport, '_poll', interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        exchange(path)
+    assert open_files() == before
+
+
+def test_more_than_1024_open_files_are_no_trouble(fleet):
+    """select() cannot; poll() can."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 1400:
+        pytest.skip('at most {0} open files'.format(hard))
+    started = fleet('2.2')
+    opened = []
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1400), hard))
+        opened = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+        assert exchange(started[0].path).endswith(b'\n\n')
+    finally:
+        for fileno in opened:
+            os.close(fileno)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# What is told
+
+def test_each_exchange_is_logged(fleet, caplog):
+    """E3"""
+    started = fleet('2.2')
+    caplog.set_level(logging.DEBUG, logger='haproxyadmin')
+    reply = exchange(started[0].path)
+    record, = caplog.records
+    assert (record.name, record.levelno) == ('haproxyadmin', logging.DEBUG)
+    head, tail = record.getMessage().split(' bytes in ')
+    assert head == "'show info' on {0}: {1}".format(started[0].path, len(reply))
+    assert tail.endswith(' ms') and 0 <= float(tail[:-3]) < 5000
+
+
+def test_an_exchange_that_failed_is_logged_with_its_error(fleet, caplog):
+    """E3"""
+    path = fleet('2.2', 0).stale()
+    caplog.set_level(logging.DEBUG, logger='haproxyadmin')
+    exchange(path)
+    record, = caplog.records
+    assert record.getMessage().endswith(', SocketConnectionError')
+    assert path in record.getMessage()
+
+
+def test_a_payload_is_never_logged_and_in_no_message(fleet, caplog):
+    """E3: it may be a private key."""
+    started = fleet('2.2')
+    started[0].script = [fakes.closing]
+    caplog.set_level(logging.DEBUG, logger='haproxyadmin')
+    outcome = exchange(started[0].path, b'set ssl cert a.pem <<\n-----BEGIN PRIVATE KEY-----\n')
+    for told in (str(outcome), repr(outcome), caplog.records[0].getMessage()):
+        assert 'PRIVATE' not in told
+    assert 'set ssl cert a.pem <<' in str(outcome)
+
+
+def test_nothing_is_logged_below_debug(fleet, caplog):
+    """E3"""
+    caplog.set_level(logging.INFO, logger='haproxyadmin')
+    exchange(fleet('2.2')[0].path)
+    assert not caplog.records
+
+
+def test_no_handler_is_installed_but_the_null_handler():
+    """E3"""
+    kinds = [type(handler) for handler in logging.getLogger('haproxyadmin').handlers
+             if type(handler).__module__ == 'logging']
+    assert kinds == [logging.NullHandler]
+
+
+@pytest.mark.parametrize('command', [u'add acl #4 /\u017elu\u0165'.encode('utf-8'),
+                                     b'add acl #4 /\xff\xfe'])
+def test_any_bytes_of_a_command_can_be_told(command, fleet, caplog):
+    """C4, E2: also on Python 2, where str() of other letters fails."""
+    started = fleet('2.2')
+    started[0].script = [fakes.closing]
+    caplog.set_level(logging.DEBUG, logger='haproxyadmin')
+    outcome = exchange(started[0].path, command)
+    assert type(outcome) is exceptions.SocketApplicationError
+    assert 'add acl #4 /' in str(outcome)
+    assert 'add acl #4 /' in caplog.records[0].getMessage()
