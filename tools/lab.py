@@ -570,7 +570,8 @@ class Lab(object):
         pid = self.pids[number - 1]
         instance = self._makers[self.socket_files[number - 1]]
         instance.kill(pid)
-        wait_until(lambda: instance.has_ended() or not _command_line(pid),
+        # An ending process has no command line, but may still have its sockets.
+        wait_until(lambda: instance.has_ended() or not os.path.exists('/proc/%d' % pid),
                    'process %s is gone' % pid)
 
     def stop(self):

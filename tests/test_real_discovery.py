@@ -1,0 +1,360 @@
+"""How processes are found behind sockets, among real HAProxies and what is none."""
+import errno
+import os
+import socket
+import stat
+import threading
+import time
+
+import pytest
+
+from haproxyadmin import exceptions, haproxy, utils
+from haproxyadmin.internal import _HAProxyProcess
+
+import truth
+from checks import error_of
+
+
+class Listener(object):
+    """Something else that listens on a Unix socket.
+
+    :param answer: what it says to each caller before it hangs up; None for nothing at all, and
+        no hanging up.
+    """
+
+    def __init__(self, path, answer):
+        self.path = path
+        self.answer = answer
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.bind(path)
+        self.sock.listen(5)
+        self.clients = []
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.daemon = True
+        self.thread.start()
+
+    def serve(self):
+        while True:
+            try:
+                client = self.sock.accept()[0]
+            except (OSError, socket.error):
+                return
+            if self.answer is None:
+                self.clients.append(client)
+                continue
+            client.recv(1000)
+            client.sendall(self.answer)
+            client.close()
+
+    def close(self):
+        # Wakes up accept(), which close() alone does not.
+        self.sock.shutdown(socket.SHUT_RDWR)
+        self.sock.close()
+        for client in self.clients:
+            client.close()
+        self.thread.join()
+
+
+@pytest.fixture
+def listener(request, tmpdir):
+    def listen(name, answer):
+        found = Listener(str(tmpdir.join(name)), answer)
+        request.addfinalizer(found.close)
+        return found.path
+    return listen
+
+
+def dead_socket(tmpdir, name='dead.sock'):
+    """Return a socket file that nobody listens on."""
+    path = str(tmpdir.join(name))
+    sock = socket.socket(socket.AF_UNIX)
+    sock.bind(path)
+    sock.close()
+    return path
+
+
+class TestFound(object):
+
+    def test_a_directory(self, lab):
+        found = haproxy.HAProxy(lab.socket_dir)
+        assert found.processids == lab.pids
+
+    def test_one_file(self, lab):
+        for path, pid in zip(lab.socket_files, lab.pids):
+            assert haproxy.HAProxy(socket_file=path).processids == [pid]
+            assert haproxy.HAProxy(None, path).processids == [pid]
+
+    def test_f1_the_directory_wins(self, lab):
+        found = haproxy.HAProxy(lab.socket_dir, lab.socket_files[0])
+        assert found.processids == lab.pids
+        found = haproxy.HAProxy(lab.socket_dir, '/nonexistent')
+        assert found.processids == lab.pids
+
+    def test_f1_positional_order(self, lab):
+        assert haproxy.HAProxy(lab.socket_dir, None, 2, 2, 1).processids == lab.pids
+        process = _HAProxyProcess(lab.socket_files[0], 3, 2, 1)
+        assert process.proc_info()['Pid'] == str(lab.pids[0])
+
+    def test_connected_socket(self, lab):
+        assert utils.connected_socket(lab.socket_files[0]) is True
+        assert utils.connected_socket(lab.socket_files[0], 5) is True
+        assert utils.connected_socket(lab.socket_files[0], timeout=5) is True
+        assert utils.is_unix_socket(lab.socket_files[0]) is True
+
+    def test_a_link_is_as_good(self, lab, tmpdir):
+        for path in lab.socket_files:
+            os.symlink(path, str(tmpdir.join(os.path.basename(path))))
+        assert haproxy.HAProxy(socket_dir=str(tmpdir)).processids == lab.pids
+
+    def test_f2_what_is_none_is_left_out_quickly(self, lab, tmpdir, listener, caplog):
+        for path in lab.socket_files:
+            os.symlink(path, str(tmpdir.join(os.path.basename(path))))
+        unusable = [dead_socket(tmpdir), listener('web.sock', b'HTTP/1.0 400 Bad\r\n\r\n'),
+                    listener('info.sock', b'Name: other\n\n'), listener('shy.sock', b'')]
+        tmpdir.join('notes.txt').write('Name: HAProxy')
+        tmpdir.mkdir('old')
+        started = time.time()
+        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=10)
+        assert time.time() - started < 5
+        assert found.processids == lab.pids
+        for path in unusable:
+            assert path in caplog.text
+
+    @pytest.mark.one_layout
+    def test_f2_one_silent_socket_costs_one_timeout(self, lab, tmpdir, listener):
+        os.symlink(lab.socket_files[0], str(tmpdir.join('good.sock')))
+        for name in ('a', 'b', 'c', 'd'):
+            listener(name, None)
+        started = time.time()
+        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=0.5)
+        assert 0.5 <= time.time() - started < 1.9
+        assert found.processids == lab.pids[:1]
+
+    def test_f3_no_further_command(self, lab, sent):
+        haproxy.HAProxy(socket_dir=lab.socket_dir)
+        assert sent.commands == ['show info'] * truth.process_count(lab)
+
+    @pytest.mark.only('nbproc4', 'instances')
+    def test_f3_a_second_name_of_each(self, lab, tmpdir, sent):
+        for path in lab.socket_files:
+            for name in ('a-', 'b-'):
+                os.symlink(path, str(tmpdir.join(name + os.path.basename(path))))
+        found = haproxy.HAProxy(socket_dir=str(tmpdir))
+        assert found.processids == lab.pids
+        assert sent.commands.count('show info') == 8 + 4
+
+
+@pytest.mark.one_haproxy
+class TestNotFound(object):
+
+    def test_f2_nothing_given(self):
+        assert type(error_of(haproxy.HAProxy)) is ValueError
+
+    def test_f2_a_missing_directory(self, tmpdir):
+        path = str(tmpdir.join('nope'))
+        error = error_of(haproxy.HAProxy, socket_dir=path)
+        assert isinstance(error, ValueError)
+        assert path in str(error)
+
+    def test_f2_a_file_as_directory(self, lab):
+        error = error_of(haproxy.HAProxy, socket_dir=lab.socket_files[0])
+        assert isinstance(error, ValueError)
+        assert lab.socket_files[0] in str(error)
+
+    def test_f2_an_empty_directory(self, tmpdir):
+        error = error_of(haproxy.HAProxy, socket_dir=str(tmpdir))
+        assert type(error) is ValueError
+        assert str(tmpdir) in str(error)
+
+    def test_f2_each_candidate_and_why(self, tmpdir, listener):
+        tmpdir.join('notes.txt').write('Name: HAProxy')
+        dead_socket(tmpdir)
+        listener('web.sock', b'HTTP/1.0 400 Bad\r\n\r\n')
+        listener('shy.sock', b'')
+        listener('silent.sock', None)
+        started = time.time()
+        error = error_of(haproxy.HAProxy, socket_dir=str(tmpdir), timeout=0.3)
+        # No retries: each would wait for 2 s.
+        assert time.time() - started < 2
+        assert type(error) is ValueError
+        reasons = dict((os.path.basename(word.rstrip(':')), line)
+                       for line in str(error).splitlines()[1:] for word in line.split()
+                       if word.startswith(str(tmpdir)))
+        assert sorted(reasons) == ['dead.sock', 'notes.txt', 'shy.sock', 'silent.sock',
+                                   'web.sock']
+        assert 'not a socket' in reasons['notes.txt']
+        assert 'refused' in reasons['dead.sock']
+        assert 'not HAProxy' in reasons['web.sock']
+        assert 'timed out' in reasons['silent.sock']
+        assert 'closed' in reasons['shy.sock']
+
+    @pytest.mark.parametrize('name, kind, number', [
+        ('missing', exceptions.SocketConnectionError, errno.ENOENT),
+        ('dead', exceptions.SocketConnectionError, errno.ECONNREFUSED),
+        ('regular', exceptions.SocketConnectionError, errno.ECONNREFUSED),
+        ('datagram', exceptions.SocketConnectionError, errno.EPROTOTYPE),
+        ('directory', exceptions.SocketConnectionError, errno.ECONNREFUSED),
+        ('silent', exceptions.SocketTimeout, errno.ETIMEDOUT),
+        ('other', exceptions.SocketApplicationError, None),
+        ('mute', exceptions.SocketApplicationError, None),
+    ])
+    def test_e1_one_file(self, tmpdir, listener, name, kind, number):
+        path = str(tmpdir.join(name))
+        datagram = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        if name == 'dead':
+            dead_socket(tmpdir, name)
+        elif name == 'regular':
+            tmpdir.join(name).write('')
+        elif name == 'datagram':
+            datagram.bind(path)
+        elif name == 'directory':
+            tmpdir.mkdir(name)
+        elif name != 'missing':
+            listener(name, {'silent': None, 'other': b'SSH-2.0-x\r\n', 'mute': b''}[name])
+        started = time.time()
+        error = error_of(haproxy.HAProxy, socket_file=path, timeout=0.3)
+        assert time.time() - started < 2
+        datagram.close()
+        assert isinstance(error, kind)
+        assert isinstance(error, ValueError)
+        assert isinstance(error, exceptions.HAProxySocketError)
+        # On Python 2 also a socket.error, which is no OSError there.
+        assert isinstance(error, OSError) and isinstance(error, socket.error)
+        assert error.errno == number
+        assert error.socket_file == path
+        assert path in str(error)
+        # The same without the constructor of HAProxy.
+        process = _HAProxyProcess(path, retry=None, timeout=0.3)
+        assert type(error_of(process.proc_info)) is kind
+        if name != 'other':
+            assert type(error_of(utils.connected_socket, path, 0.3)) is kind
+        else:
+            assert utils.connected_socket(path, 0.3) is False
+
+    def test_f2_no_permission(self, lab):
+        """As nobody, when root runs the tests: nothing is forbidden to root."""
+        path = lab.socket_files[0]
+        mode = stat.S_IMODE(os.stat(path).st_mode)
+        os.chmod(path, 0)
+        os.chmod(lab.directory, 0o711)
+        try:
+            errors = as_nobody(lambda: [
+                error_of(haproxy.HAProxy, socket_file=path),
+                error_of(_HAProxyProcess(path, retry=5, retry_interval=60).proc_info)])
+        finally:
+            os.chmod(path, mode)
+        for kinds, number, text in errors:
+            assert 'SocketPermissionError' in kinds and 'OSError' in kinds
+            assert number == errno.EACCES
+            assert path in text
+        assert 'ValueError' in errors[0][0]
+
+    def test_f2_a_forbidden_directory(self, lab, tmpdir):
+        os.chmod(str(tmpdir), 0)
+        try:
+            (kinds, number, text), = as_nobody(
+                lambda: [error_of(haproxy.HAProxy, socket_dir=str(tmpdir))])
+        finally:
+            os.chmod(str(tmpdir), 0o700)
+        assert 'ValueError' in kinds
+        assert str(tmpdir) in text and 'denied' in text
+
+
+def as_nobody(call):
+    """Call a function in a child that is not root; return what there is to know of its errors."""
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.close(reader)
+            if os.getuid() == 0:
+                os.setgid(65534)
+                os.setuid(65534)
+            report = [([kind.__name__ for kind in type(error).__mro__], error.errno, str(error))
+                      for error in call()]
+            os.write(writer, repr(report).encode('utf-8'))
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, 'rb') as pipe:
+        report = pipe.read()
+    os.waitpid(pid, 0)
+    return eval(report)
+
+
+SEVERAL = '''
+global
+    stats socket "${HAPROXYADMIN_RUN}/a.sock" level %s
+    stats socket "${HAPROXYADMIN_RUN}/b.sock" level %s
+    stats socket "${HAPROXYADMIN_RUN}/c.sock" level %s
+defaults
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+listen web
+    bind "127.0.0.1:${HAPROXYADMIN_PORT_WEB}"
+'''
+
+
+class SocketsOfOneProcess(object):
+
+    def check(self, lab, sent, chosen):
+        found = haproxy.HAProxy(socket_dir=lab.socket_dir)
+        # One show info each, and only because they are the same process one command more.
+        assert len(sent.commands) == 6
+        assert sent.commands.count('show info') == 3
+        sent.clear()
+        assert found.processids == [int(truth.info(lab)['Pid'])]
+        assert sent.paths == [os.path.join(lab.socket_dir, chosen)]
+        assert found.frontend('web').process_nb == [1]
+        return found
+
+
+@pytest.mark.one_layout
+@pytest.mark.lab(config=SEVERAL % ('user', 'admin', 'operator'))
+class TestAdminAmongOthers(SocketsOfOneProcess):
+
+    def test_f3_the_highest_level_wins(self, lab, sent):
+        found = self.check(lab, sent, 'b.sock')
+        assert found.setmaxconn(100) is True
+        assert found.maxconn == 100
+
+
+@pytest.mark.one_layout
+@pytest.mark.lab(config=SEVERAL % ('user', 'user', 'operator'))
+class TestOperatorAmongUsers(SocketsOfOneProcess):
+
+    def test_f3_operator_before_user(self, lab, sent):
+        found = self.check(lab, sent, 'c.sock')
+        assert found.clearcounters() is True
+
+
+@pytest.mark.one_layout
+@pytest.mark.lab(config=SEVERAL % ('admin', 'admin', 'admin'))
+class TestEquals(SocketsOfOneProcess):
+
+    def test_f3_the_first_of_equals(self, lab, sent):
+        self.check(lab, sent, 'a.sock')
+
+
+
+@pytest.mark.one_layout
+@pytest.mark.lab(master_worker=True)
+class TestMasterSocket(object):
+
+    def test_f4_it_is_no_stats_socket_and_costs_no_timeout(self, lab, tmpdir):
+        paths = lab.socket_files + lab.master_files
+        for number, path in enumerate(paths):
+            os.symlink(path, str(tmpdir.join('{0}.sock'.format(number))))
+        started = time.time()
+        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=5)
+        assert time.time() - started < 2
+        assert sorted(found.processids) == sorted(lab.pids)
+
+    def test_f4_alone_it_is_an_error(self, lab):
+        started = time.time()
+        error = error_of(haproxy.HAProxy, socket_file=lab.master_files[0], timeout=5)
+        assert time.time() - started < 2
+        assert type(error) is exceptions.SocketApplicationError
+        assert lab.master_files[0] in str(error)
+        assert utils.connected_socket(lab.master_files[0]) is False
