@@ -13,7 +13,7 @@ import pytest
 
 import lab as labs
 import session
-from conftest import start
+from conftest import setups, start
 from haproxyadmin.backend import Backend
 from haproxyadmin.frontend import Frontend
 from haproxyadmin.haproxy import HAProxy
@@ -49,6 +49,13 @@ _KINDS = [
     # Python 2 does not name the module of an exception.
     (re.compile(r'^haproxyadmin\.exceptions\.(?=\w+: )'), ''),
 ]
+
+
+def start_shown():
+    """Start the HAProxy whose output is shown."""
+    if '2.2' not in [setup.version for setup in setups()]:
+        pytest.skip('HAProxy 2.2 is not asked for')
+    return start('2.2')
 
 
 def documents():
@@ -97,7 +104,7 @@ def prepare(console):
 
 @pytest.mark.parametrize('name', documents())
 def test_examples_of_a_document(name):
-    with start('2.2') as started:
+    with start_shown() as started:
         session.send_traffic(started)
         console = session.Console(started)
         if name != 'README.rst':
@@ -124,7 +131,7 @@ def docstring(kind, name):
 
 @pytest.mark.parametrize('kind, name', docstrings())
 def test_examples_of_a_docstring(kind, name):
-    with start('2.2') as started:
+    with start_shown() as started:
         console = session.Console(started)
         prepare(console)
         if name in ADDED:
@@ -230,7 +237,7 @@ def room():
 
 @pytest.fixture(scope='module')
 def binary():
-    with start('2.2') as started:
+    with start_shown() as started:
         return labs.find(started.version)
 
 
@@ -257,10 +264,10 @@ class TestEnd(object):
     def test_in_the_middle(self, room, binary, text, number):
         program = Program(room, binary)
         program.wait_for(text)
-        program.process.stdout.flush()
         program.interrupt(number)
         program.interrupt(number)
-        assert program.end()[1] in (128 + number, 0)
+        # It may have come to its end by itself before, or be about to.
+        assert program.end()[1] in (128 + number, 0, -number)
         assert program.is_gone()
 
     def test_ctrl_c_in_the_console_keeps_it(self, room, binary):
@@ -289,7 +296,8 @@ class TestEnd(object):
 
     def test_of_haproxy(self, room, tmpdir):
         broken = tmpdir.join('haproxy')
-        broken.write('#!/bin/sh\ncase $1 in -v) echo HA-Proxy version 2.2.0;; *) echo No! >&2; exit 1; esac\n')
+        broken.write('#!/bin/sh\n'
+                     'case $1 in -v) echo HA-Proxy version 2.2.0;; *) echo No! >&2; exit 1; esac\n')
         broken.chmod(0o755)
         program = Program(room, str(broken))
         printed, status = program.end()
