@@ -38,7 +38,8 @@ class Backend(facade.Facade):
         :rtype: :class:`haproxyadmin.server.Server`
         :raises ValueError: when the backend has none of this name.
         """
-        return facade.only(self.servers(), 'server', name)
+        return facade.only(self.servers(), 'server', name,
+                           ' in backend {0!r}'.format(self.name))
 
     def servers(self, name=None):
         """Return the servers, in HAProxy's order.

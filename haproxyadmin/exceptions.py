@@ -197,16 +197,20 @@ class SocketTransportError(HAProxySocketError):
 
 
 def _also_value_error(kind):
-    return type(kind.__name__ + 'AtStart', (kind, ValueError),
-                {'__doc__': kind.__doc__, '__module__': __name__})
+    # Under the documented name, which is what users see; pickle finds it by its kind.
+    return type(kind.__name__, (kind, ValueError), {
+        '__doc__': kind.__doc__, '__module__': __name__,
+        '__reduce__': lambda self: (_restore_at_start, (kind, self.args), self._state())})
+
+
+def _restore_at_start(kind, args):
+    return _restore(_AT_START[kind], args)
 
 
 # What the constructor of HAProxy raises for its only socket: callers catch either class.
-HAProxySocketErrorAtStart = _also_value_error(HAProxySocketError)
-SocketConnectionErrorAtStart = _also_value_error(SocketConnectionError)
-SocketPermissionErrorAtStart = _also_value_error(SocketPermissionError)
-SocketTimeoutAtStart = _also_value_error(SocketTimeout)
-SocketTransportErrorAtStart = _also_value_error(SocketTransportError)
+_AT_START = dict((kind, _also_value_error(kind)) for kind in (
+    HAProxySocketError, SocketConnectionError, SocketPermissionError, SocketTimeout,
+    SocketTransportError))
 
 
 def at_start(error):
@@ -218,8 +222,7 @@ def at_start(error):
     """
     if isinstance(error, ValueError):
         return error
-    kind = globals()[error.__class__.__name__ + 'AtStart']
-    paired = kind(error.socket_file, error.message, undelivered=error.undelivered)
+    paired = _AT_START[error.__class__](error.socket_file)
     paired.__setstate__(error._state())
-    paired.__cause__ = error.__cause__ if hasattr(error, '__cause__') else None
+    paired.__cause__ = getattr(error, '__cause__', None)
     return paired

@@ -89,9 +89,10 @@ class Reading(object):
 
     @property
     def totalrequests(self):
-        """How many requests all processes have handled, in frontends and backends alike.
+        """How many requests all processes have handled (``CumReq`` of ``show info``).
 
-        A request of a client counts twice: once in the frontend and once in the backend.
+        Commands on the stats sockets count too, this one included; :attr:`requests` is what
+        clients asked of the frontends.
 
         :rtype: int
         """

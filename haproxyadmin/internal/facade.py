@@ -233,15 +233,16 @@ def agreed(members, values):
         raise
 
 
-def only(things, noun, name):
+def only(things, noun, name, where=''):
     """Return the one thing of a name.
 
+    :param where: (optional) where it was looked for, for the message.
     :raises ValueError: when there is none; the message tells the nearest names.
     """
     found = [thing for thing in things if thing == name]
     if len(found) != 1:
-        raise ValueError('{0} {1} {2!r}{3}'.format(
-            'more than one' if found else 'no', noun, name,
+        raise ValueError('{0} {1} {2!r}{3}{4}'.format(
+            'more than one' if found else 'no', noun, name, where,
             utils.nearest(name, set(thing.name for thing in things)) if not found else ''))
     return found[0]
 
