@@ -212,12 +212,16 @@ class Dump(object):
         self.servers = collections.OrderedDict()
         self._named = {}
         texts = lines[1:]
-        quoted = any('"' in text for text in texts)
+        quoted = '"' in '\n'.join(texts)
         self._plain = header.leads and not quoted
         self._index(_join_quoted(texts) if quoted else texts, listeners)
 
     def __reduce__(self):
         return (_dump, (self.header, self.frontends, self.backends, self.servers, self._plain))
+
+    def is_empty(self):
+        """Return True where there are no rows at all."""
+        return not (self.frontends or self.backends or self.servers)
 
     def frontend(self, name):
         """Return the row of a frontend, or None."""
@@ -252,7 +256,7 @@ class Dump(object):
 
     def _index(self, texts, listeners):
         plain, commas, servers = self._plain, self.header.commas, self.servers
-        start = None
+        start = totals = append = None
         for text in texts:
             if plain:
                 # Most rows; a call of a function for each would cost as much as all the rest.
@@ -567,7 +571,8 @@ def check_metric(name, known, reported=None):
 def nearest(name, names):
     """Return ``; did you mean 'A' or 'B'?`` for the names that look like a name, or ``''``."""
     import difflib  # costs an import only after a mistake
-    alike = difflib.get_close_matches(str(name), sorted(names), 3)
+    text = to_text(commands.to_bytes(name)) if isinstance(name, _TEXT) else str(name)
+    alike = difflib.get_close_matches(text, sorted(names), 3)
     return '; did you mean {0}?'.format(' or '.join(map(repr, alike))) if alike else ''
 
 
@@ -691,6 +696,12 @@ def is_unix_socket(path):
         return False
 
 
+def file_name(path):
+    """Return a file name as native text: one of pathlib, or on Python 2 of unicode, too."""
+    path = path.__fspath__() if hasattr(path, '__fspath__') else path
+    return six.ensure_str(path) if isinstance(path, six.text_type) else path
+
+
 def connected_socket(path, timeout=1):
     """Return True if HAProxy answers ``show info`` on a socket, with one command.
 
@@ -702,7 +713,8 @@ def connected_socket(path, timeout=1):
     :raises haproxyadmin.exceptions.HAProxySocketError: the subclass of the cause, where there is
         no answer.
     """
-    reply, = transport.exchange_all([transport.Request(path, commands.SHOW_INFO, timeout)])
+    reply, = transport.exchange_all([transport.Request(file_name(path), commands.SHOW_INFO,
+                                                       timeout)])
     if isinstance(reply, HAProxySocketError):
         raise reply
     return is_info(info2dict(text_lines(reply)))

@@ -131,6 +131,7 @@ class _Member(object):
         hint = self._hint
         if isinstance(hint, utils.Row):
             hint = utils.field(hint, name)
+            return int(hint) if hint.isdigit() else None
         return int(hint) if utils.isint(hint) and int(hint) >= 0 else None
 
 

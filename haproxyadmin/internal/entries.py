@@ -18,7 +18,7 @@ from haproxyadmin.protocol import commands, replies
 # Command and payload of 16384 bytes kill several versions; more than this gains nothing.
 MAX_BATCH = 4096
 # Entries read from the caller's iterable before they are sent.
-CHUNK = 512
+CHUNK = 2048
 # Deleting searches the whole ACL or MAP before 3.0, and HAProxy is silent meanwhile; and up to 1.7
 # a line of more than 64 words may crash it.
 MAX_COMMANDS = 12
@@ -32,7 +32,7 @@ class _Batch(object):
     :param command: what is sent.
     :param entries: list of ``(index, entry)``, the entry as a tuple of texts.
     :param payload: True where the entries are a payload.
-    :param again: True where they were deleted once, and are deleted until nothing is left.
+    :param again: how often they were deleted; they are until nothing is left.
     """
 
     __slots__ = ('command', 'entries', 'payload', 'again')
@@ -70,7 +70,8 @@ class _Draft(object):
         if payload != self._payload or self._size + len(part) + 1 > MAX_BATCH:
             return False
         if payload:
-            return entry[0] not in self._values and entry[-1] not in self._keys
+            key, value = map(commands.plain, entry)
+            return key not in self._values and value not in self._keys
         return len(self._parts) < self._most
 
     def add(self, part, payload, entry):
@@ -80,8 +81,8 @@ class _Draft(object):
         self._size += len(part) + 1
         self.entries.append(entry)
         if payload:
-            self._keys.add(entry[1][0])
-            self._values.add(entry[1][-1])
+            self._keys.add(commands.plain(entry[1][0]))
+            self._values.add(commands.plain(entry[1][1]))
 
     def batch(self, again):
         """Return what is here as a batch."""
@@ -123,13 +124,17 @@ class _Change(object):
         """Return True if HAProxy may delete one entry of a key at a time."""
         return self.action == 'del' and version >= (3, 3)
 
-    def batches(self, version, entries, again=False):
+    def batches(self, version, entries, again=0):
         """Put entries into batches of at most ``MAX_BATCH`` bytes; a longer entry goes alone.
 
         :param entries: list of ``(index, entry)``.
         :rtype: list of :class:`_Batch`
         :raises ValueError: for an entry that HAProxy cannot take.
         """
+        if (self.action, self.family) == ('add', 'map'):
+            payloads = self._payloads(version, entries)
+            if payloads is not None:
+                return payloads
         head = self._head(version)
         most = MAX_COMMANDS if self.action == 'del' or version < (1, 8) else MAX_BATCH
         batches = []
@@ -142,6 +147,27 @@ class _Change(object):
             draft.add(part, payload, (index, entry))
         if draft.entries:
             batches.append(draft.batch(again))
+        return batches
+
+    def _payloads(self, version, entries):
+        """Return batches of entries that have nothing special, None where one has.
+
+        Most do not, and to look at each for itself would take longer than HAProxy does.
+        """
+        pairs = [entry for _, entry in entries]
+        if not set(key for key, _ in pairs).isdisjoint(value for _, value in pairs):
+            return None
+        lines = commands.payload_lines(pairs, version)
+        if lines is None or max(map(len, lines)) > MAX_BATCH // 2:
+            return None
+        head = self._head(version)
+        batches, start, size = [], 0, len(head) + 2
+        for place, line in enumerate(lines):
+            size += len(line) + 1
+            if size > MAX_BATCH:
+                batches.append(_payload(head, lines[start:place], entries[start:place]))
+                start, size = place, len(head) + 3 + len(line)
+        batches.append(_payload(head, lines[start:], entries[start:]))
         return batches
 
     def _part(self, version, index, entry):
@@ -160,6 +186,10 @@ class _Change(object):
 
     def _head(self, version):
         return commands.patterns(self.action, self.family, self.ident, version) + b' <<'
+
+
+def _payload(head, lines, entries):
+    return _Batch(head + b'\n' + b'\n'.join(lines) + b'\n', entries, True, 0)
 
 
 class _Course(object):
@@ -207,6 +237,7 @@ class _Course(object):
 
     def _commands_answered(self, batch, text):
         kept = []
+        replies.check_rounds(batch.again)
         answers = replies.outputs(text, len(batch.entries))
         for (index, entry), answer in zip(batch.entries, answers):
             if replies.changed(answer):
@@ -218,7 +249,7 @@ class _Course(object):
             self.accepted += len(kept)
         if kept and self._change.is_repeated(self.process.version):
             self._batches.extendleft(reversed(self._change.batches(
-                self.process.version, kept, again=True)))
+                self.process.version, kept, again=batch.again + 1)))
         return self.ask()
 
     def _payload_answered(self, batch, text):

@@ -168,7 +168,8 @@ def refusal(lines):
     """Return the error that a reply is where data were asked for."""
     if not replies.is_message(first_line(lines)):
         return replies.Malformed('this is not the answer: {0!r}'.format(first_line(lines)[:80]))
-    return CommandFailed(whole_text(lines))
+    # 1.7.0 answers a lookup in a MAP with nothing at all.
+    return CommandFailed(whole_text(lines) or 'HAProxy answered nothing')
 
 
 def slots_of(instance):

@@ -5,6 +5,8 @@ import logging
 import os
 import time
 
+import six
+
 from haproxyadmin import utils
 from haproxyadmin.exceptions import SocketPermissionError, at_start
 from haproxyadmin.internal import facade
@@ -42,7 +44,7 @@ class _HAProxyProcess(object):
     in_memory = False
 
     def __init__(self, socket_file, retry=3, retry_interval=2, timeout=1):
-        self.socket_file = socket_file
+        self.socket_file = utils.file_name(socket_file)
         self.retry = _checked('retry', retry, retry is None or (
             commands.is_integer(retry) and retry >= 0))
         self.retry_interval = _checked('retry_interval', retry_interval, _is_seconds(
@@ -195,8 +197,14 @@ class _HAProxyProcess(object):
 
         :param then: takes a :class:`haproxyadmin.utils.Dump`.
         """
-        return Ask(self, commands.show_stat(iid, kind, sid),
-                   functools.partial(self.dumped, then, kind == commands.EVERYTHING))
+        ask = Ask(self, commands.show_stat(iid, kind, sid),
+                  functools.partial(self.dumped, then, kind == commands.EVERYTHING))
+        if iid != -1 or self._version is None or self._version >= commands.ROWS_STAY:
+            return ask
+        # A worker that ends has no rows left. Once more, and another has taken its place.
+        return Ask(self, ask.command, functools.partial(
+            self.dumped, lambda dump: ask if dump.is_empty() else then(dump),
+            kind == commands.EVERYTHING))
 
     def ask_change(self, command):
         """Return what sends a command that changes something; its value is the reply's text."""
@@ -304,6 +312,8 @@ def _chosen(names, name):
     """Return all names, or the one that is asked for and there."""
     if name is None:
         return names
+    if isinstance(name, six.text_type):
+        name = six.ensure_str(name)
     return [name] if name in names else []
 
 
@@ -330,6 +340,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     """
     if socket_dir is None and socket_file is None:
         raise ValueError('a socket directory or a socket file is needed')
+    socket_dir = utils.file_name(socket_dir)
     paths = [socket_file] if socket_dir is None else _sockets_in(socket_dir)
     candidates = [_HAProxyProcess(path, retry, retry_interval, timeout) for path in paths]
     for candidate in candidates:

@@ -29,7 +29,7 @@ def ask_delete(process, family, ident, key):
     """
     ask = process.ask_change(commands.patterns('del', family, ident, process.version, key))
     if process.version >= (3, 3):
-        ask.then = functools.partial(_delete_next, ask)
+        ask.then = functools.partial(_delete_next, ask, 0)
     return ask
 
 
@@ -66,16 +66,15 @@ def _match(lines):
     return facade.whole_text(lines)
 
 
-def _delete_next(ask, lines):
+def _delete_next(ask, rounds, lines):
     reply = facade.whole_text(lines)
+    if rounds and replies.is_unknown_key(reply):
+        return ''
     if not replies.changed(reply):
         return reply
-    return Ask(ask.process, ask.command, functools.partial(_deleted_before, ask), reads=False)
-
-
-def _deleted_before(ask, lines):
-    reply = facade.whole_text(lines)
-    return '' if replies.is_unknown_key(reply) else _delete_next(ask, lines)
+    replies.check_rounds(rounds)
+    return Ask(ask.process, ask.command, functools.partial(_delete_next, ask, rounds + 1),
+               reads=False)
 
 
 def _entry_at(reference, entries):

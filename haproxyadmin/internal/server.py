@@ -22,7 +22,7 @@ class _Listing(object):
         self._texts = dump.servers.get(backend.name, [])
         if name is not None:
             places = [place for place, server in enumerate(self.names) if server == name]
-            self.names = [name for _ in places]
+            self.names = [self.names[place] for place in places]
             self._texts = [self._texts[place] for place in places]
 
     @property

@@ -33,6 +33,8 @@ SHOW_INFO = b'show info'
 SHOW_ALL = b'show info;show stat -1 7 -1'
 SHOW_LEVEL = b'show cli level'
 LEVEL_SINCE = (2, 0)
+# Before, `show stat` leaves out what was stopped.
+ROWS_STAY = (2, 5)
 # Asks for nothing: it lacks the value. Tells an admin from others before 2.0.
 PROBE_ADMIN = b'set maxconn global'
 
@@ -265,7 +267,7 @@ def only_shows(command):
 
 def show_stat(iid=-1, kind=EVERYTHING, sid=-1):
     """Return the command for rows of statistics; -1 stands for all."""
-    return line(b'show stat', *(str(int(part)).encode('ascii') for part in (iid, kind, sid)))
+    return b'show stat %d %d %d' % (int(iid), int(kind), int(sid))
 
 
 def show_errors(iid=None):
@@ -371,6 +373,25 @@ def takes_payload(version, key, value):
     :type value: bytes
     """
     return version >= (2, 0) and not _BLANK.search(key) and not _BLANK.match(value)
+
+
+def payload_lines(pairs, version):
+    """Return the payload lines of many entries of a MAP, checked all at once.
+
+    :param pairs: list of ``(key, value)``.
+    :return: the lines, or None where an entry takes a closer look: what :func:`plain` and
+        :func:`takes_payload` say of each.
+    :rtype: list of bytes
+    """
+    texts = [text for pair in pairs for text in pair]
+    if version < (2, 0) or set(map(type, texts)) != set([str]) or not all(texts):
+        return None
+    text = '\n'.join(map(' '.join, pairs))
+    # A single blank in each line is the one between a key and a value without any.
+    if text.count(' ') != len(pairs) or any(mark in text for mark in '\t\r\0'):
+        return None
+    lines = to_bytes(text).split(b'\n')
+    return lines if len(lines) == len(pairs) else None
 
 
 def by_reference(action, family, ident, version, ref, *texts):

@@ -38,6 +38,9 @@ LISTING_HEAD = '# id (file) description'
 _ENTRY = re.compile(r'0x[0-9a-f]+ ')
 
 
+# More entries of one key than anybody has.
+MAX_ROUNDS = 100000
+
 _DENIED = b'Permission denied'
 # From the one that may least.
 LEVELS = ('user', 'operator', 'admin')
@@ -111,6 +114,15 @@ def is_error_report(line):
 def is_unknown_key(reply):
     """Return True if a ``del acl`` or ``del map`` found no entry of the key."""
     return reply.startswith('Key not found')
+
+
+def check_rounds(count):
+    """Check how often the entries of a key have been deleted.
+
+    :raises Malformed: for what never tells that none is left.
+    """
+    if count > MAX_ROUNDS:
+        raise Malformed('still not the last entry of the key after {0} deletions'.format(count))
 
 
 def is_denied(reply):
