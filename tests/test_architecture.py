@@ -248,8 +248,9 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'cmd_across_all_procs', 'compare_values', 'connected_socket', 'converter',
                     'elements_of_list_same', 'info2dict', 'is_unix_socket', 'isint', 'should_die',
                     'stat2dict']
-DOCUMENTED = [(name, node) for name, node in FUNCTIONS if not name.startswith(('internal.', 'utils.'))
-              and name.count('.') == 2 or name[len('utils.'):] in DOCUMENTED_UTILS]
+DOCUMENTED = [(name, node) for name, node in FUNCTIONS
+              if not name.startswith(('internal.', 'utils.')) and name.count('.') == 2
+              or name[len('utils.'):] in DOCUMENTED_UTILS]
 CHANGES = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimitsslsess',
            'clearcounters', 'command', 'errors', 'enable', 'disable', 'setstate', 'setweight',
            'shutdown']

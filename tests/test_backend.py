@@ -203,7 +203,7 @@ def test_a_backend_is_made_of_its_objects(fleet):
     """E5"""
     from haproxyadmin.internal import _Backend, _HAProxyProcess
     started = fleet('2.2', 2)
-    processes = [_HAProxyProcess(path) for path in started.paths]
+    processes = [_HAProxyProcess(path, timeout=30) for path in started.paths]
     backend = Backend(backend_per_proc=[_Backend(process, NAME, 8) for process in processes])
     assert backend.requests == 16
     assert started.commands == [[ROW]] * 2

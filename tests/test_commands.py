@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""protocol/commands.py: what is sent, what is refused before it is sent, and how text is escaped."""
+"""protocol/commands.py: what is sent, what is refused before that, and how text is escaped."""
 import itertools
 import re
 

@@ -216,7 +216,7 @@ def test_a_frontend_is_made_of_its_objects(fleet):
     """E5"""
     from haproxyadmin.internal import _Frontend, _HAProxyProcess
     started = fleet('2.2', 2)
-    processes = [_HAProxyProcess(path) for path in started.paths]
+    processes = [_HAProxyProcess(path, timeout=30) for path in started.paths]
     frontend = Frontend(frontend_per_proc=[_Frontend(process, NAME, 4) for process in processes])
     assert frontend.requests == 20
     assert started.commands == [[ROW]] * 2

@@ -1,11 +1,16 @@
 # -*- coding: utf-8 -*-
-"""haproxy.py and internal/haproxy.py: finding processes, and what HAProxy as a whole tells and does."""
+"""haproxy.py and internal/haproxy.py: finding processes, and HAProxy as a whole."""
 import errno
 import os
 import time
 
 import pytest
 import six
+
+try:
+    import pathlib
+except ImportError:
+    pathlib = None
 
 import captured
 import fakes
@@ -26,7 +31,7 @@ def is_int(value):
 def found_by(started, **options):
     """Return the sockets of the processes that the library finds in a directory."""
     options.setdefault('retry', None)
-    options.setdefault('timeout', 5)
+    options.setdefault('timeout', fakes.LONG)
     hap = HAProxy(socket_dir=started.directory, **options)
     started.forget()
     hap.info()
@@ -41,7 +46,7 @@ class TestConstructing(object):
     def test_it_costs_one_show_info_for_each_socket(self, version, numbers, fleet):
         """F4"""
         started = fleet(version, 4)
-        hap = HAProxy(started.directory)
+        hap = HAProxy(started.directory, timeout=fakes.LONG)
         assert started.commands == [['show info']] * 4
         assert started.connections == [1] * 4
         assert repr(hap) == 'HAProxy(processes={0}, sockets={1})'.format(numbers, started.paths)
@@ -49,15 +54,15 @@ class TestConstructing(object):
     def test_one_socket_file_costs_one_show_info(self, fleet):
         """F4, F1"""
         started = fleet('2.2', 2)
-        hap = HAProxy(socket_file=started[1].path)
+        hap = HAProxy(socket_file=started[1].path, timeout=fakes.LONG)
         assert hap.processids == [4002]
         assert started.commands == [[], ['show info'] * 2]
 
     def test_the_order_of_arguments_is_kept(self, fleet):
         """F1"""
         started = fleet('2.2', 1)
-        process, = HAProxy(None, started[0].path, 7, 8, 9)._processes
-        assert (process.retry, process.retry_interval, process.timeout) == (7, 8, 9)
+        process, = HAProxy(None, started[0].path, 7, 8, 29)._processes
+        assert (process.retry, process.retry_interval, process.timeout) == (7, 8, 29)
         process, = HAProxy(socket_file=started[0].path)._processes
         assert (process.retry, process.retry_interval, process.timeout) == (2, 2, 1)
 
@@ -65,7 +70,8 @@ class TestConstructing(object):
         """F1"""
         started = fleet('2.2', 2)
         other = fleet('2.2', 1)
-        hap = HAProxy(socket_dir=started.directory, socket_file=other[0].path)
+        hap = HAProxy(socket_dir=started.directory, socket_file=other[0].path,
+                      timeout=fakes.LONG)
         assert hap.processids == [4001, 4002]
         assert other.connections == [0]
 
@@ -77,6 +83,26 @@ class TestConstructing(object):
         hap = started.haproxy()
         assert hap.processids == [1, 4, 3, 2]
         assert [number for number, _ in hap.command('show info')] == [1, 2, 2, 10]
+
+    @pytest.mark.parametrize('kind', [
+        lambda path: path, six.ensure_text, os.fsencode if six.PY3 else str,
+        pathlib.Path if pathlib else str])
+    def test_a_path_may_be_any_text(self, kind, fleet):
+        """C4: unicode on Python 2, and a path of pathlib."""
+        started = fleet('2.2', 0)
+        inner = started.path(fakes.text(u'\u017elu\u0165'.encode('utf-8')))
+        os.mkdir(inner)
+        started.directory = inner
+        process = started.add('1.sock')
+        long = fakes.LONG
+        assert HAProxy(socket_dir=kind(inner), timeout=long).processids == [4000]
+        assert HAProxy(socket_file=kind(process.path), timeout=long).processids == [4000]
+        assert utils.connected_socket(kind(process.path), long) is True
+        with pytest.raises(exceptions.SocketConnectionError) as caught:
+            HAProxy(socket_file=kind(started.path('missing')))
+        assert 'missing' in str(caught.value)
+        with pytest.raises(ValueError):
+            HAProxy(socket_dir=kind(started.path('missing')))
 
     def test_hapee_is_haproxy(self, fleet):
         """F2"""
@@ -130,17 +156,17 @@ class TestUnusableSockets(object):
                 fakes.silent, fakes.replying(b'220 ESMTP\n\n'), fakes.closing]):
             process.behaviour = behaviour
         reasons = [
-            (started[0].path, 'timed out after 0.2 s'),
+            (started[0].path, 'timed out after 1 s'),
             (started[1].path, "this is not HAProxy: '220 ESMTP'"),
             (started[2].path, 'closed before an answer'),
             (started.stale(), os.strerror(errno.ECONNREFUSED)),
             (started.datagram(), os.strerror(errno.EPROTOTYPE)),
-            (started.deaf(), 'timed out after 0.2 s'),
-            (started.full().path, 'timed out after 0.2 s'),
+            (started.deaf(), 'timed out after 1 s'),
+            (started.full().path, 'timed out after 1 s'),
             (started.file('haproxy.pid'), 'not a socket'),
         ]
         with pytest.raises(ValueError) as caught:
-            HAProxy(socket_dir=started.directory, timeout=0.2)
+            HAProxy(socket_dir=started.directory, timeout=1)
         lines = str(caught.value).split('\n')
         assert started.directory in lines[0]
         assert len(lines) == len(reasons) + 1
@@ -154,7 +180,7 @@ class TestUnusableSockets(object):
         started[1].behaviour = fakes.closing
         started.stale()
         started.file('haproxy.pid')
-        hap = HAProxy(socket_dir=started.directory)
+        hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
         assert hap.processids == [4001, 4003]
 
     def test_candidates_are_probed_at_once_and_without_retries(self, fleet):
@@ -172,7 +198,7 @@ class TestUnusableSockets(object):
         """C6, F2"""
         from haproxyadmin.internal import facade
         started = fleet('2.2', 1)
-        hap = HAProxy(socket_dir=started.directory, retry=1)
+        hap = HAProxy(socket_dir=started.directory, retry=1, timeout=fakes.LONG)
         monkeypatch.setattr(facade.time, 'sleep', lambda seconds: None)
         started[0].script = [fakes.closing]
         assert len(hap.info()) == 1
@@ -182,8 +208,8 @@ class TestUnusableSockets(object):
         started = fleet('2.2', 2)
         started[0].behaviour = fakes.master
         start = time.time()
-        hap = HAProxy(socket_dir=started.directory, timeout=5)
-        assert time.time() - start < 4
+        hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
+        assert time.time() - start < fakes.LONG / 2
         assert hap.processids == [4002]
 
     @pytest.mark.parametrize('prepare, kind', [
@@ -210,7 +236,7 @@ class TestUnusableSockets(object):
         started = fleet('2.2', 1)
         started[0].behaviour = behaviour
         with pytest.raises(exceptions.SocketApplicationError) as caught:
-            HAProxy(socket_file=started[0].path)
+            HAProxy(socket_file=started[0].path, timeout=fakes.LONG)
         assert isinstance(caught.value, ValueError)
         assert started[0].path in str(caught.value)
 
@@ -248,7 +274,7 @@ class TestDoubles(object):
         """F3: from 2.0 on HAProxy tells the level."""
         started = fleet('2.2', 0)
         self.sockets(started, *levels)
-        HAProxy(socket_dir=started.directory)
+        HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
         assert started.commands == [['show info', 'show cli level']] * len(levels)
         assert found_by(started) == [started.paths[best]]
 
@@ -259,7 +285,7 @@ class TestDoubles(object):
         """F3"""
         started = fleet(version, 0)
         self.sockets(started, *levels)
-        HAProxy(socket_dir=started.directory)
+        HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
         assert started.commands == [['show info', 'set maxconn global']] * 2
         assert found_by(started) == [started.paths[best]]
 
@@ -272,7 +298,7 @@ class TestDoubles(object):
         started = fleet('2.2', 0)
         self.sockets(started, 'user', 'admin')
         started[1].info[name] = value
-        HAProxy(socket_dir=started.directory)
+        HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
         assert started.commands == [['show info']] * 2
         assert found_by(started) == started.paths
 
@@ -290,7 +316,7 @@ class TestDoubles(object):
         started = fleet('2.2', 0)
         self.sockets(started, 'admin', 'user')
         started[0].script = [fakes.answering, fakes.closing]
-        HAProxy(socket_dir=started.directory)
+        HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
         started[0].script = [fakes.answering, fakes.closing]
         assert found_by(started) == started.paths[1:]
 
@@ -456,8 +482,10 @@ class TestValues(object):
     def test_a_read_of_which_one_fails_is_an_error(self, failure, kind, read, fleet):
         """C5, E2: never half a list."""
         started = fleet('2.2', 3)
-        hap = started.haproxy(timeout=0.1)
+        hap = started.haproxy()
         started[1].behaviour = failure
+        if failure is fakes.silent:
+            started.hasten(hap, 1)
         with pytest.raises(kind) as caught:
             read(hap)
         assert caught.value.socket_file == started[1].path

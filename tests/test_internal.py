@@ -18,7 +18,7 @@ FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_sr
 def one(fleet):
     """A process as fake, and as the library's object."""
     started = fleet('2.2', 1)
-    return started, _HAProxyProcess(started[0].path, retry=None, timeout=5)
+    return started, _HAProxyProcess(started[0].path, retry=None, timeout=fakes.LONG)
 
 
 def members(process):
@@ -217,7 +217,8 @@ class TestMembers(object):
         """R2"""
         started, process = one
         backend = _Backend(process, BACKEND, hint)
-        member = [_Frontend(process, FRONTEND, hint), backend, _Server(backend, SERVER, hint)][number]
+        made = [_Frontend(process, FRONTEND, hint), backend, _Server(backend, SERVER, hint)]
+        member = made[number]
         assert member.stats_data().svname == row[1]
         kind = command.split(' ')[3]
         assert started.commands == [['show stat -1 {0} -1'.format(kind)]]

@@ -1,5 +1,6 @@
 # -*- coding: utf-8 -*-
 """HAProxy as a whole, on real HAProxies: values against what their sockets say."""
+import contextlib
 import os
 import pickle
 import signal
@@ -11,6 +12,7 @@ import pytest
 import six
 
 from haproxyadmin import exceptions, haproxy
+from haproxyadmin.internal import _HAProxyProcess
 from haproxyadmin.utils import METRICS_AVG, METRICS_SUM
 import lab as labs
 
@@ -226,6 +228,17 @@ class TestReading(object):
             'backend_proc1']
         assert [server.name for server in hap.servers(backend='haproxy')] == []
 
+    def test_v8_names_are_native_whatever_was_asked_for(self, hap):
+        for found in (hap.frontends(u'haproxy'), hap.backends(u'haproxy'),
+                      hap.server(u'bck_all_srv1'), hap.servers(u'backend_proc1'),
+                      [hap.frontend(u'haproxy'), hap.backend(u'haproxy')],
+                      hap.backend(u'backend_proc1').servers(u'bck_all_srv1')):
+            assert found
+            for thing in found:
+                assert type(thing.name) is str
+                assert type(getattr(thing, 'backendname', '')) is str
+        assert hap.frontends(u'\u017elu\u0165') == hap.servers(u'\u017elu\u0165') == []
+
     def test_one(self, lab, hap):
         assert hap.frontend('frontend1_proc34').name == 'frontend1_proc34'
         assert hap.backend('backend1_proc34').name == 'backend1_proc34'
@@ -260,6 +273,10 @@ class TestReading(object):
         names = set(row['svname'] for row in listeners)
         assert not names & set(server.name for server in hap.servers())
         assert 'frontend_proc2' not in [backend.name for backend in hap.backends()]
+        # HAProxy tells them only where everything is asked for.
+        everything = _HAProxyProcess(truth.paths(lab, [2])[0], timeout=10).stats()
+        assert 'frontend_proc2' in everything['frontends']
+        assert 'frontend_proc2' not in everything['backends']
 
     def test_v8_names_as_text(self, hap):
         assert u'haproxy' in hap.frontends()
@@ -436,33 +453,50 @@ class TestChanging(object):
         assert sent.commands == []
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def frozen(lab):
-    """HAProxies that stand still: they take connections, and say nothing."""
+    """Let HAProxies stand still: they take connections, and say nothing."""
     for pid in lab.pids:
         os.kill(pid, signal.SIGSTOP)
-    yield lab.pids
-    for pid in lab.pids:
-        os.kill(pid, signal.SIGCONT)
+    try:
+        yield
+    finally:
+        for pid in lab.pids:
+            os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.one_haproxy
-class TestAtTheSameTime(object):
+class TestSilence(object):
 
-    def test_r4_all_processes_are_asked_at_the_same_time(self, lab, frozen):
-        started = time.time()
-        error = error_of(haproxy.HAProxy, socket_dir=lab.socket_dir, timeout=0.5)
-        assert 0.5 <= time.time() - started < 1.9
+    def test_r4_all_processes_are_asked_at_the_same_time(self, lab):
+        with frozen(lab):
+            started = time.time()
+            error = error_of(haproxy.HAProxy, socket_dir=lab.socket_dir, timeout=0.5)
+            assert 0.5 <= time.time() - started < 1.9
         assert type(error) is ValueError
         assert all(path in str(error) for path in lab.socket_files)
 
-    def test_f1_silence_is_a_timeout(self, lab, hap, frozen):
-        started = time.time()
-        error = error_of(haproxy.HAProxy, socket_file=lab.socket_files[0], timeout=0.3)
-        assert 0.3 <= time.time() - started < 2
+    def test_f1_it_is_a_timeout(self, lab):
+        with frozen(lab):
+            started = time.time()
+            error = error_of(haproxy.HAProxy, socket_file=lab.socket_files[0], timeout=0.3)
+            assert 0.3 <= time.time() - started < 2
         assert isinstance(error, exceptions.SocketTimeout)
         assert isinstance(error, ValueError)
         assert error.socket_file == lab.socket_files[0]
+
+    def test_c6_only_reads_are_tried_again(self, lab, sent):
+        hap = haproxy.HAProxy(socket_file=lab.socket_files[0], retry=2, retry_interval=0,
+                              timeout=0.3)
+        frontend = hap.frontend('haproxy')
+        with frozen(lab):
+            sent.clear()
+            assert type(error_of(lambda: frontend.status)) is exceptions.SocketTimeout
+            assert len(sent.commands) == 3
+            sent.clear()
+            # It may have been received.
+            assert type(error_of(frontend.setmaxconn, 5)) is exceptions.SocketTimeout
+            assert sent.commands == ['set maxconn frontend haproxy 5']
 
     def test_r4_no_threads_are_left(self, hap):
         before = threading.active_count()

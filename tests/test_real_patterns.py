@@ -3,8 +3,9 @@
 import pytest
 import six
 
-from haproxyadmin import exceptions
+from haproxyadmin import exceptions, haproxy
 
+import conftest
 import truth
 from checks import error_of
 
@@ -396,3 +397,26 @@ class TestOperator(object):
         assert 'found=yes' in hap.get_map(0, '1')
         assert hap.add_map(0, 'k', 'v') is True
         assert truth.all_entries(lab, 'map', '#0') == everywhere(lab, HOSTS + ['k v'])
+
+
+@pytest.mark.parametrize('version', sorted(set(setup.version for setup in conftest.setups())))
+def test_c3_names_of_files_are_one_word(version, tmpdir):
+    path = str(tmpdir.join('odd name; help <<'))
+    with open(path, 'w') as entries:
+        entries.write('key value\n')
+    text = truth.config() + """
+frontend odd
+    bind "127.0.0.1:${HAPROXYADMIN_PORT_ODD}"
+    http-request set-header X-Value "%%[src,map('%s')]"
+""" % path
+    with conftest.start(version, config=text) as lab:
+        hap = haproxy.HAProxy(socket_file=lab.socket_files[0], timeout=10)
+        assert '({0})'.format(path) in hap.show_map()[1]
+        assert [line.split(' ', 1)[1] for line in hap.show_map(path)] == ['key value']
+        assert hap.add_map(path, 'other', 'one more') is True
+        assert 'found=yes' in hap.get_map(path, 'other')
+        assert hap.set_map(path, 'key', 'new') is True
+        assert truth.entries(lab, 'map', '#0') == ['key new', 'other one more']
+        assert hap.del_map(path, 'key') is True
+        assert hap.clear_map(path) is True
+        assert hap.show_map(path) == []

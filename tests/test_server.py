@@ -410,7 +410,7 @@ def test_a_server_is_made_of_its_objects(fleet):
     """E5"""
     from haproxyadmin.internal import _Backend, _HAProxyProcess, _Server
     started = fleet('2.2', 2)
-    members = [_Server(_Backend(_HAProxyProcess(path), BACKEND, 8), NAME, 1)
+    members = [_Server(_Backend(_HAProxyProcess(path, timeout=30), BACKEND, 8), NAME, 1)
                for path in started.paths]
     server = Server(server_per_proc=members, backendname=BACKEND)
     command = 'set weight {0} 5'.format(WORD)

@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import resource
+import select
 import signal
 import socket
 import threading
@@ -21,7 +22,7 @@ from fakes import fleet  # noqa: F401 (a fixture)
 COMMAND = b'show info'
 
 
-def exchange(path, command=COMMAND, timeout=5):
+def exchange(path, command=COMMAND, timeout=fakes.LONG):
     outcome, = transport.exchange_all([transport.Request(path, command, timeout)])
     return outcome
 
@@ -38,7 +39,8 @@ def assert_error(outcome, kind, number, path, undelivered):
 def took(least, most):
     start = time.time()
     yield
-    assert least <= time.time() - start < most
+    # The clocks of the library and of this test need not agree to the millisecond.
+    assert least * 0.9 <= time.time() - start < most
 
 
 def open_files():
@@ -91,7 +93,7 @@ def test_a_peer_that_waits_for_the_end_of_the_input_gets_it(fleet):
     """F4: a master socket keeps the connection open until the client half-closes."""
     started = fleet('2.2')
     started[0].script = [fakes.master]
-    with took(0, 3):
+    with took(0, 15):
         assert exchange(started[0].path).startswith(b'Unknown command')
 
 
@@ -101,7 +103,7 @@ def test_outcomes_are_in_the_order_of_the_requests(fleet):
         process.script = [fakes.delayed(seconds)]
         process.answers['who'] = '{0}\n'.format(process.number)
     paths = started.paths[:2] + [started.stale()] + started.paths[2:]
-    outcomes = transport.exchange_all([transport.Request(path, b'who', 5) for path in paths])
+    outcomes = transport.exchange_all([transport.Request(path, b'who', fakes.LONG) for path in paths])
     assert isinstance(outcomes.pop(2), exceptions.SocketConnectionError)
     assert outcomes == [b'1\n', b'2\n', b'3\n']
 
@@ -121,9 +123,9 @@ def test_all_sockets_are_asked_at_the_same_time(fleet):
 
     def ask():
         outcomes = transport.exchange_all(
-            [transport.Request(path, COMMAND, 5) for path in started.paths])
+            [transport.Request(path, COMMAND, fakes.LONG) for path in started.paths])
         assert all(outcome.startswith(b'Name: HAProxy') for outcome in outcomes)
-    assert 0.1 <= fakes.fastest(ask, 0.25) < 0.25
+    assert 0.09 <= fakes.fastest(ask, 0.25) < 0.25
     assert threading.active_count() == threads
 
 
@@ -131,9 +133,10 @@ def test_a_silent_socket_does_not_hold_up_the_others(fleet):
     """R4, F1"""
     started = fleet('2.2', 2)
     started[0].script = [fakes.silent]
-    with took(0.15, 2):
-        outcomes = transport.exchange_all(
-            [transport.Request(path, COMMAND, 0.15) for path in started.paths])
+    with took(0.15, 10):
+        outcomes = transport.exchange_all([
+            transport.Request(path, COMMAND, timeout)
+            for path, timeout in zip(started.paths, (0.15, fakes.LONG))])
     assert isinstance(outcomes[0], exceptions.SocketTimeout)
     assert outcomes[1].startswith(b'Name: HAProxy')
 
@@ -158,7 +161,7 @@ def plain(started):
 def test_where_nobody_listens_it_is_a_connection_error(place, number, fleet):
     """E1"""
     path = place(fleet('2.2', 0))
-    with took(0, 3):
+    with took(0, 15):
         outcome = exchange(path)
     assert_error(outcome, exceptions.SocketConnectionError, number, path, True)
     assert outcome.strerror == os.strerror(number)
@@ -241,7 +244,7 @@ def test_a_silent_haproxy_times_out(timeout, fleet):
     """F1"""
     started = fleet('2.2')
     started[0].script = [fakes.silent]
-    with took(timeout, timeout + 2):
+    with took(timeout, timeout + 10):
         outcome = exchange(started[0].path, timeout=timeout)
     assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, started[0].path, False)
     assert 'timed out after {0:g} s'.format(timeout) in str(outcome)
@@ -250,7 +253,7 @@ def test_a_silent_haproxy_times_out(timeout, fleet):
 def test_a_connection_that_is_never_taken_times_out(fleet):
     """F1, C6: HAProxy may take it from the queue later, so the command may be received."""
     path = fleet('2.2', 0).deaf()
-    with took(0.1, 2):
+    with took(0.1, 10):
         outcome = exchange(path, timeout=0.1)
     assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, path, False)
 
@@ -258,7 +261,7 @@ def test_a_connection_that_is_never_taken_times_out(fleet):
 def test_a_full_backlog_times_out_as_never_delivered(fleet):
     """F1, C6"""
     path = fleet('2.2', 0).full().path
-    with took(0.1, 2):
+    with took(0.1, 10):
         outcome = exchange(path, timeout=0.1)
     assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, path, True)
 
@@ -277,8 +280,8 @@ def test_a_full_backlog_is_tried_again_within_the_timeout(fleet):
         client.close()
     server = threading.Thread(target=serve)
     server.start()
-    with took(0.1, 5):
-        assert exchange(backlog.path, timeout=5) == b'late\n'
+    with took(0.05, 15):
+        assert exchange(backlog.path) == b'late\n'
     server.join()
     assert opened == [b'show info\n']
 
@@ -287,9 +290,9 @@ def test_a_long_answer_without_silence_is_no_timeout(fleet):
     """F1: the time-out bounds each silence, not the whole."""
     started = fleet('2.2')
     reply = b'x' * 1000000 + b'\n'
-    started[0].script = [fakes.dribbling(150000, 0.06, reply)]
-    with took(0.4, 5):
-        assert exchange(started[0].path, timeout=0.3) == reply
+    started[0].script = [fakes.dribbling(150000, 0.12, reply)]
+    with took(0.8, 20):
+        assert exchange(started[0].path, timeout=0.7) == reply
 
 
 @pytest.mark.parametrize('first', [0, 300000])
@@ -303,8 +306,8 @@ def test_a_dribbling_peer_does_not_hold_the_caller(first, fleet):
         while not process.stopping.wait(0.02):
             client.sendall(b'y')
     started[0].script = [dribble]
-    with took(0.2, 3):
-        outcome = exchange(started[0].path, timeout=0.2)
+    with took(0.5, 10):
+        outcome = exchange(started[0].path, timeout=0.5)
     assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, started[0].path, False)
     assert 'too slowly' in str(outcome)
 
@@ -317,14 +320,20 @@ def test_the_least_progress_is_64_kib_in_each_timeout():
 def test_a_caller_that_was_stopped_still_reads_what_has_come(fleet, monkeypatch):
     """A laptop's lid, a debugger, a busy machine: the time was not HAProxy's."""
     started = fleet('2.2')
-    poll = transport._poll
+    poll, now, lost = transport._poll, transport._now, [0]
 
     def stopped(poller, seconds):
         ready = poll(poller, seconds)
-        time.sleep(0.3)
+        for fileno, _ in ready:
+            hung_up = select.poll()
+            hung_up.register(fileno, 0)
+            hung_up.poll(10000)  # meanwhile the whole answer comes
+        lost[0] += 100
         return ready
     monkeypatch.setattr(transport, '_poll', stopped)
-    assert exchange(started[0].path, timeout=0.2).endswith(b'\n\n')
+    monkeypatch.setattr(transport, '_now', lambda: now() + lost[0])
+    assert exchange(started[0].path, timeout=fakes.LONG).endswith(b'\n\n')
+    assert lost[0] >= 100
 
 
 @pytest.mark.parametrize('timeout', [1e10, float('inf')])
@@ -382,7 +391,7 @@ def test_an_end_before_the_answer_is_an_application_error(behaviour, command, fl
     """E1: closed, reset and EPIPE; it was a ValueError in 0.2.4, and is one still."""
     started = fleet('2.2')
     started[0].script = [behaviour]
-    with took(0, 3):
+    with took(0, 15):
         outcome = exchange(started[0].path, command)
     assert type(outcome) is exceptions.SocketApplicationError
     assert isinstance(outcome, ValueError)

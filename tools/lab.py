@@ -254,14 +254,20 @@ class Instance(object):
     """One HAProxy as it was started: a process, or a master with workers."""
 
     def __init__(self, command, environment, log):
+        self._command = command
+        self._environment = environment
         self._log = log
         self._has_master = '-W' in command
-        # Not a pipe: nobody reads it, and HAProxy would block when it is full.
-        with open(log, 'wb') as output:
-            self.process = _spawn(command, env=environment, stdout=output,
-                                  stderr=output)
         self.killed = set()
+        self.start()
+
+    def start(self):
+        """Start it, anew if it has ended."""
         self._was_asked = False
+        # Not a pipe: nobody reads it, and HAProxy would block when it is full.
+        with open(self._log, 'ab') as output:
+            self.process = _spawn(self._command, env=self._environment,
+                                  stdout=output, stderr=output)
 
     def words(self):
         """Return what HAProxy wrote on its standard error."""
@@ -543,6 +549,21 @@ class Lab(object):
         for instance in self._instances:
             instance.reload()
         self._wait_for_others_than(set(self.pids))
+
+    def restart(self):
+        """End every HAProxy, then start it anew and wait until it answers."""
+        former = set(self.pids)
+        for instance in self._instances:
+            instance.terminate()
+        wait_until(lambda: all([instance.has_ended() for instance in self._instances]),
+                   'HAProxy ended', STOP_SECONDS)
+        for instance in self._instances:
+            if instance.process.returncode not in GOOD_CODES:
+                raise LabError('HAProxy crashed with code %s when it ended'
+                               % instance.process.returncode)
+            # What its workers came to is told at the end.
+            instance.start()
+        self._wait_for_others_than(former)
 
     def _wait_for_others_than(self, former):
         """Wait until each socket is served by a process that is not in ``former``."""

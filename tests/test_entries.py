@@ -1,0 +1,332 @@
+"""internal/entries.py: many entries of an ACL or MAP at once, in batches."""
+import itertools
+
+import pytest
+
+import fakes
+from fakes import fleet  # noqa: F401 (a fixture)
+
+from haproxyadmin import exceptions
+from haproxyadmin.internal import entries
+
+UNKNOWN = 'Unknown map identifier. Please use #<id> or <file>.\n\n'
+
+
+def words_of(command):
+    """Return the words of a command as HAProxy reads them, without the escapes."""
+    words, word, escaped = [], '', False
+    for character in command:
+        if escaped:
+            word, escaped = word + character, False
+        elif character == '\\':
+            escaped = True
+        elif character in ' \t':
+            words, word = words + [word] if word else words, ''
+        else:
+            word += character
+    return words + [word] if word else words
+
+
+class Store(object):
+    """The MAP or ACL #7 of a process, which refuses some keys as HAProxy does.
+
+    :param one_at_a_time: True for a deletion as in 3.4.
+    """
+
+    def __init__(self, one_at_a_time=False, refused=()):
+        self.entries = []
+        self.one_at_a_time = one_at_a_time
+        self.refused = refused
+
+    def __call__(self, command):
+        if ';' in command.replace('\\;', '') and '<<\n' not in command:
+            return None  # the fake takes it apart
+        line, _, payload = command.partition('\n')
+        words = words_of(line)
+        if words[:1] == ['add'] and line.endswith(' <<'):
+            assert words[1:3] == ['map', '#7']
+            for entry in payload.rstrip('\n').split('\n'):
+                key, _, value = entry.partition(' ')
+                refusal = self._add(key, value.lstrip(' '))
+                if refusal != '\n':
+                    return refusal
+            return '\n'
+        if words[:1] == ['add']:
+            assert words[2] == '#7' and len(words) == (5 if words[1] == 'map' else 4)
+            return self._add(*words[3:])
+        if words[:1] == ['del']:
+            assert words[2] == '#7' and len(words) == 4
+            return self._delete(words[3])
+        return None
+
+    def _add(self, *entry):
+        if entry[0] in self.refused:
+            return "'{0}' is not a valid IPv4 or IPv6 address.\n\n".format(entry[0])
+        self.entries.append(entry)
+        return '\n'
+
+    def _delete(self, key):
+        if key in self.refused:
+            return "'{0}' is not a valid IPv4 or IPv6 address.\n\n".format(key)
+        places = [place for place, entry in enumerate(self.entries) if entry[0] == key]
+        if not places:
+            return 'Key not found.\n\n'
+        for place in reversed(places[:1] if self.one_at_a_time else places):
+            del self.entries[place]
+        return '\n'
+
+
+def stores(started, **options):
+    """Give each process a store of its own."""
+    found = []
+    for process in started:
+        process.handler = Store(**options)
+        found.append(process.handler)
+    return found
+
+
+def pairs(count):
+    return [('key{0:05d}'.format(number), 'value {0}'.format(number)) for number in range(count)]
+
+
+VERSIONS = ['1.5.8', '1.5', '1.6', '1.8', '2.0', '2.2', '2.6', '3.0', '3.4']
+ODD = [('k', 'two words'), ('semi;colon', 'a;b'), ('less<<', '<<'), ('back\\slash', 'a\\b'),
+       ('two words', 'v'), ('lead', ' blank'), ('#0', '@1'), ('k', 'again'), (7, 8)]
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+def test_many_entries_are_stored_in_every_process(version, fleet):
+    """C1, C3: in the order of the caller, in few exchanges of at most 4 KiB."""
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    kept = stores(started)
+    given = [(key, value if version != '2.0' else value.replace(' ', '_'))
+             for key, value in pairs(1300)]
+    assert hap.add_map_entries(7, given) is True
+    assert [store.entries for store in kept] == [given] * 2
+    for commands in started.commands:
+        assert all(len(command) <= 4096 for command in commands)
+        assert len(commands) <= (20 if version >= '1.8' else 120)
+
+
+@pytest.mark.parametrize('version', ['2.2', '3.0', '3.4'])
+def test_any_text_is_stored_whole(version, fleet):
+    """C3, C2"""
+    started = fleet(version, 1)
+    hap = started.haproxy()
+    store, = stores(started)
+    assert hap.add_map_entries('#7', ODD) is True
+    assert store.entries == [(str(key), str(value)) for key, value in ODD]
+    store.entries = []
+    assert hap.add_acl_entries(7, [key for key, _ in ODD]) is True
+    assert store.entries == [(str(key),) for key, _ in ODD]
+
+
+@pytest.mark.parametrize('items', [
+    [('a', 'b'), ('c', 'd')],
+    (('a', 'b'), ['c', 'd']),
+    {'a': 'b', 'c': 'd'},
+    iter([('a', 'b'), ('c', 'd')]),
+    (pair for pair in [('a', 'b'), ('c', 'd')]),
+])
+def test_any_iterable_is_taken(items, fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    store, = stores(started)
+    assert hap.add_map_entries(mapid=7, pairs=items) is True
+    assert sorted(store.entries) == [('a', 'b'), ('c', 'd')]
+
+
+@pytest.mark.parametrize('items', [[], (), {}, iter([])])
+def test_nothing_to_do_is_a_success_and_sends_nothing(items, fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    assert hap.add_map_entries(7, items) is True
+    assert hap.del_map_entries(7, []) is True
+    assert started.connections == [0]
+
+
+@pytest.mark.parametrize('call', [
+    lambda hap, **die: hap.add_map_entries(7, 'text', **die),
+    lambda hap, **die: hap.add_acl_entries(7, b'text', **die),
+    lambda hap, **die: hap.del_acl_entries(7, None, **die),
+    lambda hap, **die: hap.del_map_entries(7, 5, **die),
+    lambda hap, **die: hap.add_map_entries(7, ['ab'], **die),
+    lambda hap, **die: hap.add_map_entries(7, [('a',)], **die),
+    lambda hap, **die: hap.add_map_entries(7, [('a', 'b', 'c')], **die),
+    lambda hap, **die: hap.add_map_entries(7, [('a', 'b'), ('c', '')], **die),
+    lambda hap, **die: hap.add_map_entries(7, [('a', 'b'), ('c\n', 'd')], **die),
+    lambda hap, **die: hap.add_acl_entries(7, ['a', None], **die),
+    lambda hap, **die: hap.add_acl_entries('@1', ['a'], **die),
+    lambda hap, **die: hap.add_map_entries(None, [('a', 'b')], **die),
+    lambda hap, **die: hap.del_map_entries(7, ['a', '#0xzz'], **die),
+    lambda hap, **die: hap.del_acl_entries(7, ['a', 'b\0'], **die),
+])
+def test_a_wrong_argument_is_a_value_error_and_nothing_is_sent(call, fleet):
+    """C2, C3"""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    with pytest.raises(ValueError) as caught:
+        call(hap)
+    assert not isinstance(caught.value, exceptions.HAProxyBaseError)
+    assert call(hap, die=False) is False
+    assert started.connections == [0, 0]
+
+
+def test_a_wrong_entry_far_down_tells_how_many_were_sent(fleet):
+    """C2: the iterable is read as it is sent."""
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    store, = stores(started)
+    items = pairs(3 * entries.CHUNK)
+    items[entries.CHUNK + 5] = ('key', 'a\nb')
+    with pytest.raises(ValueError) as caught:
+        hap.add_map_entries(7, items)
+    message = str(caught.value)
+    assert 'entry {0}'.format(entries.CHUNK + 5) in message
+    assert '{0} entries were sent before'.format(entries.CHUNK) in message
+    assert store.entries == items[:entries.CHUNK]
+
+
+# Refusals
+
+@pytest.mark.parametrize('version', ['1.6', '1.8', '2.0', '2.2', '3.4'])
+@pytest.mark.parametrize('family', ['acl', 'map'])
+def test_what_is_refused_is_told_and_the_rest_is_done(family, version, fleet):
+    """C1, C5"""
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    kept = stores(started, refused=('bad1', 'bad2'))
+    kept[1].refused = ('bad2',)
+    keys = ['a', 'bad1', 'b', 'c', 'bad2', 'd']
+    items = keys if family == 'acl' else [(key, 'v') for key in keys]
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        getattr(hap, 'add_{0}_entries'.format(family))(7, items)
+    assert isinstance(caught.value, exceptions.CommandFailed)
+    numbers = [process.number for process in started]
+    assert [(failure.index, failure.entry, failure.process_nb, failure.socket_file)
+            for failure in caught.value.failures] == [
+        (1, items[1], numbers[0], started[0].path), (4, items[4], numbers[0], started[0].path),
+        (4, items[4], numbers[1], started[1].path)]
+    assert all('not a valid' in failure.message for failure in caught.value.failures)
+    assert [entry[0] for entry in kept[0].entries] == ['a', 'b', 'c', 'd']
+    assert [entry[0] for entry in kept[1].entries] == ['a', 'bad1', 'b', 'c', 'd']
+    assert [number for number, _ in caught.value.results] == numbers
+    assert [path for path, _ in caught.value.by_socket] == started.paths
+    assert getattr(hap, 'add_{0}_entries'.format(family))(7, items, die=False) is False
+
+
+@pytest.mark.parametrize('version', ['1.6', '2.2'])
+def test_an_unknown_map_is_told_once(version, fleet):
+    """C5: later batches would be refused alike."""
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    for process in started:
+        process.handler = lambda command: None if ';' in command else UNKNOWN
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.add_map_entries(7, pairs(5000))
+    assert 'Unknown map identifier' in str(caught.value)
+    assert all(len(commands) == 1 for commands in started.commands)
+    assert caught.value.failures[0].index == 0
+
+
+@pytest.mark.parametrize('behaviour, kind', [
+    (fakes.closing, exceptions.SocketApplicationError),
+    (fakes.silent, exceptions.SocketTimeout),
+    (fakes.cut(0), exceptions.SocketApplicationError),
+])
+def test_the_others_are_done_though_one_cannot_be_talked_to(behaviour, kind, fleet):
+    """C1, C6: what may have been received is not sent again."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy(retry=3)
+    kept = stores(started)
+
+    def first(process, client):
+        if behaviour is fakes.silent:
+            started.hasten(hap, 0)  # the exchange that stands has its time-out already
+        fakes.answering(process, client)
+    started[0].script = [first, behaviour]
+    items = pairs(1500)
+    with pytest.raises(kind) as caught:
+        hap.add_map_entries(7, items)
+    assert caught.value.socket_file == started[0].path
+    assert kept[1].entries == items
+    assert 0 < len(kept[0].entries) < 1500
+    assert kept[0].entries == items[:len(kept[0].entries)]
+    assert len(started.commands[0]) == 2
+    assert caught.value.failures[0].socket_file == started[0].path
+
+
+# Deleting
+
+@pytest.mark.parametrize('version', ['1.5', '2.2', '3.2', '3.4'])
+@pytest.mark.parametrize('family', ['acl', 'map'])
+def test_all_entries_of_every_key_are_deleted(family, version, fleet):
+    """C8: also on 3.4, which removes one at a time."""
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    kept = stores(started, one_at_a_time=version == '3.4')
+    for store in kept:
+        store.entries = [(key,) for key in ['a', 'b', 'a', 'c', 'a', 'keep']]
+    assert getattr(hap, 'del_{0}_entries'.format(family))(7, ['a', 'b', 'c']) is True
+    assert [store.entries for store in kept] == [[('keep',)]] * 2
+
+
+@pytest.mark.parametrize('version', ['2.2', '3.4'])
+def test_a_key_that_is_not_there_is_told(version, fleet):
+    """C8"""
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    kept = stores(started, one_at_a_time=version == '3.4')
+    for store in kept:
+        store.entries = [('a',), ('c',)]
+    kept[1].entries.append(('b',))
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['a', 'b', 'c'])
+    assert [(failure.index, failure.entry, failure.socket_file, failure.message)
+            for failure in caught.value.failures] == [
+        (1, 'b', started[0].path, 'Key not found.')]
+    assert [store.entries for store in kept] == [[], []]
+
+
+def test_a_line_of_deletions_is_short(fleet):
+    """HAProxy is silent while it searches."""
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    store, = stores(started)
+    store.entries = [('key{0}'.format(number),) for number in range(100)]
+    assert hap.del_acl_entries(7, [key for key, in store.entries]) is True
+    assert all(command.count(';') < entries.MAX_COMMANDS for command in started.commands[0])
+    assert len(started.commands[0]) == -(-100 // entries.MAX_COMMANDS)
+
+
+def test_a_reference_is_looked_up_first(fleet):
+    """C8"""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    for process in started:
+        process.answers['del map #7 k'] = '\n'
+        process.answers['show map #7'] = '0x1a 9 foo\n\n'
+        process.answers['del map #7 #0x1a'] = '\n'
+    assert hap.del_map_entries(7, ['k', '0x1a']) is True
+    assert started.commands == [['del map #7 k', 'show map #7', 'del map #7 #0x1a']] * 2
+    started[1].answers['show map #7'] = '0x1a 9 bar\n\n'
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a'])
+    assert 'not the same entry' in str(caught.value)
+
+
+def test_the_iterable_is_read_as_it_is_sent(fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    store, = stores(started)
+    most = []
+
+    def items():
+        for number in itertools.count():
+            if number == 4 * entries.CHUNK:
+                return
+            most.append(number - len(store.entries))
+            yield 'key{0}'.format(number), 'v'
+    assert hap.add_map_entries(7, items()) is True
+    assert max(most) <= entries.CHUNK
