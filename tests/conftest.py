@@ -121,7 +121,8 @@ def hap(lab):
 class Sent(logging.Handler):
     """The commands that the library has sent, as ``(command, socket file)``."""
 
-    _LINE = re.compile(r"u?(?P<quote>['\"])(?P<command>.*)(?P=quote) on (?P<path>\S+): \d+ bytes in ")
+    _LINE = re.compile(
+        r"u?(?P<quote>['\"])(?P<command>.*)(?P=quote) on (?P<path>\S+): \d+ bytes in ")
 
     def __init__(self):
         logging.Handler.__init__(self)

@@ -22,6 +22,8 @@ BITS = [b'', b'\n', b'\n\n', b',', b'"', b'""', b': ', b'# ', b'0x', b'-', b'\xf
 def mutants(draw):
     """A captured reply with some of its bytes changed."""
     reply = draw(st.sampled_from(SEEDS))
+    for separator in draw(st.lists(st.sampled_from([b',', b': ', b' ']), max_size=3)):
+        reply = _with_another_field(draw, reply, separator)
     for _ in range(draw(st.integers(0, 4))):
         start = draw(st.integers(0, len(reply)))
         end = draw(st.integers(start, min(len(reply), start + 200)))
@@ -31,6 +33,17 @@ def mutants(draw):
         reply = reply[:start] + part + reply[end:]
     end = draw(st.one_of(st.just(len(reply)), st.integers(0, len(reply))))
     return reply[:end] + draw(st.sampled_from([b'', b'\n', b'\n\n']))
+
+
+def _with_another_field(draw, reply, separator):
+    """Put something else into one field of one line."""
+    lines = reply.split(b'\n')
+    line = draw(st.integers(0, len(lines) - 1))
+    fields = lines[line].split(separator)
+    field = draw(st.integers(0, len(fields) - 1))
+    fields[field] = draw(st.one_of(st.sampled_from(BITS), st.binary(max_size=8)))
+    lines[line] = separator.join(fields)
+    return b'\n'.join(lines)
 
 
 def fuzzed(count):
@@ -51,7 +64,7 @@ def test_a_parser_raises_value_errors_alone(target, data):
     fuzzing.feed(target, data)
 
 
-@fuzzed(100)
+@fuzzed(250)
 def test_a_call_raises_documented_exceptions_alone(data):
     for target in fuzzing.CALLS:
         fuzzing.feed(target, data)

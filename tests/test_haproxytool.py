@@ -316,6 +316,7 @@ def traffic(lab):
     lab.traffic('haproxy', 8)
 
 
+@pytest.mark.one_layout
 @pytest.mark.usefixtures('traffic')
 class TestReading(object):
 
@@ -379,6 +380,7 @@ class TestReading(object):
                 lab, 'show {0} {1}'.format(group, path))
 
 
+@pytest.mark.one_layout
 @pytest.mark.usefixtures('traffic')
 class TestChanging(object):
 

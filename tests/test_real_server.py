@@ -296,8 +296,8 @@ class TestAddresses(object):
     def test_c3_what_haproxy_refuses(self, lab, shared):
         shared.address = '127.0.0.1'
         shared.port = 80
-        for address in ('nope', 'a b', 'x;disable frontend haproxy', '127.0.0.1:99', '1.2.3.4 port 5',
-                        '/tmp/x', 'a\\b', 'a<<', u'\u017e'):
+        for address in ('nope', 'a b', 'x;disable frontend haproxy', '127.0.0.1:99',
+                        '1.2.3.4 port 5', '/tmp/x', 'a\\b', 'a<<', u'\u017e'):
             error = error_of(setattr, shared, 'address', address)
             assert type(error) is exceptions.CommandFailed
             assert 'Invalid addr' in str(error)
