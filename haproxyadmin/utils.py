@@ -21,7 +21,8 @@ from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_SUM
 _SUM = frozenset(METRICS_SUM)
 _AVERAGE = frozenset(METRICS_AVG)
 _NUMBER = re.compile(r'\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*\Z')
-_INTEGER = re.compile(r'\s*[-+]?[0-9]+\s*\Z')
+# int() takes no more than 4300 digits by default.
+_INTEGER = re.compile(r'\s*[-+]?[0-9]{1,4300}\s*\Z')
 _TEXT = (six.text_type, bytes)
 _LISTENER = '3'
 _TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
@@ -465,7 +466,10 @@ def calculate(name, metrics):
         return 0
     if name in _SUM:
         return sum(metrics)
-    return int(sum(metrics) / float(len(metrics)))
+    try:
+        return int(sum(metrics) / float(len(metrics)))
+    except OverflowError:
+        return sum(metrics) // len(metrics)
 
 
 class _Converted(dict):

@@ -79,6 +79,10 @@ class _Member(object):
         """
         return facade.answer(self.ask_row(facade.as_is))
 
+    def number(self, name):
+        """Return a field that is always a number."""
+        return facade.answer(self.ask_row(lambda row: int(utils.field(row, name))))
+
     def ask_row(self, then):
         """Return what asks for the row; see :class:`haproxyadmin.internal.facade.Ask`."""
         if self.hap_process.in_memory and isinstance(self._hint, utils.Row):
@@ -131,7 +135,6 @@ class _Member(object):
         hint = self._hint
         if isinstance(hint, utils.Row):
             hint = utils.field(hint, name)
-            return int(hint) if hint.isdigit() else None
         return int(hint) if utils.isint(hint) and int(hint) >= 0 else None
 
 
@@ -155,7 +158,7 @@ class _Proxy(_Member):
 
         :rtype: int
         """
-        return int(self.stats_data().iid)
+        return self.number('iid')
 
     def hinted_iid(self):
         """Return the id that it had when last seen, or None; costs nothing."""

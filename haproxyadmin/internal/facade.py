@@ -56,10 +56,11 @@ class Ask(object):
                     and self.process.version >= commands.LEVEL_SINCE):
                 return _AskLevel(self, reply)
             return self.then(self.parse(reply))
-        except replies.Malformed as error:
-            return self._unusable(error)
         except HAProxyBaseError as error:
             return error
+        except ValueError as error:
+            # Malformed, or a field that is no number where one is due.
+            return self._unusable(error)
 
     def may_repeat(self, outcome):
         """Return True if an exchange that failed may be tried again."""
@@ -425,7 +426,7 @@ class Facade(object):
 
     def _first(self, name):
         """Return a field of the first process, as an integer; asks no other process."""
-        return int(utils.field(self._members[0].stats_data(), name))
+        return self._members[0].number(name)
 
     def _change(self, build, judge=utils.check_command):
         """Send each process the command that is built for it.

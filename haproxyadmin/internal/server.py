@@ -76,7 +76,7 @@ class _Server(_Member):
 
         :rtype: int
         """
-        return int(self.stats_data().sid)
+        return self.number('sid')
 
     def live(self):
         """Return the server as HAProxy itself answers for it, not a snapshot."""
