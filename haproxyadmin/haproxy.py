@@ -181,7 +181,7 @@ class HAProxy(Reading):
         :type cmd: str
         :param die: (optional) False returns False in place of raising.
         :type die: bool
-        :return: list of ``(process number, lines of the reply)``.
+        :return: list of ``(process number, lines of the reply)``; ``['']`` for an empty reply.
         :rtype: list of tuple
         :raises ValueError: for what crashes HAProxy or leaves it waiting; nothing is sent.
         """

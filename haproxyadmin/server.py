@@ -229,7 +229,8 @@ class Server(facade.Facade):
             return ('Permission denied (the level of {0} is user): the address of server {1}/{2}, '
                     'which its port is set with, is not told'.format(
                         member.socket_file, self.backendname, self.name))
-        return 'server {0}/{1} has no address that takes a port: {2!r} in process {3} on {4}'.format(
+        return ('server {0}/{1} has no address that takes a port: {2!r} in process {3} '
+                'on {4}').format(
             self.backendname, self.name, text, member.process_nb, member.socket_file)
 
     def _need_version(self, version, what):

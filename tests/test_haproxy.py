@@ -447,8 +447,8 @@ class TestValues(object):
         started.answer('add acl #4 a\\ b', '\n')
         started.answer('add map #7 <<\nk v\n', '\n')
         started.answer('disable server b/s', 'No such backend.\n\n')
-        assert hap.command('add acl #4 a\\ b') == [(1, [])]
-        assert hap.command('add map #7 <<\nk v') == [(1, [])]
+        assert hap.command('add acl #4 a\\ b') == [(1, [''])]
+        assert hap.command('add map #7 <<\nk v') == [(1, [''])]
         assert hap.command('disable server b/s') == [(1, ['No such backend.'])]
 
     @pytest.mark.parametrize('call', [

@@ -76,7 +76,7 @@ class TestOneProcess(object):
         assert lines[0] == first and len(lines) > 30
         assert process.command('show info', True)[0] == first
         assert process.command('clear counters') == ''
-        assert process.command('clear counters', full_output=True) == []
+        assert process.command('clear counters', full_output=True) == ['']
         assert process.command('nonsense').startswith('Unknown command')
 
     def test_statistics(self, lab, path, process):

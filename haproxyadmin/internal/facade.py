@@ -45,8 +45,8 @@ class Ask(object):
         if isinstance(reply, HAProxySocketError):
             return reply
         if not replies.is_whole(reply, self.reads):
-            return self._unusable('the answer was cut short after {0} bytes, or this is not HAProxy: '
-                                  '{1!r}'.format(len(reply), utils.to_text(reply[:80])))
+            return self._unusable('the answer was cut short after {0} bytes, or this is not '
+                                  'HAProxy: {1!r}'.format(len(reply), utils.to_text(reply[:80])))
         if self.judged and not self.reads:
             said = utils.to_text(reply.lstrip(b'\n').split(b'\n', 1)[0])
             if not replies.is_message(said):

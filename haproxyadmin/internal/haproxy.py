@@ -96,7 +96,7 @@ class _HAProxyProcess(object):
         :param command: what HAProxy's command line takes; a second line only as a payload.
         :type command: str
         :param full_output: (optional) return all lines, not the first alone.
-        :return: the first line of the reply, or the list of all.
+        :return: the first line of the reply, or the list of all; an empty reply is one empty line.
         :rtype: str or list
         :raises ValueError: see :func:`haproxyadmin.protocol.commands.raw`.
         """
@@ -213,7 +213,7 @@ class _HAProxyProcess(object):
     def ask_raw(self, command, full_output=False):
         """Return what sends a caller's own command line, once."""
         line = commands.raw(command)
-        return Ask(self, line, facade.as_is if full_output else facade.first_line,
+        return Ask(self, line, _all_lines if full_output else facade.first_line,
                    reads=commands.only_shows(line), judged=False)
 
     def ask_errors(self, command):
@@ -296,6 +296,11 @@ def _freeze(process, lines):
     info = process.informed(facade.as_is, lines[:end])
     dump = process.dumped(facade.as_is, False, rows)
     return _FrozenProcess(process, info, dump)
+
+
+def _all_lines(lines):
+    """Return the lines of a reply; an empty one is an empty line, as it was in 0.2.4."""
+    return lines or ['']
 
 
 def _error_report(lines):
