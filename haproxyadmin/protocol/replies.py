@@ -6,8 +6,9 @@ import re
 _SEVERITY = re.compile(r'\[[0-9]\]: (?!(user|operator|admin)$)')
 
 # How refusals begin, 1.5 to 3.4. Only check_output() needs them, which is handed replies to
-# unknown commands; everything else is judged by what a success looks like.
-_REFUSALS = re.compile('|'.join([
+# unknown commands; everything else is judged by what a success looks like. Compiled when it is
+# used: that takes longer than to import the rest.
+_REFUSALS = '|'.join([
     r'Unknown ', r'No such ', r"Can't find ", r'Permission denied', r'This command is restricted ',
     r"Requires? ", r'Required ', r'Missing ', r'Expects ', r'This command expects ',
     r'Integer value expected', r'A frontend name is expected', r'Session pointer expected',
@@ -21,7 +22,7 @@ _REFUSALS = re.compile('|'.join([
     r'.*problem converting port ', r'Already exists ', r'Only servers in maintenance ',
     r"'(set|add|del|clear|show|get|enable|disable|shutdown)\b", r"'[^']*' is not a valid ",
     r'set server <b>/<s> ',
-]))
+])
 
 # What HAProxy says instead of data, or to a change, begins with a letter or a quote.
 _MESSAGE = re.compile(r"(?!Name: |type=|Total events captured |HTTP/)[A-Za-z'\[]")
@@ -88,7 +89,7 @@ def address_changed(kind, reply):
 
 def is_refusal(line):
     """Return True if the first line of a reply is an error known of HAProxy 1.5 to 3.4."""
-    return bool(_SEVERITY.match(line) or _REFUSALS.match(line))
+    return bool(_SEVERITY.match(line) or re.match(_REFUSALS, line))
 
 
 def is_message(line):
