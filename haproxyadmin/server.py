@@ -1,4 +1,6 @@
 """Run operations on a server and read its statistics."""
+import time
+
 from haproxyadmin import utils
 from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.internal import facade
@@ -7,6 +9,9 @@ from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_EN
                                             STATE_READY, VALID_STATES)
 from haproxyadmin.protocol.metrics import SERVER_METRICS
 from haproxyadmin.utils import should_die
+
+# Ten times what HAProxy takes to apply an address, in seconds.
+ADDRESS_PAUSE = 0.01
 
 __all__ = ['SERVER_METRICS', 'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT',
            'STATE_READY', 'Server', 'VALID_STATES']
@@ -83,6 +88,7 @@ class Server(facade.Facade):
         self._need_version((1, 6), 'an address')
         self._change(lambda member: commands.set_address(
             member.word(), commands.word(value, member.hap_process.version)), _judge('addr'))
+        self._wait_for_address()
 
     @property
     def port(self):
@@ -116,6 +122,7 @@ class Server(facade.Facade):
         self._change(lambda member: commands.set_address(
             member.word(), commands.word(addresses[member], member.hap_process.version), port),
             _judge('port'))
+        self._wait_for_address()
 
     @property
     def check_status(self):
@@ -232,6 +239,11 @@ class Server(facade.Facade):
         return ('server {0}/{1} has no address that takes a port: {2!r} in process {3} '
                 'on {4}').format(
             self.backendname, self.name, text, member.process_nb, member.socket_file)
+
+    def _wait_for_address(self):
+        """Wait until reads tell what was set: setting the port would set an old address again."""
+        if any(member.hap_process.version >= commands.ADDRESS_LATER for member in self._members):
+            time.sleep(ADDRESS_PAUSE)
 
     def _need_version(self, version, what):
         for member in self._members:

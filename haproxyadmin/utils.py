@@ -236,6 +236,10 @@ class Dump(object):
         """Return the row of a server, or None."""
         texts = self._named.get(backend)
         if texts is None:
+            only = self.servers.get(backend, ())
+            if len(only) == 1 and self._plain:
+                # HAProxy was asked for one server; an index would take longer than a look.
+                return self._row(only[0]) if only[0].split(',', 2)[1] == name else None
             texts = self._named[backend] = dict(zip(self.names_of(backend),
                                                     self.servers.get(backend, ())))
         return self._row(texts.get(name))

@@ -17,6 +17,7 @@ import fakes
 from fakes import fleet  # noqa: F401 (a fixture)
 import truth
 
+
 def frontend(hap):
     return hap.frontend('frontend_proc1')
 
@@ -279,8 +280,9 @@ class TestOlderAndNewerVersions(object):
             denied(refusing.paths[0], 'operator')] * count
 
     @pytest.mark.parametrize('behaviour', [
-        fakes.closing, fakes.replying(b'\n'), fakes.replying(b'garbage\n\n'), fakes.replying(b'user'),
-        fakes.replying(b'Unknown command\n\n'), fakes.replying(b'Permission denied\n\n')])
+        fakes.closing, fakes.replying(b'\n'), fakes.replying(b'garbage\n\n'),
+        fakes.replying(b'user'), fakes.replying(b'Unknown command\n\n'),
+        fakes.replying(b'Permission denied\n\n')])
     def test_a_refusal_stays_one_when_the_level_is_not_told(self, fleet, behaviour):
         refusing = fleet('2.6')
         hap = refusing.haproxy(retry=1, retry_interval=0)

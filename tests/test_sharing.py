@@ -11,6 +11,8 @@ import pytest
 from haproxyadmin import haproxy
 from haproxyadmin.protocol import transport
 
+import conftest
+import group
 import truth
 
 THREADS = 8
@@ -223,3 +225,16 @@ class TestSharing(object):
         children = [fork(work) for _ in range(3)]
         work()
         assert [wait() for wait in children] == ['all well'] * 3
+
+
+@pytest.mark.parametrize('version', sorted(set(setup.version for setup in conftest.setups())))
+def test_an_address_is_not_undone_by_the_port_that_is_set_next(version):
+    """From 3.0 on HAProxy, with several threads, applies an address after it has answered."""
+    with conftest.start(version, config=group.CONFIG) as started:
+        hap = haproxy.HAProxy(socket_dir=started.socket_dir, retry=None, timeout=10)
+        server = hap.server('s')[0]
+        for number in range(1, 100):
+            server.address = '127.0.0.{0}'.format(number)
+            server.port = 1000 + number
+            assert server.stats_per_process()[0][1]['addr'] == '127.0.0.{0}:{1}'.format(
+                number, 1000 + number)

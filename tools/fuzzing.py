@@ -23,7 +23,8 @@ sys.path[:0] = [os.path.dirname(lab.HERE), os.path.join(os.path.dirname(lab.HERE
 
 import captured  # noqa: E402 (the checkout is on the path only now)
 import hostile  # noqa: E402
-from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server, utils  # noqa: E402
+from haproxyadmin import (backend, exceptions, frontend, haproxy, internal,  # noqa: E402
+                          server, utils)
 from haproxyadmin.internal import facade  # noqa: E402
 from haproxyadmin.protocol import commands, replies, transport  # noqa: E402
 

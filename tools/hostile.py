@@ -664,8 +664,8 @@ def main(arguments):
     print('Kinds of text, and the parameters that take it:')
     for kind, meaning in KINDS.items():
         print('  {0:8} {1:2}  {2}'.format(kind, slots[kind] or len(CONSTRUCTORS) + 1, meaning))
-    print('\nWhat becomes of it: "as it is" done with exactly this text, "refused" by HAProxy in an')
-    print('exception, "nothing" found, "ValueError" with nothing sent.\n')
+    print('\nWhat becomes of it: "as it is" done with exactly this text, "refused" by HAProxy in')
+    print('an exception, "nothing" found, "ValueError" with nothing sent.\n')
     print('\n'.join(table.lines()))
     for version, count in table.cases.items():
         print('\nHAProxy {0}: {1} cases, {2} breaches'.format(version, count, sum(

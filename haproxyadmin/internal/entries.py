@@ -228,8 +228,8 @@ class _Course(object):
         self.error = outcome
         index, entry = self._batches[0].entries[0]
         self.failed(index, entry, '{0}; it is not known if this entry and those sent with it, {1} '
-                     'in all, are stored; later ones were not sent'.format(
-                         outcome, len(self._batches[0].entries)))
+                    'in all, are stored; later ones were not sent'.format(
+                        outcome, len(self._batches[0].entries)))
 
     def result(self):
         """Return the account of this process in words."""

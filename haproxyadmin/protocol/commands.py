@@ -35,6 +35,8 @@ SHOW_LEVEL = b'show cli level'
 LEVEL_SINCE = (2, 0)
 # Before, `show stat` leaves out what was stopped.
 ROWS_STAY = (2, 5)
+# From here on an address is applied about a millisecond after HAProxy has said that it is.
+ADDRESS_LATER = (3, 0)
 # Asks for nothing: it lacks the value. Tells an admin from others before 2.0.
 PROBE_ADMIN = b'set maxconn global'
 
@@ -44,9 +46,9 @@ _REFERENCE = re.compile(r'#?(0x[0-9a-fA-F]+)\Z')
 _BLANK = re.compile(br'[ \t]')
 _SPECIAL = re.compile(br'([ \t;\\<])')
 # Not the escaped ones; the words of "x\\;y" are counted together, which is safe.
-_SEPARATOR = re.compile(br'(?<!\\);')
+_SEPARATOR = br'(?<!\\);'
 # From 3.0 on `<<` may have a name with it, and a backslash at the end continues the line.
-_WAITS = re.compile(br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z')
+_WAITS = br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z'
 _FORBIDDEN = re.compile(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
@@ -249,12 +251,12 @@ def raw(command):
         raise ValueError('a command has no NUL and no carriage return: {0}'.format(shown))
     if newline and not head.endswith(b' <<'):
         raise ValueError('a command is one line, unless it ends in " <<": {0}'.format(shown))
-    if _WAITS.search(head) and not newline:
+    if re.search(_WAITS, head) and not newline:
         raise ValueError('HAProxy would wait for a payload, or for the rest of the line: '
                          '{0}'.format(shown))
     if newline and any(not part.rstrip(b'\r') for part in payload.split(b'\n')):
         raise ValueError('an empty line would end the payload of {0}'.format(shown))
-    if any(len(part.split()) > MAX_WORDS for part in _SEPARATOR.split(head)):
+    if any(len(part.split()) > MAX_WORDS for part in re.split(_SEPARATOR, head)):
         raise ValueError('HAProxy takes {0} words in a command'.format(MAX_WORDS))
     # The payload ends with an empty line; the transport adds the last newline.
     return line(text + b'\n' if newline else text)

@@ -29,7 +29,9 @@ _MESSAGE = re.compile(r"(?!Name: |type=|Total events captured |HTTP/)[A-Za-z'\[]
 
 _ADDRESS_DONE = {
     'addr': re.compile(r'IP changed from |no need to change the addr\b|nothing changed'),
-    'port': re.compile(r'port changed from |no need to change the port\b|nothing changed'),
+    # From 3.0 on what does not change is not mentioned; before, both always are.
+    'port': re.compile(r'port changed from |no need to change the port\b|nothing changed|'
+                       r'IP changed from '),
 }
 _ADDRESS_REFUSED = re.compile(r"Invalid addr |problem converting port ", re.IGNORECASE)
 
