@@ -60,6 +60,14 @@ class TestOnHAProxy(object):
         assert breaches(lambda text=text: hostile.attempt(site, name, text)
                         for text in hostile.texts()) == []
 
+    @pytest.mark.parametrize('name', sorted(
+        name for name, slot in hostile.SLOTS.items() if slot.kind == 'entry'))
+    def test_bytes_and_unicode_are_text_too(self, site, name):
+        """C4: on both Pythons."""
+        wanted = ['a blank', 'UTF-8', '; and a command', 'a trailing newline', 'no text']
+        assert breaches(lambda text=text: hostile.attempt(site, name, text, hostile.other_type)
+                        for text in hostile.texts() if text.name in wanted) == []
+
     def test_an_object_made_by_hand_is_nobody_elses(self, site):
         assert breaches(lambda text=text: hostile.attempt_by_hand(site, text)
                         for text in hostile.texts() + hostile.IDS) == []

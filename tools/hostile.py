@@ -473,10 +473,16 @@ def _listen():
     del SENT.lines[:]
 
 
-def attempt(site, name, text):
+def other_type(raw):
+    """Return bytes as the type of text that is not native to this Python."""
+    return raw.decode('utf-8') if six.PY2 else raw
+
+
+def attempt(site, name, text, convert=native):
     """Put a text into a slot; return what became of it.
 
     :type text: Text
+    :param convert: what makes the text that is passed of the bytes.
     :return: 'as it is', 'nothing', 'refused' by HAProxy, or 'ValueError'.
     :raises Breach: for anything that must not happen.
     """
@@ -490,7 +496,7 @@ def attempt(site, name, text):
         site.reset(slot.family, before, raw)
     else:
         site.restore()
-    outcome = _outcome(site, name, native(raw))
+    outcome = _outcome(site, name, convert(raw))
     done = outcome == 'as it is' and slot.family
     expected = site.with_entries(slot.family, slot.after(raw) if done else before, raw)
     _check(site, name, text, outcome, expected)
@@ -644,12 +650,20 @@ class Table(object):
             outcomes = ['BREACH']
         self._outcomes[text.name, kind].update(outcome for outcome in outcomes if outcome)
 
+    def always(self, kind):
+        """Return what every text comes to in a kind of slot, None where that differs."""
+        outcomes = set(self._in_words(text, kind) for text in texts())
+        return outcomes.pop() if len(outcomes) == 1 else None
+
+    def _in_words(self, text, kind):
+        return ' or '.join(sorted(self._outcomes[text.name, kind])) or '-'
+
     def lines(self):
-        """Return the table as lines of text."""
-        rows = [['text'] + list(KINDS)]
+        """Return the table as lines of text, without the kinds in which all texts are alike."""
+        kinds = [kind for kind in KINDS if not self.always(kind)]
+        rows = [['text'] + kinds]
         for text in texts() + IDS:
-            rows.append([text.name] + [
-                ', '.join(sorted(self._outcomes[text.name, kind])) or '-' for kind in KINDS])
+            rows.append([text.name] + [self._in_words(text, kind) for kind in kinds])
         widths = [max(map(len, column)) for column in zip(*rows)]
         return ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
                 for row in rows]
@@ -663,14 +677,19 @@ def main(arguments):
     slots = collections.Counter(slot.kind for slot in SLOTS.values())
     print('Kinds of text, and the parameters that take it:')
     for kind, meaning in KINDS.items():
-        print('  {0:8} {1:2}  {2}'.format(kind, slots[kind] or len(CONSTRUCTORS) + 1, meaning))
+        always = table.always(kind)
+        print('  {0:8} {1:2}  {2}{3}'.format(
+            kind, slots[kind] or len(CONSTRUCTORS) + 1, meaning,
+            '; always ' + always if always else ''))
     print('\nWhat becomes of it: "as it is" done with exactly this text, "refused" by HAProxy in')
     print('an exception, "nothing" found, "ValueError" with nothing sent.\n')
     print('\n'.join(table.lines()))
-    for version, count in table.cases.items():
-        print('\nHAProxy {0}: {1} cases, {2} breaches'.format(version, count, sum(
+    print('')
+    for version, count in sorted(table.cases.items()):
+        print('HAProxy {0}: {1} cases, {2} breaches'.format(version, count, sum(
             breach.startswith(version) for breach in table.breaches)))
-    print('\n'.join(table.breaches))
+    for breach in table.breaches:
+        print(breach)
     return 1 if table.breaches else 0
 
 
