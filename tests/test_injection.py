@@ -8,6 +8,7 @@ from haproxyadmin import haproxy
 from haproxyadmin.protocol import commands
 
 import conftest
+from fakes import fleet  # noqa: F401 (a fixture)
 import hostile
 import lab as labs
 
@@ -109,6 +110,22 @@ class TestOnHAProxy(object):
             site.hap.command(command)
         site.restore()
         assert site.states() == site.usual
+
+
+@pytest.mark.parametrize('version, taken', [
+    ('1.5', False), ('1.8', False), ('2.0', True), ('3.4', True)])
+def test_a_payload_is_none_before_there_are_payloads(fleet, version, taken):
+    """Each of its lines would be a command of its own."""
+    started = fleet(version)
+    hap = started.haproxy()
+    command = 'add map #0 <<\ndisable frontend f'
+    started.answer(command + '\n', '\n')
+    if taken:
+        assert hap.command(command)
+    else:
+        with pytest.raises(ValueError):
+            hap.command(command)
+    assert len(started.commands[0]) == taken
 
 
 class TestTheSuiteItself(object):

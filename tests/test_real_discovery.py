@@ -337,7 +337,6 @@ class TestEquals(SocketsOfOneProcess):
         self.check(lab, sent, 'a.sock')
 
 
-
 @pytest.mark.one_layout
 @pytest.mark.lab(master_worker=True)
 class TestMasterSocket(object):

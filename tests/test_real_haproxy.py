@@ -142,7 +142,6 @@ class TestReading(object):
         assert str(truth.numbers(lab, [1, 2, 3, 4])) in repr(hap)
         assert all(path in repr(hap) for path in lab.socket_files)
 
-
     def test_v2_every_name_is_a_number(self, hap):
         values = dict((name, hap.metric(name)) for name in haproxy.HAPROXY_METRICS)
         assert all(map(is_number, values.values())), values

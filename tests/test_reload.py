@@ -6,6 +6,8 @@ answer is checked: each name has a limit or a weight of its own, and every id mo
 import pytest
 
 import conftest
+import fakes
+from fakes import fleet  # noqa: F401 (a fixture)
 import lab as labs
 import upheaval
 
@@ -52,6 +54,25 @@ def test_who_is_patient_reads_on(version):
         crew = upheaval.run(site, reloads=1, restarts=2, threads=4)
         assert crew.wrong == []
         assert set(reads_of(crew)) <= set(['right answer', 'NoSuchObject'])
+
+
+@pytest.mark.parametrize('version, asked', [('2.2', 2), ('2.4', 2), ('2.6', 1)])
+@pytest.mark.parametrize('kind, call', [(1, 'frontends'), (2, 'backends'), (4, 'servers')])
+def test_a_worker_that_ends_is_no_empty_haproxy(fleet, kind, call, version, asked):
+    """Up to 2.4 it lists nothing any more; the next one is asked. From 2.6 on its rows stay."""
+    started = fleet(version)
+    command = 'show stat -1 {0} -1'.format(kind)
+    rows = fakes.text(started[0].table(-1, kind))
+    started.answer(command, [rows.split('\n')[0] + '\n\n'] * (asked - 1) + [rows])
+    assert getattr(started.haproxy(), call)() != []
+    assert started.commands == [[command] * asked]
+
+
+def test_an_empty_haproxy_is_one(fleet):
+    started = fleet('2.2')
+    started[0].rows = []
+    assert started.haproxy().servers() == []
+    assert started.commands == [['show stat -1 4 -1'] * 2]
 
 
 def test_a_restart_is_one(monkeypatch):

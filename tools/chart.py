@@ -36,7 +36,8 @@ def bars(title, legend, groups, colors):
             drawn.append(text(x + 4, y + BAR - 1.5, words, 8.5, "start", "#555"))
         top += height + GAP
     ticks = [tick(scale.x(value), top, words) for value, words in scale.ticks()]
-    head = [text(16, 26, title, 15), text(16, 44, "seconds, on a logarithmic scale", 11, fill="#777")]
+    head = [text(16, 26, title, 15),
+            text(16, 44, "seconds, on a logarithmic scale", 11, fill="#777")]
     return "\n".join([frame(top + 24)] + head + keys(legend) + ticks + drawn + ["</svg>"]) + "\n"
 
 
@@ -54,7 +55,8 @@ class Scale:
 
     def ticks(self):
         """Return (seconds, text) for each power of ten."""
-        return [(10.0**power, in_words(10.0**power)) for power in range(self._first, self._last + 1)]
+        return [(10.0**power, in_words(10.0**power))
+                for power in range(self._first, self._last + 1)]
 
 
 def in_words(seconds):

@@ -629,10 +629,11 @@ def _print_table(binary):
         for row in rows:
             print('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
         print('\nDescriptors before and after: {0}, {1}'.format(descriptors, _descriptors()))
-    print('Most memory ever: {0} MiB; a reply may have {1} MiB\n'.format(
+    print('Most memory ever: {0} MiB; a reply may have {1} MiB'.format(
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         transport.MAX_REPLY // 1024 // 1024))
-    print('\n'.join(breaches))
+    for breach in breaches:
+        print(breach)
     return 1 if breaches else 0
 
 

@@ -199,7 +199,8 @@ def _soak(haproxies, directory, minutes):
         print('{0:20}{1:10}{2:10}  {3}'.format(
             name, soak.counts[name], sum(errors.values()), ', '.join(sorted(errors))))
     print('\nUndocumented exceptions: {0}'.format(len(soak.undocumented)))
-    print('\n'.join(soak.undocumented[:20]))
+    for error in soak.undocumented[:20]:
+        print(error)
     flat = grown < GROWTH and descriptors() <= before
     return 0 if flat and not soak.undocumented else 1
 

@@ -383,7 +383,7 @@ def _print_table(binary, reloads, restarts):
         crew = run(site, reloads, restarts)
         after = descriptors()
         last = works(site)
-    print('HAProxy {0}, {1} masters, {2} reloads and {3} restarts in {4:.0f} s'.format(
+    print('\nHAProxy {0}, {1} masters, {2} reloads and {3} restarts in {4:.0f} s'.format(
         site.version, HAPROXIES, reloads, restarts, time.time() - started))
     print('{0} threads with one object, retry=2, retry_interval=0.1\n'.format(THREADS))
     columns = [(phase, kind) for phase in ('reload', 'restart') for kind in ('reads', 'changes')]
@@ -399,8 +399,9 @@ def _print_table(binary, reloads, restarts):
     print('Slowest call: {0:.1f} s'.format(crew.slowest))
     print('Descriptors before and after: {0}, {1}'.format(before, after))
     print('Afterwards, with the same object: {0}'.format('all works' if last else 'BROKEN'))
-    print('Wrong answers: {0}\n'.format(len(crew.wrong)))
-    print('\n'.join(crew.wrong[:20]))
+    print('Wrong answers: {0}'.format(len(crew.wrong)))
+    for wrong in crew.wrong[:20]:
+        print(wrong)
     return 1 if crew.wrong or not last or after > before else 0
 
 

@@ -213,6 +213,9 @@ class _HAProxyProcess(object):
     def ask_raw(self, command, full_output=False):
         """Return what sends a caller's own command line, once."""
         line = commands.raw(command)
+        if b'\n' in line and self.version < commands.PAYLOAD_SINCE:
+            raise ValueError('HAProxy {0} takes no payload, each line would be a command'.format(
+                '.'.join(map(str, self.version))))
         return Ask(self, line, _all_lines if full_output else facade.first_line,
                    reads=commands.only_shows(line), judged=False)
 

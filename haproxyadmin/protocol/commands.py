@@ -33,6 +33,7 @@ SHOW_INFO = b'show info'
 SHOW_ALL = b'show info;show stat -1 7 -1'
 SHOW_LEVEL = b'show cli level'
 LEVEL_SINCE = (2, 0)
+PAYLOAD_SINCE = (1, 9)
 # Before, `show stat` leaves out what was stopped.
 ROWS_STAY = (2, 5)
 # From here on an address is applied about a millisecond after HAProxy has said that it is.
