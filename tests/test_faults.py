@@ -24,7 +24,7 @@ FAST = [fault for fault in faulty.FAULTS if fault not in faulty.SLOW]
 OPERATIONS = faulty.READS + faulty.CHANGES
 # What a time-out means is the same for all.
 FEW = [operation for operation in OPERATIONS if operation.name in (
-    'frontend.requests', 'hap.snapshot', 'hap.setmaxconn', 'hap.add_map_entries')]
+    'frontend.requests', 'hap.setmaxconn', 'hap.add_map_entries')]
 PATIENT, IMPATIENT = 10, 0.4
 MIB = 1024 * 1024
 
