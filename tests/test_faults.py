@@ -60,10 +60,10 @@ def name_of(thing):
     return getattr(thing, '__name__', None) or getattr(thing, 'name', None) or str(thing)
 
 
-def breaches(site, fault, operations):
+def breaches(site, fault, operations, counts=(1, faulty.PROCESSES)):
     found = []
     for operation in operations:
-        for count in (1, faulty.PROCESSES):
+        for count in counts:
             try:
                 faulty.trial(site, fault, count, operation)
             except faulty.Breach as breach:
@@ -85,7 +85,9 @@ def test_a_fault_that_takes_time_is_told_in_time(newest, fault):
     newest.set_timeout(IMPATIENT)
     for proxy in newest.proxies:
         proxy.megabytes = 3
-    assert breaches(newest, fault, FEW) == []
+    # One of four is the harder case: what became of the others has to be told.
+    assert breaches(newest, fault, FEW, [1]) == []
+    assert breaches(newest, fault, FEW[:1], [4]) == []
 
 
 @pytest.mark.parametrize('operation', OPERATIONS, ids=name_of)

@@ -59,12 +59,12 @@ def fuzzed(count):
 
 
 @pytest.mark.parametrize('target', sorted(fuzzing.PARSERS))
-@fuzzed(300)
+@fuzzed(200)
 def test_a_parser_raises_value_errors_alone(target, data):
     fuzzing.feed(target, data)
 
 
-@fuzzed(250)
+@fuzzed(150)
 def test_a_call_raises_documented_exceptions_alone(data):
     for target in fuzzing.CALLS:
         fuzzing.feed(target, data)
@@ -95,7 +95,7 @@ ASKS = {
 
 
 @pytest.mark.parametrize('name', sorted(ASKS))
-@fuzzed(100)
+@fuzzed(60)
 def test_a_reply_is_settled_as_a_value_or_a_documented_error(name, data):
     """It may take another command, which gets the same bytes."""
     for process in fuzzing.processes():
