@@ -49,6 +49,15 @@ class HAProxyBaseError(Exception):
     def __str__(self):
         return self.message
 
+    def set_account(self, results, by_socket):
+        """Set what the processes answered.
+
+        :param results: list of ``(process number, reply)``.
+        :param by_socket: list of ``(socket file, reply)``, in the same order.
+        """
+        self.results = results
+        self.by_socket = by_socket
+
     def __reduce__(self):
         return (_restore, (self.__class__, self.args), self._state())
 
@@ -111,12 +120,27 @@ class HAProxyDataError(HAProxyBaseError):
     _summary = 'HAProxy processes disagree'
 
     def __init__(self, results):
-        super(HAProxyDataError, self).__init__('{0}: {1}'.format(
-            self._summary, ', '.join('process {0[0]}: {0[1]!r}'.format(result)
-                                     if isinstance(result, tuple) and len(result) == 2
-                                     else repr(result) for result in results)))
+        super(HAProxyDataError, self).__init__(self._told(
+            'process {0[0]}: {0[1]!r}'.format(result)
+            if isinstance(result, tuple) and len(result) == 2 else repr(result)
+            for result in results))
         self.args = (results,)
         self.results = results
+
+    def set_account(self, results, by_socket):
+        """Set what the processes answered; the message then tells their sockets.
+
+        :param results: list of ``(process number, value or reply)``.
+        :param by_socket: list of ``(socket file, value or reply)``, in the same order.
+        """
+        super(HAProxyDataError, self).set_account(results, by_socket)
+        # From 2.5 on the number of every process is 1.
+        self.message = self._told(
+            'process {0} on {1}: {2!r}'.format(number, socket_file, value)
+            for (number, value), (socket_file, _) in zip(results, by_socket))
+
+    def _told(self, parts):
+        return '{0}: {1}'.format(self._summary, ', '.join(parts))
 
 
 class IncosistentData(HAProxyDataError):

@@ -378,6 +378,6 @@ def _verdict(courses):
     errors = [course.error for course in courses if course.error is not None]
     error = errors[0] if errors else EntriesFailed(failures)
     error.failures = failures
-    error.results = [(course.process.process_nb, course.result()) for course in courses]
-    error.by_socket = [(course.process.socket_file, course.result()) for course in courses]
+    error.set_account([(course.process.process_nb, course.result()) for course in courses],
+                      [(course.process.socket_file, course.result()) for course in courses])
     raise error

@@ -160,8 +160,7 @@ def verdict(members, outcomes, judge=utils.check_command):
         values_of(outcomes)
         return judge(results)
     except HAProxyBaseError as error:
-        error.results = results
-        error.by_socket = [(member.socket_file, outcome) for member, outcome in answered]
+        error.set_account(results, [(member.socket_file, outcome) for member, outcome in answered])
         raise
 
 
@@ -226,12 +225,12 @@ def agreed(members, values):
     :raises haproxyadmin.exceptions.IncosistentData: when they do not; ``results`` and
         ``by_socket`` tell what each holds.
     """
+    results = [(member.process_nb, value) for member, value in zip(members, values)]
     try:
-        return utils.compare_values([(member.process_nb, value)
-                                     for member, value in zip(members, values)])
+        return utils.compare_values(results)
     except IncosistentData as error:
-        error.by_socket = [(member.socket_file, value)
-                           for member, value in zip(members, values)]
+        error.set_account(results, [(member.socket_file, value)
+                                    for member, value in zip(members, values)])
         raise
 
 
