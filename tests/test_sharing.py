@@ -52,12 +52,12 @@ def connections(monkeypatch):
     counted = Connections()
     connect, close = transport._Exchange.connect, transport._Exchange.close
 
-    def counting_connect(exchange):
+    def counting_connect(exchange, now):
         connected_before = exchange.sock is not None
         # It may be over when connect() returns.
         if not connected_before:
             counted.open(exchange.request.socket_file)
-        connect(exchange)
+        connect(exchange, now)
         if exchange.sock is None and exchange.outcome is None:
             counted.close(exchange.request.socket_file)
 

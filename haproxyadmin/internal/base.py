@@ -16,7 +16,7 @@ class _Member(object):
     :type hap_process: :class:`haproxyadmin.internal._HAProxyProcess`
     :param name: its name.
     :type name: str
-    :param hint: an id, or a row that tells it.
+    :param hint: an id, a row that tells it, or ``(iid, sid)``.
     """
 
     __slots__ = ('hap_process', 'name', '_hint')
@@ -77,28 +77,32 @@ class _Member(object):
         :rtype: :class:`haproxyadmin.utils.CSVLine`
         :raises haproxyadmin.exceptions.NoSuchObject: a :class:`KeyError`, when it is gone.
         """
-        return facade.answer(self.ask_row(facade.as_is))
+        return facade.answer(self.ask_row())
 
     def number(self, name):
         """Return a field that is always a number."""
         return facade.answer(self.ask_row(lambda row: int(utils.field(row, name))))
 
-    def ask_row(self, then):
-        """Return what asks for the row; see :class:`haproxyadmin.internal.facade.Ask`."""
+    def ask_row(self, then=None):
+        """Return what asks for the row; see :class:`haproxyadmin.internal.facade.Ask`.
+
+        :param then: (optional) takes the row; its value is the ask's. By default that is the row.
+        """
         if self.hap_process.in_memory and isinstance(self._hint, utils.Row):
-            return then(self._hint)
-        return self._ask(self._KIND, functools.partial(self._row_of, then))
+            return then(self._hint) if then else self._hint
+        return self._ask(self._KIND, functools.partial(self._row_of, then) if then else self._find)
 
     def _ask(self, kind, found):
         """Ask for the rows of the ids, and where they are another's for all.
 
         :param found: takes a dump; returns None where it does not hold this object.
         """
-        ids = None if self.hap_process.in_memory else self._ids()
-        if ids is None:
-            return self._ask_anew(kind, found)
-        return self.hap_process.ask_dump(
-            functools.partial(self._hinted, kind, found), ids[0], kind, ids[1])
+        if not self.hap_process.in_memory:
+            iid, sid = self._ids()
+            if iid is not None and sid is not None:
+                return self.hap_process.ask_dump(
+                    functools.partial(self._hinted, kind, found), iid, kind, sid)
+        return self._ask_anew(kind, found)
 
     def _ask_anew(self, kind, found):
         return self.hap_process.ask_dump(functools.partial(self._learned, found), kind=kind)
@@ -124,18 +128,17 @@ class _Member(object):
         raise NotImplementedError
 
     def _ids(self):
-        """Return ``(iid, sid)`` as far as known, or None."""
+        """Return ``(iid, sid)`` as far as known, each a number or None; costs nothing."""
+        if not isinstance(self._hint, tuple):
+            self._hint = self._ids_of(self._hint)
+        return self._hint
+
+    def _ids_of(self, hint):
+        """Return ``(iid, sid)`` of a hint that is a row or an id."""
         raise NotImplementedError
 
     def _title(self):
         return repr(self.name)
-
-    def _hinted_id(self, name):
-        """Return an id of the hint, which is a row of this object or the id itself."""
-        hint = self._hint
-        if isinstance(hint, utils.Row):
-            hint = utils.field(hint, name)
-        return int(hint) if utils.isint(hint) and int(hint) >= 0 else None
 
 
 class _Proxy(_Member):
@@ -162,8 +165,14 @@ class _Proxy(_Member):
 
     def hinted_iid(self):
         """Return the id that it had when last seen, or None; costs nothing."""
-        return self._hinted_id('iid')
+        return self._ids()[0]
 
-    def _ids(self):
-        iid = self.hinted_iid()
-        return None if iid is None else (iid, -1)
+    def _ids_of(self, hint):
+        return (number_of(hint, 'iid'), -1)
+
+
+def number_of(hint, name):
+    """Return an id of a hint, which is a row or the id itself, or None."""
+    if isinstance(hint, utils.Row):
+        hint = utils.field(hint, name)
+    return int(hint) if utils.isint(hint) and int(hint) >= 0 else None

@@ -12,7 +12,7 @@ from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, HAProxySoc
 from haproxyadmin.protocol import commands, replies, transport
 
 
-class Ask(object):
+class Ask(transport.Request):
     """A command for one process, and what makes a value of its reply.
 
     :param process: the :class:`haproxyadmin.internal._HAProxyProcess` to ask.
@@ -26,19 +26,18 @@ class Ask(object):
         for the socket's level has the level added to it, at the cost of one command more.
     """
 
-    __slots__ = ('process', 'command', 'then', 'reads', 'parse', 'judged')
+    __slots__ = ('process', 'then', 'reads', 'parse', 'judged')
 
     def __init__(self, process, command, then, reads=True, parse=utils.text_lines, judged=True):
-        self.process = process
+        # Not through the base class: a loop over all servers makes tens of thousands of these.
+        self.socket_file = process.socket_file
         self.command = command
+        self.timeout = process.timeout
+        self.process = process
         self.then = then
         self.reads = reads
         self.parse = parse
         self.judged = judged
-
-    def request(self):
-        """Return what the transport takes."""
-        return transport.Request(self.process.socket_file, self.command, self.process.timeout)
 
     def settle(self, reply):
         """Return what the reply amounts to: a value, an error, or another :class:`Ask`."""
@@ -72,7 +71,7 @@ class Ask(object):
 
     def _unusable(self, what):
         return SocketApplicationError(self.process.socket_file,
-                                      '{0}: {1}'.format(self.request(), what))
+                                      '{0}: {1}'.format(self, what))
 
 
 class _AskLevel(Ask):
@@ -111,21 +110,21 @@ def gather(asks):
     """
     outcomes = list(asks)
     failures = [0] * len(outcomes)
-    while True:
-        pending = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Ask)]
-        if not pending:
-            return outcomes
-        answers = transport.exchange_all([outcomes[number].request() for number in pending])
+    pending = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Ask)]
+    while pending:
+        answers = transport.exchange_all([outcomes[number] for number in pending])
         pause = 0
-        for number, answer in zip(pending, answers):
+        for number, answered in zip(pending, answers):
             ask = outcomes[number]
-            outcomes[number] = ask.settle(answer)
-            if ask.may_repeat(outcomes[number]) and ask.process.tries_left(failures[number]):
+            outcome = outcomes[number] = ask.settle(answered)
+            if ask.may_repeat(outcome) and ask.process.tries_left(failures[number]):
                 failures[number] += 1
                 outcomes[number] = ask
                 pause = max(pause, ask.process.retry_interval)
         if pause:
             time.sleep(pause)
+        pending = [number for number in pending if isinstance(outcomes[number], Ask)]
+    return outcomes
 
 
 def answer(ask):
@@ -412,7 +411,7 @@ class Facade(object):
             rows = self._members.rows_in_memory()
             if rows is not None:
                 return rows
-        return values_of(gather([member.ask_row(as_is) for member in self._members]))
+        return values_of(gather([member.ask_row() for member in self._members]))
 
     def _fields(self, name):
         return utils.fields(self._rows(), name)

@@ -1,6 +1,6 @@
 """One process's view of a server."""
 from haproxyadmin import utils
-from haproxyadmin.internal.base import _Member
+from haproxyadmin.internal.base import _Member, number_of
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import SERVER_METRICS
 
@@ -93,11 +93,10 @@ class _Server(_Member):
     def _find(self, dump):
         return dump.server(self.backendname, self.name)
 
-    def _ids(self):
-        known = isinstance(self._hint, utils.Row)
-        iid = self._hinted_id('iid') if known else self.backend.hinted_iid()
-        sid = self._hinted_id('sid')
-        return None if iid is None or sid is None else (iid, sid)
+    def _ids_of(self, hint):
+        known = isinstance(hint, utils.Row)
+        return (number_of(hint, 'iid') if known else self.backend.hinted_iid(),
+                number_of(hint, 'sid'))
 
     def _title(self):
         return repr('{0}/{1}'.format(self.backendname, self.name))

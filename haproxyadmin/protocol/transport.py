@@ -76,41 +76,52 @@ def exchange_all(requests):
     :return: for each request its reply, or the error that ended it.
     :rtype: list of bytes and :class:`haproxyadmin.exceptions.HAProxySocketError`
     """
-    exchanges = [_Exchange(request) for request in requests]
+    now = _now()
+    exchanges = [_Exchange(request, now) for request in requests]
     try:
-        running = exchanges
-        while running:
-            _wait(running)
-            running = [exchange for exchange in running if exchange.outcome is None]
+        _run(exchanges, now)
     finally:
         for exchange in exchanges:
             exchange.close()
     return [exchange.outcome for exchange in exchanges]
 
 
-def _wait(exchanges):
-    """Wait until one of the exchanges can go on, and let those go on that can."""
-    poller = select.poll()
-    connected = {}
-    pause = min(exchange.deadline for exchange in exchanges) - _now()
-    for exchange in exchanges:
-        if exchange.sock is None:
-            exchange.connect()
-            pause = min(pause, BACKLOG_PAUSE)
-        if exchange.sock is not None:
-            connected[exchange.sock.fileno()] = exchange
-            poller.register(exchange.sock, select.POLLOUT if exchange.unsent else select.POLLIN)
-    if all(exchange.outcome is None for exchange in exchanges):
-        for fileno, _ in _poll(poller, max(pause, 0)):
-            connected[fileno].advance()
-    now = _now()
-    for exchange in exchanges:
-        exchange.check_time(now)
+def _run(exchanges, now):
+    """Let exchanges go on, each as soon as it can, until all have ended."""
+    poller, connected, waiting = select.poll(), {}, exchanges
+    late_at = _late_at(exchanges)
+    while True:
+        for exchange in waiting:
+            exchange.connect(now)
+            if exchange.sock is not None:
+                connected[exchange.sock.fileno()] = exchange
+                poller.register(exchange.sock, exchange.awaited())
+        if now >= late_at:
+            for exchange in exchanges:
+                exchange.check_time(now)
+            late_at = _late_at(exchanges)
+        waiting = [exchange for exchange in waiting
+                   if exchange.sock is None and exchange.outcome is None]
+        for fileno in [number for number in connected if connected[number].outcome is not None]:
+            poller.unregister(fileno)
+            del connected[fileno]
+        if not (waiting or connected):
+            return
+        ready = _poll(poller, min(late_at - now, BACKLOG_PAUSE) if waiting else late_at - now)
+        now = _now()
+        for fileno, _ in ready:
+            connected[fileno].advance(now)
+            poller.register(fileno, connected[fileno].awaited())
+
+
+def _late_at(exchanges):
+    """Return when the first may be late; what it sends or receives only moves that back."""
+    return min([exchange.late_at() for exchange in exchanges if exchange.outcome is None] or [0])
 
 
 def _poll(poller, seconds):
     try:
-        return poller.poll(int(min(seconds, MAX_WAIT) * 1000) + 1)
+        return poller.poll(int(max(0, min(seconds, MAX_WAIT)) * 1000) + 1)
     except select.error as error:
         # Only Python 2 tells of an interrupted call; its error has no errno.
         if error.args[0] != errno.EINTR:
@@ -124,18 +135,22 @@ class _Exchange(object):
     __slots__ = ('request', 'sock', 'unsent', 'chunks', 'size', 'outcome', 'started', 'deadline',
                  'window_end', 'window_size')
 
-    def __init__(self, request):
+    def __init__(self, request, now):
         self.request = request
         self.sock = None
         self.unsent = request.command + b'\n'
         self.chunks = []
         self.size = 0
         self.outcome = None
-        self.started = _now()
+        self.started = now
         self.deadline = self.window_end = self.started + request.timeout
         self.window_size = 0
 
-    def connect(self):
+    def awaited(self):
+        """Return what has to happen to the connection before anything can go on."""
+        return select.POLLOUT if self.unsent else select.POLLIN
+
+    def connect(self, now):
         """Connect, or leave it for later while HAProxy's backlog is full."""
         sock = None
         try:
@@ -149,17 +164,24 @@ class _Exchange(object):
                 self._fail(error, undelivered=True)
             return
         self.sock = sock
-        self.advance()
+        self.advance(now)
 
-    def advance(self):
+    def advance(self, now):
         """Write what is left, or read what has come."""
         if self.unsent:
-            self._write()
+            self._write(now)
         else:
-            self._read()
+            self._read(now)
+
+    def late_at(self):
+        """Return when it may be time to give up."""
+        return min(self.deadline, self.window_end)
 
     def check_time(self, now):
         """Give up on a peer that is silent, or that dribbles."""
+        if self.sock is not None and now >= self.late_at():
+            # A caller that was stopped for a while must not blame HAProxy.
+            self.advance(now)
         if self.outcome is not None:
             return
         if now >= self.deadline:
@@ -179,7 +201,7 @@ class _Exchange(object):
             self.sock.close()
             self.sock = None
 
-    def _write(self):
+    def _write(self, now):
         try:
             sent = self.sock.send(self.unsent)
         except socket.error as error:
@@ -189,7 +211,7 @@ class _Exchange(object):
             elif error.errno not in _AGAIN:
                 self._fail(error)
             return
-        self._touch()
+        self.deadline = now + self.request.timeout
         self.unsent = self.unsent[sent:]
         if not self.unsent:
             try:
@@ -197,9 +219,7 @@ class _Exchange(object):
             except socket.error:
                 pass  # the peer was faster: reading tells what became of it
 
-    def _read(self):
-        # All that has come, before time is measured: a process that was stopped for a while
-        # must not blame HAProxy.
+    def _read(self, now):
         for _ in range(MAX_CHUNKS):
             try:
                 chunk = self.sock.recv(CHUNK)
@@ -210,16 +230,13 @@ class _Exchange(object):
             if not chunk:
                 self._finish()
                 return
-            self._touch()
+            self.deadline = now + self.request.timeout
             self.size += len(chunk)
             self.chunks.append(chunk)
             if self.size > MAX_REPLY:
                 self._end(SocketApplicationError(self.request.socket_file, (
                     '{0}: the answer is larger than {1} bytes').format(self.request, MAX_REPLY)))
                 return
-
-    def _touch(self):
-        self.deadline = _now() + self.request.timeout
 
     def _finish(self):
         reply = b''.join(self.chunks)
