@@ -1,5 +1,4 @@
 """What can be read of HAProxy as a whole, live or as it was at one moment."""
-import collections
 import operator
 import time
 
@@ -173,7 +172,7 @@ class Reading(object):
             ``show info`` reports.
         :rtype: dict
         """
-        return utils.aggregates(HAPROXY_METRICS, self.info())
+        return utils.aggregates(HAPROXY_METRICS, utils.info_columns(self.info()))
 
     def stats(self):
         """Return the figures of every frontend, backend and server over all processes.
@@ -190,8 +189,7 @@ class Reading(object):
         """
         dumps = self._ask_all(lambda process: process.ask_dump(
             facade.as_is, kind=commands.FRONTENDS | commands.BACKENDS | commands.SERVERS))
-        figures = [name for name in collections.OrderedDict.fromkeys(
-            name for dump in dumps for name in dump.header.names) if utils.is_figure(name)]
+        figures = set(name for dump in dumps for _, name in dump.header.figures)
         things = facade.merge([utils.labelled_rows(dump) for dump in dumps], lambda pair: pair[0])
         return utils.summaries(things, figures)
 

@@ -26,6 +26,8 @@ _INTEGER = re.compile(r'\s*[-+]?[0-9]{1,4300}\s*\Z')
 _TEXT = (six.text_type, bytes)
 _LISTENER = '3'
 _TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
+# How many texts of figures to remember at a time.
+_MOST_REMEMBERED = 10000
 
 
 class _NoSuchField(ValueError, AttributeError):
@@ -85,7 +87,7 @@ class Header(object):
     :raises haproxyadmin.protocol.replies.Malformed: when it is none.
     """
 
-    __slots__ = ('line', 'names', 'index', 'commas', 'leads')
+    __slots__ = ('line', 'names', 'index', 'commas', 'leads', '_figures')
 
     def __init__(self, line):
         names = line[2:].split(',')
@@ -101,9 +103,18 @@ class Header(object):
             # Names such as '-' and '(null)' come several times; the first one counts.
             self.index.setdefault(name, position)
         self.leads = names[:2] == ['pxname', 'svname']
+        self._figures = None
 
     def __reduce__(self):
         return (Header, (self.line,))
+
+    @property
+    def figures(self):
+        """Positions and names of the fields that can be added up or averaged."""
+        if self._figures is None:
+            self._figures = [(position, name) for position, name in enumerate(self.names)
+                             if is_figure(name) and self.index[name] == position]
+        return self._figures
 
 
 class Row(CSVLine):
@@ -184,9 +195,25 @@ def fields(rows, name):
     return texts
 
 
+def columns(rows):
+    """Return each figure that rows report.
+
+    :return: list of ``(name, texts)``, the texts in the order of the rows.
+    :rtype: list of tuple
+    """
+    header = rows[0].header
+    if all(row.header.line == header.line for row in rows):
+        texts = list(zip(*[split(row._text) for row in rows]))
+        return [(name, texts[position]) for position, name in header.figures]
+    names = collections.OrderedDict.fromkeys(
+        name for row in rows for _, name in row.header.figures)
+    return [(name, tuple(fields(rows, name))) for name in names]
+
+
 def row2dict(row):
     """Return all fields of a row by name, as HAProxy's own text."""
-    return dict(zip(row.heads, row.parts))
+    parts = row.parts
+    return dict((name, parts[position]) for name, position in row.header.index.items())
 
 
 class Dump(object):
@@ -476,20 +503,11 @@ def calculate(name, metrics):
         return sum(metrics) // len(metrics)
 
 
-class _Converted(dict):
-    """What :func:`converter` makes of texts, each once: most figures of a dump are alike."""
-
-    def __missing__(self, text):
-        value = self[text] = converter(text)
-        return value
-
-
-def aggregate(name, texts, convert=converter):
+def aggregate(name, texts):
     """Calculate a metric of the texts that the processes report; what is no number is left out.
 
     :param name: name of the metric.
     :type texts: list of str
-    :param convert: (optional) makes a number of a text.
     :rtype: int
     """
     try:
@@ -499,24 +517,54 @@ def aggregate(name, texts, convert=converter):
     except ValueError:
         values = None
     if values is None:
-        values = [value for value in map(convert, texts) if isinstance(value, six.integer_types)]
+        values = [value for value in map(converter, texts) if isinstance(value, six.integer_types)]
     return calculate(name, values)
 
 
-def aggregates(known, reports):
+class _Totals(object):
+    """Calculates figures, the same texts only once: most figures of a dump are alike."""
+
+    def __init__(self):
+        self._added, self._averaged = {}, {}
+
+    def of(self, name, texts):
+        """Return what :func:`aggregate` makes of texts, None where none is reported.
+
+        :type texts: tuple of str
+        """
+        remembered = self._added if name in _SUM else self._averaged
+        if texts not in remembered:
+            if len(remembered) >= _MOST_REMEMBERED:
+                remembered.clear()
+            remembered[texts] = aggregate(name, texts) if any(texts) else None
+        return remembered[texts]
+
+
+def aggregates(known, reported):
     """Calculate all metrics of what the processes report.
 
     :param known: names that are there whatever is reported.
-    :param reports: for each process its texts by name.
-    :type reports: list of dict
+    :param reported: see :func:`columns`.
     :return: ``{name: number}``.
     :rtype: dict
     """
-    names = set(known)
-    for report in reports:
-        names.update(name for name, text in report.items() if text and is_figure(name))
-    return dict((name, aggregate(name, [report.get(name, '') for report in reports]))
-                for name in names)
+    metrics, totals = dict.fromkeys(known, 0), _Totals()
+    for name, texts in reported:
+        total = totals.of(name, texts)
+        if total is not None:
+            metrics[name] = total
+    return metrics
+
+
+def info_columns(infos):
+    """Return each figure that processes report of themselves.
+
+    :param infos: for each process its texts by name.
+    :type infos: list of dict
+    :return: see :func:`columns`.
+    """
+    return [(name, tuple([info.get(name, '') for info in infos]))
+            for name in set().union(*infos) if is_figure(name)]
 
 
 def labelled_rows(dump):
@@ -539,21 +587,20 @@ def summaries(things, figures):
     :param figures: names of the figures.
     :rtype: list of dict
     """
-    convert = _Converted().__getitem__
-    return [_summary(pairs[0][0], [row for _, row in pairs], figures, convert)
+    totals = _Totals()
+    return [_summary(pairs[0][0], [row for _, row in pairs], figures, totals)
             for pairs in things]
 
 
-def _summary(label, rows, figures, convert):
-    texts = [row2dict(row) for row in rows]
-    statuses = [text.get('status', '') for text in texts]
+def _summary(label, rows, figures, totals):
+    statuses = fields(rows, 'status')
     if elements_of_list_same(statuses):
         statuses = statuses[:1]
-    summed = dict(zip(('pxname', 'svname', 'type'), label),
+    summed = dict.fromkeys(figures)
+    for name, texts in columns(rows):
+        summed[name] = totals.of(name, texts)
+    summed.update(zip(('pxname', 'svname', 'type'), label),
                   status=', '.join(statuses), processes=len(rows))
-    for name in figures:
-        values = [text[name] for text in texts if text.get(name)]
-        summed[name] = aggregate(name, values, convert) if values else None
     return summed
 
 

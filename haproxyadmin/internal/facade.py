@@ -279,11 +279,18 @@ class Finds(object):
         # As the list that it stands for, without what else the listings hold.
         return (list, (self._objects(),))
 
-    def rows_in_memory(self):
-        """Return the rows where they never change, None where HAProxy has to be asked."""
-        if self._listings[0].in_memory:
-            return [listing.row(self._place) for listing in self._listings]
-        return None
+    @property
+    def in_memory(self):
+        """True where the rows never change."""
+        return self._listings[0].in_memory
+
+    def rows(self):
+        """Return the row of each process, as it was listed."""
+        return [listing.row(self._place) for listing in self._listings]
+
+    def fields(self, name):
+        """Return a field of each row, as it was listed."""
+        return [listing.field(self._place, name) for listing in self._listings]
 
     def _objects(self):
         if self._made is None:
@@ -386,7 +393,7 @@ class Facade(object):
             figure that the running HAProxy reports for it.
         :rtype: dict
         """
-        return utils.aggregates(self._METRICS, [utils.row2dict(row) for row in self._rows()])
+        return utils.aggregates(self._METRICS, utils.columns(self._rows()))
 
     def requests_per_process(self):
         """Return how many requests each process has handled.
@@ -407,13 +414,13 @@ class Facade(object):
                 for member, row in zip(self._members, self._rows())]
 
     def _rows(self):
-        if isinstance(self._members, Finds):
-            rows = self._members.rows_in_memory()
-            if rows is not None:
-                return rows
+        if isinstance(self._members, Finds) and self._members.in_memory:
+            return self._members.rows()
         return values_of(gather([member.ask_row() for member in self._members]))
 
     def _fields(self, name):
+        if isinstance(self._members, Finds) and self._members.in_memory:
+            return self._members.fields(name)
         return utils.fields(self._rows(), name)
 
     def _aggregated(self, name):

@@ -11,13 +11,16 @@ class _Listing(object):
     :param backend: the :class:`haproxyadmin.internal._Backend`.
     :param dump: the :class:`haproxyadmin.utils.Dump`.
     :param name: (optional) only the server of this name.
+
+    ``in_memory`` is True where the rows never change.
     """
 
-    __slots__ = ('backend', 'names', '_header', '_texts')
+    __slots__ = ('backend', 'names', 'in_memory', '_header', '_texts')
 
     def __init__(self, backend, dump, name=None):
         self.backend = backend
         self.names = dump.names_of(backend.name)
+        self.in_memory = backend.hap_process.in_memory
         self._header = dump.header
         self._texts = dump.servers.get(backend.name, [])
         if name is not None:
@@ -25,14 +28,14 @@ class _Listing(object):
             self.names = [self.names[place] for place in places]
             self._texts = [self._texts[place] for place in places]
 
-    @property
-    def in_memory(self):
-        """True where the rows never change."""
-        return self.backend.hap_process.in_memory
-
     def row(self, place):
         """Return the row of a server."""
         return utils.Row(self._header, self._texts[place])
+
+    def field(self, place, name):
+        """Return a field of the row of a server, ``''`` where HAProxy does not report it."""
+        position = self._header.index.get(name)
+        return '' if position is None else utils.cut(self._texts[place], position)
 
     def server(self, place):
         """Return a server."""
