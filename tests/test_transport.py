@@ -112,6 +112,41 @@ def test_no_requests_have_no_outcomes():
     assert transport.exchange_all([]) == []
 
 
+# What follows
+
+def test_what_follows_is_sent_while_others_go_on(fleet):
+    started = fleet('2.2', 2)
+    started[0].script = [fakes.delayed(0.3)]
+    ended = []
+
+    def follow(place, outcome):
+        ended.append((place, outcome[:4]))
+        if place == 1 and len(ended) < 5:
+            return transport.Request(started[1].path, b'show acl', fakes.LONG)
+        return None
+    outcomes = transport.exchange_all(
+        [transport.Request(path, COMMAND, fakes.LONG) for path in started.paths], follow)
+    assert ended == [(1, b'Name')] + [(1, b'# id')] * 4 + [(0, b'Name')]
+    assert [outcome[:4] for outcome in outcomes] == [b'Name', b'# id']
+    assert started.commands == [['show info'], ['show info'] + ['show acl'] * 4]
+
+
+def test_an_error_in_what_follows_leaves_no_connection(fleet):
+    started = fleet('2.2', 2)
+    started[0].script = [fakes.silent]
+    before = open_files()
+
+    def follow(place, outcome):
+        raise KeyError(place)
+    with pytest.raises(KeyError):
+        transport.exchange_all(
+            [transport.Request(path, COMMAND, fakes.LONG) for path in started.paths], follow)
+    for process in started:
+        process.stop()
+    # Their listening sockets were open before.
+    assert open_files() == before - 2
+
+
 # At the same time
 
 def test_all_sockets_are_asked_at_the_same_time(fleet):
@@ -317,8 +352,12 @@ def test_the_least_progress_is_64_kib_in_each_timeout():
     assert transport.MIN_PROGRESS == 64 * 1024
 
 
-def test_a_caller_that_was_stopped_still_reads_what_has_come(fleet, monkeypatch):
-    """A laptop's lid, a debugger, a busy machine: the time was not HAProxy's."""
+@pytest.mark.parametrize('is_told', [True, False])
+def test_a_caller_that_was_stopped_still_reads_what_has_come(is_told, fleet, monkeypatch):
+    """A laptop's lid, a debugger, a busy machine: the time was not HAProxy's.
+
+    A poll() that was interrupted does not look again once its time is over.
+    """
     started = fleet('2.2')
     poll, now, lost = transport._poll, transport._now, [0]
 
@@ -329,7 +368,7 @@ def test_a_caller_that_was_stopped_still_reads_what_has_come(fleet, monkeypatch)
             hung_up.register(fileno, 0)
             hung_up.poll(10000)  # meanwhile the whole answer comes
         lost[0] += 100
-        return ready
+        return ready if is_told else []
     monkeypatch.setattr(transport, '_poll', stopped)
     monkeypatch.setattr(transport, '_now', lambda: now() + lost[0])
     assert exchange(started[0].path, timeout=fakes.LONG).endswith(b'\n\n')

@@ -114,6 +114,9 @@ class _Change(object):
         """
         if (self.action, self.family) != ('add', 'map'):
             return [(index, (item,)) for index, item in chunk]
+        items = [item for _, item in chunk]
+        if set(map(type, items)) == set([tuple]) and set(map(len, items)) == set([2]):
+            return chunk
         for index, item in chunk:
             if not isinstance(item, (tuple, list)) or len(item) != 2:
                 raise ValueError('entry {0}: expected a pair of key and value, got {1!r}'.format(
@@ -131,7 +134,7 @@ class _Change(object):
         :rtype: list of :class:`_Batch`
         :raises ValueError: for an entry that HAProxy cannot take.
         """
-        if (self.action, self.family) == ('add', 'map'):
+        if entries and (self.action, self.family) == ('add', 'map'):
             payloads = self._payloads(version, entries)
             if payloads is not None:
                 return payloads
@@ -155,19 +158,24 @@ class _Change(object):
         Most do not, and to look at each for itself would take longer than HAProxy does.
         """
         pairs = [entry for _, entry in entries]
-        if not set(key for key, _ in pairs).isdisjoint(value for _, value in pairs):
-            return None
-        lines = commands.payload_lines(pairs, version)
-        if lines is None or max(map(len, lines)) > MAX_BATCH // 2:
+        lines = commands.payload(pairs, version)
+        if lines is None or not set(key for key, _ in pairs).isdisjoint(
+                value for _, value in pairs):
             return None
         head = self._head(version)
-        batches, start, size = [], 0, len(head) + 2
-        for place, line in enumerate(lines):
-            size += len(line) + 1
-            if size > MAX_BATCH:
-                batches.append(_payload(head, lines[start:place], entries[start:place]))
-                start, size = place, len(head) + 3 + len(line)
-        batches.append(_payload(head, lines[start:], entries[start:]))
+        batches, start, first = [], 0, 0
+        # Besides the lines go the newlines after the head and after them, and an empty line.
+        room = MAX_BATCH - len(head) - 3
+        while start < len(lines):
+            end = len(lines)
+            if end - start > room:
+                end = lines.rfind(b'\n', start, start + room + 1)
+            if end < start:
+                return None
+            number = lines.count(b'\n', start, end) + 1
+            batches.append(_Batch(head + b'\n' + lines[start:end] + b'\n',
+                                  entries[first:first + number], True, 0))
+            start, first = end + 1, first + number
         return batches
 
     def _part(self, version, index, entry):
@@ -186,10 +194,6 @@ class _Change(object):
 
     def _head(self, version):
         return commands.patterns(self.action, self.family, self.ident, version) + b' <<'
-
-
-def _payload(head, lines, entries):
-    return _Batch(head + b'\n' + b'\n'.join(lines) + b'\n', entries, True, 0)
 
 
 class _Course(object):

@@ -111,19 +111,24 @@ def gather(asks):
     outcomes = list(asks)
     failures = [0] * len(outcomes)
     pending = [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Ask)]
+
+    def follow(place, answered):
+        number = pending[place]
+        ask = outcomes[number]
+        outcome = outcomes[number] = ask.settle(answered)
+        if isinstance(outcome, Ask):
+            return outcome
+        if ask.may_repeat(outcome) and ask.process.tries_left(failures[number]):
+            failures[number] += 1
+            outcomes[number] = ask
+        return None
+
     while pending:
-        answers = transport.exchange_all([outcomes[number] for number in pending])
-        pause = 0
-        for number, answered in zip(pending, answers):
-            ask = outcomes[number]
-            outcome = outcomes[number] = ask.settle(answered)
-            if ask.may_repeat(outcome) and ask.process.tries_left(failures[number]):
-                failures[number] += 1
-                outcomes[number] = ask
-                pause = max(pause, ask.process.retry_interval)
-        if pause:
-            time.sleep(pause)
+        transport.exchange_all([outcomes[number] for number in pending], follow)
+        # What is still to be asked has failed.
         pending = [number for number in pending if isinstance(outcomes[number], Ask)]
+        if pending:
+            time.sleep(max(outcomes[number].process.retry_interval for number in pending))
     return outcomes
 
 

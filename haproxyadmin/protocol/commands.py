@@ -378,23 +378,24 @@ def takes_payload(version, key, value):
     return version >= (2, 0) and not _BLANK.search(key) and not _BLANK.match(value)
 
 
-def payload_lines(pairs, version):
-    """Return the payload lines of many entries of a MAP, checked all at once.
+def payload(pairs, version):
+    """Return the payload of many entries of a MAP, checked all at once.
 
     :param pairs: list of ``(key, value)``.
     :return: the lines, or None where an entry takes a closer look: what :func:`plain` and
         :func:`takes_payload` say of each.
-    :rtype: list of bytes
+    :rtype: bytes
     """
-    texts = [text for pair in pairs for text in pair]
+    keys, values = zip(*pairs)
+    texts = keys + values
     if version < (2, 0) or set(map(type, texts)) != set([str]) or not all(texts):
         return None
-    text = '\n'.join(map(' '.join, pairs))
+    lines = '\n'.join(map(' '.join, pairs))
     # A single blank in each line is the one between a key and a value without any.
-    if text.count(' ') != len(pairs) or any(mark in text for mark in '\t\r\0'):
+    if lines.count(' ') != len(pairs) or lines.count('\n') != len(pairs) - 1 or any(
+            mark in lines for mark in '\t\r\0'):
         return None
-    lines = to_bytes(text).split(b'\n')
-    return lines if len(lines) == len(pairs) else None
+    return to_bytes(lines)
 
 
 def by_reference(action, family, ident, version, ref, *texts):

@@ -69,45 +69,64 @@ class Request(object):
         return '{0!r} on {1}'.format(six.ensure_str(line, 'utf-8', 'replace'), self.socket_file)
 
 
-def exchange_all(requests):
+def exchange_all(requests, follow=None):
     """Send all requests at the same time and read each reply to its end.
 
     :type requests: list of :class:`Request`
-    :return: for each request its reply, or the error that ended it.
+    :param follow: (optional) takes the place of a request that has ended, and its outcome; returns
+        the request that takes its place while the others go on, or None.
+    :return: for each request its reply, or the error that ended it; where one followed another,
+        that of the last.
     :rtype: list of bytes and :class:`haproxyadmin.exceptions.HAProxySocketError`
     """
+    outcomes = [None] * len(requests)
     now = _now()
-    exchanges = [_Exchange(request, now) for request in requests]
+    running = [_Exchange(place, request, now) for place, request in enumerate(requests)]
     try:
-        _run(exchanges, now)
+        for ended in _run(running, now):
+            outcomes[ended.place] = ended.outcome
+            request = follow(ended.place, ended.outcome) if follow else None
+            if request is not None:
+                running.append(_Exchange(ended.place, request, _now()))
     finally:
-        for exchange in exchanges:
+        for exchange in running:
             exchange.close()
-    return [exchange.outcome for exchange in exchanges]
+    return outcomes
 
 
-def _run(exchanges, now):
-    """Let exchanges go on, each as soon as it can, until all have ended."""
-    poller, connected, waiting = select.poll(), {}, exchanges
-    late_at = _late_at(exchanges)
-    while True:
-        for exchange in waiting:
-            exchange.connect(now)
-            if exchange.sock is not None:
-                connected[exchange.sock.fileno()] = exchange
-                poller.register(exchange.sock, exchange.awaited())
+def _run(running, now):
+    """Let exchanges go on, each as soon as it can; yield those that have ended.
+
+    :param running: the exchanges; those that end are taken out, and others may be put in then.
+    """
+    poller, connected = select.poll(), {}
+    late_at = _late_at(running)
+    while running:
+        waits = False
+        for exchange in running:
+            if exchange.sock is None and exchange.outcome is None:
+                exchange.connect(now)
+                if exchange.sock is None:
+                    waits = True
+                else:
+                    exchange.fileno = exchange.sock.fileno()
+                    connected[exchange.fileno] = exchange
+                    poller.register(exchange.fileno, exchange.awaited())
         if now >= late_at:
-            for exchange in exchanges:
+            for exchange in running:
                 exchange.check_time(now)
-            late_at = _late_at(exchanges)
-        waiting = [exchange for exchange in waiting
-                   if exchange.sock is None and exchange.outcome is None]
-        for fileno in [number for number in connected if connected[number].outcome is not None]:
-            poller.unregister(fileno)
-            del connected[fileno]
-        if not (waiting or connected):
-            return
-        ready = _poll(poller, min(late_at - now, BACKLOG_PAUSE) if waiting else late_at - now)
+            late_at = _late_at(running)
+        ended = [exchange for exchange in running if exchange.outcome is not None]
+        for exchange in ended:
+            running.remove(exchange)
+            if connected.pop(exchange.fileno, None):
+                poller.unregister(exchange.fileno)
+            yield exchange
+        if ended:
+            # What follows them is sent before anything is waited for.
+            now, late_at = _now(), _late_at(running)
+            continue
+        ready = _poll(poller, min(late_at - now, BACKLOG_PAUSE) if waits else late_at - now)
         now = _now()
         for fileno, _ in ready:
             connected[fileno].advance(now)
@@ -116,7 +135,7 @@ def _run(exchanges, now):
 
 def _late_at(exchanges):
     """Return when the first may be late; what it sends or receives only moves that back."""
-    return min([exchange.late_at() for exchange in exchanges if exchange.outcome is None] or [0])
+    return min([exchange.late_at() for exchange in exchanges] or [0])
 
 
 def _poll(poller, seconds):
@@ -130,14 +149,20 @@ def _poll(poller, seconds):
 
 
 class _Exchange(object):
-    """One command on its way: connect, write, read until HAProxy closes."""
+    """One command on its way: connect, write, read until HAProxy closes.
 
-    __slots__ = ('request', 'sock', 'unsent', 'chunks', 'size', 'outcome', 'started', 'deadline',
+    :param place: the place of its outcome among those of all.
+    :type request: :class:`Request`
+    :param now: the time.
+    """
+
+    __slots__ = ('place', 'request', 'sock', 'fileno', 'unsent', 'chunks', 'size', 'outcome', 'started', 'deadline',
                  'window_end', 'window_size')
 
-    def __init__(self, request, now):
+    def __init__(self, place, request, now):
+        self.place = place
         self.request = request
-        self.sock = None
+        self.sock = self.fileno = None
         self.unsent = request.command + b'\n'
         self.chunks = []
         self.size = 0
