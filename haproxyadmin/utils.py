@@ -793,4 +793,4 @@ def text_lines(reply):
 
 def to_text(reply):
     """Return bytes as text: UTF-8; other bytes survive as surrogates on Python 3."""
-    return six.ensure_str(reply, 'utf-8', 'surrogateescape')
+    return reply if isinstance(reply, str) else reply.decode('utf-8', 'surrogateescape')

@@ -130,11 +130,11 @@ class _Member(object):
     def _ids(self):
         """Return ``(iid, sid)`` as far as known, each a number or None; costs nothing."""
         if not isinstance(self._hint, tuple):
-            self._hint = self._ids_of(self._hint)
+            self._hint = tuple(map(_number, self._ids_of(self._hint)))
         return self._hint
 
     def _ids_of(self, hint):
-        """Return ``(iid, sid)`` of a hint that is a row or an id."""
+        """Return ``(iid, sid)`` of a hint that is a row or an id; what is no id does no harm."""
         raise NotImplementedError
 
     def _title(self):
@@ -168,11 +168,11 @@ class _Proxy(_Member):
         return self._ids()[0]
 
     def _ids_of(self, hint):
-        return (number_of(hint, 'iid'), -1)
+        return (utils.field(hint, 'iid') if isinstance(hint, utils.Row) else hint, -1)
 
 
-def number_of(hint, name):
-    """Return an id of a hint, which is a row or the id itself, or None."""
-    if isinstance(hint, utils.Row):
-        hint = utils.field(hint, name)
-    return int(hint) if utils.isint(hint) and int(hint) >= 0 else None
+def _number(hint):
+    try:
+        return int(hint)
+    except (OverflowError, TypeError, ValueError):
+        return None

@@ -157,10 +157,9 @@ class _Change(object):
 
         Most do not, and to look at each for itself would take longer than HAProxy does.
         """
-        pairs = [entry for _, entry in entries]
-        lines = commands.payload(pairs, version)
-        if lines is None or not set(key for key, _ in pairs).isdisjoint(
-                value for _, value in pairs):
+        keys, values = zip(*[entry for _, entry in entries])
+        lines = commands.payload(keys, values, version)
+        if lines is None or not set(keys).isdisjoint(values):
             return None
         head = self._head(version)
         batches, start, first = [], 0, 0

@@ -1,6 +1,6 @@
 """One process's view of a server."""
 from haproxyadmin import utils
-from haproxyadmin.internal.base import _Member, number_of
+from haproxyadmin.internal.base import _Member
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import SERVER_METRICS
 
@@ -39,7 +39,8 @@ class _Listing(object):
 
     def server(self, place):
         """Return a server."""
-        return _Server(self.backend, self.names[place], self.row(place))
+        hint = self.row(place) if self.in_memory else self.field(place, 'sid')
+        return _Server(self.backend, self.names[place], hint)
 
     def servers(self):
         """Return all of them."""
@@ -97,9 +98,9 @@ class _Server(_Member):
         return dump.server(self.backendname, self.name)
 
     def _ids_of(self, hint):
-        known = isinstance(hint, utils.Row)
-        return (number_of(hint, 'iid') if known else self.backend.hinted_iid(),
-                number_of(hint, 'sid'))
+        if isinstance(hint, utils.Row):
+            return utils.field(hint, 'iid'), utils.field(hint, 'sid')
+        return self.backend.hinted_iid(), hint
 
     def _title(self):
         return repr('{0}/{1}'.format(self.backendname, self.name))

@@ -378,21 +378,21 @@ def takes_payload(version, key, value):
     return version >= (2, 0) and not _BLANK.search(key) and not _BLANK.match(value)
 
 
-def payload(pairs, version):
+def payload(keys, values, version):
     """Return the payload of many entries of a MAP, checked all at once.
 
-    :param pairs: list of ``(key, value)``.
+    :type keys: tuple
+    :type values: tuple
     :return: the lines, or None where an entry takes a closer look: what :func:`plain` and
         :func:`takes_payload` say of each.
     :rtype: bytes
     """
-    keys, values = zip(*pairs)
     texts = keys + values
     if version < (2, 0) or set(map(type, texts)) != set([str]) or not all(texts):
         return None
-    lines = '\n'.join(map(' '.join, pairs))
+    lines = '\n'.join(map(' '.join, zip(keys, values)))
     # A single blank in each line is the one between a key and a value without any.
-    if lines.count(' ') != len(pairs) or lines.count('\n') != len(pairs) - 1 or any(
+    if lines.count(' ') != len(keys) or lines.count('\n') != len(keys) - 1 or any(
             mark in lines for mark in '\t\r\0'):
         return None
     return to_bytes(lines)

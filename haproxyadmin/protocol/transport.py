@@ -105,6 +105,7 @@ def _run(running, now):
         waits = False
         for exchange in running:
             if exchange.sock is None and exchange.outcome is None:
+                late_at = min(late_at, exchange.deadline)
                 exchange.connect(now)
                 if exchange.sock is None:
                     waits = True
@@ -124,7 +125,7 @@ def _run(running, now):
             yield exchange
         if ended:
             # What follows them is sent before anything is waited for.
-            now, late_at = _now(), _late_at(running)
+            now = _now()
             continue
         ready = _poll(poller, min(late_at - now, BACKLOG_PAUSE) if waits else late_at - now)
         now = _now()
