@@ -24,7 +24,8 @@ def run(*options):
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize('version', [version for version, _ in labs.available()])
+@pytest.mark.parametrize('version', sorted(set(
+    labs.available()[place][0] for place in (0, -1) if labs.available())))
 def test_a_small_run(version, tmpdir):
     words = run('--haproxy', version, '--alone', '--sweep', '--profile',
                 '--json', str(tmpdir.join('figures')), '--svg', str(tmpdir.join('chart')))

@@ -324,6 +324,8 @@ class Site(object):
         self.paths = []
         self._as_usual = False
         self._group = None
+        LOG.addHandler(SENT)
+        LOG.setLevel(logging.DEBUG)
         try:
             self._group = group.Group(binary, 2)
             for number, path in enumerate(self._group.socket_files, 1):
@@ -344,6 +346,8 @@ class Site(object):
 
     def stop(self):
         """End it; raise lab.LabError if a HAProxy did not survive."""
+        LOG.removeHandler(SENT)
+        LOG.setLevel(logging.NOTSET)
         shutil.rmtree(self.directory)
         if self._group:
             self._group.stop()
@@ -462,15 +466,8 @@ class _Sent(logging.Handler):
             self.lines.append(record.getMessage())
 
 
+LOG = logging.getLogger('haproxyadmin')
 SENT = _Sent()
-
-
-def _listen():
-    logger = logging.getLogger('haproxyadmin')
-    if SENT not in logger.handlers:
-        logger.addHandler(SENT)
-        logger.setLevel(logging.DEBUG)
-    del SENT.lines[:]
 
 
 def other_type(raw):
@@ -526,7 +523,7 @@ def _is_meant(raw):
 
 def _outcome(site, name, text):
     slot = SLOTS[name]
-    _listen()
+    del SENT.lines[:]
     try:
         value = slot.call(site.target(name), text)
     except exceptions.CommandFailed:
