@@ -157,8 +157,8 @@ class _Exchange(object):
     :param now: the time.
     """
 
-    __slots__ = ('place', 'request', 'sock', 'fileno', 'unsent', 'chunks', 'size', 'outcome', 'started', 'deadline',
-                 'window_end', 'window_size')
+    __slots__ = ('place', 'request', 'sock', 'fileno', 'unsent', 'chunks', 'size', 'outcome',
+                 'started', 'deadline', 'window_end', 'window_size')
 
     def __init__(self, place, request, now):
         self.place = place
