@@ -103,8 +103,7 @@ class Reading(object):
 
         :rtype: int
         """
-        dumps = self._ask_all(lambda process: process.ask_dump(
-            facade.as_is, kind=commands.FRONTENDS))
+        dumps = self._ask_all(lambda process: process.ask_list(facade.as_is, commands.FRONTENDS))
         return utils.aggregate('req_tot', [utils.field(dump.frontend(name), 'req_tot')
                                            for dump in dumps for name in dump.frontends])
 
@@ -187,8 +186,7 @@ class Reading(object):
             where HAProxy reports none for it.
         :rtype: list of dict
         """
-        dumps = self._ask_all(lambda process: process.ask_dump(
-            facade.as_is, kind=commands.FRONTENDS | commands.BACKENDS | commands.SERVERS))
+        dumps = self._ask_all(lambda process: process.ask_list(facade.as_is, commands.ROWS))
         figures = set(name for dump in dumps for _, name in dump.header.figures)
         things = facade.merge([utils.labelled_rows(dump) for dump in dumps], lambda pair: pair[0])
         return utils.summaries(things, figures)

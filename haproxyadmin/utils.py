@@ -212,8 +212,11 @@ def columns(rows):
 
 def row2dict(row):
     """Return all fields of a row by name, as HAProxy's own text."""
-    parts = row.parts
-    return dict((name, parts[position]) for name, position in row.header.index.items())
+    named = {}
+    for name, text in zip(row.heads, row.parts):
+        # As everywhere, the first one of a name counts.
+        named.setdefault(name, text)
+    return named
 
 
 class Dump(object):
@@ -247,9 +250,10 @@ class Dump(object):
     def __reduce__(self):
         return (_dump, (self.header, self.frontends, self.backends, self.servers, self._plain))
 
-    def is_empty(self):
-        """Return True where there are no rows at all."""
-        return not (self.frontends or self.backends or self.servers)
+    def proxies(self):
+        """Return what there are rows of: frontends, backends, and backends with servers."""
+        return frozenset((kind, name) for kind, found in enumerate(
+            (self.frontends, self.backends, self.servers)) for name in found)
 
     def frontend(self, name):
         """Return the row of a frontend, or None."""

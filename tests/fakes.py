@@ -544,9 +544,9 @@ class Backlog(object):
                 break
             self._waiting.append(client)
 
-    def drain(self):
-        """Take all connections that wait in the queue."""
-        for client in self._waiting:
+    def drain(self, but=0):
+        """Take all connections that wait in the queue, but for so many that have been taken."""
+        for _ in self._waiting[but:]:
             self.listener.accept()[0].close()
 
 

@@ -2,6 +2,7 @@
 import itertools
 
 import pytest
+import six
 
 import fakes
 from fakes import fleet  # noqa: F401 (a fixture)
@@ -159,6 +160,8 @@ def test_nothing_to_do_is_a_success_and_sends_nothing(items, fleet):
     lambda hap, **die: hap.add_acl_entries(7, ['a', None], **die),
     lambda hap, **die: hap.add_acl_entries('@1', ['a'], **die),
     lambda hap, **die: hap.add_map_entries(None, [('a', 'b')], **die),
+    lambda hap, **die: hap.add_map_entries('', [], **die),
+    lambda hap, **die: hap.del_acl_entries('#', [], **die),
     lambda hap, **die: hap.del_map_entries(7, ['a', '#0xzz'], **die),
     lambda hap, **die: hap.del_acl_entries(7, ['a', 'b\0'], **die),
 ])
@@ -186,6 +189,40 @@ def test_a_wrong_entry_far_down_tells_how_many_were_sent(fleet):
     assert 'entry {0}'.format(entries.CHUNK + 5) in message
     assert '{0} entries were sent before'.format(entries.CHUNK) in message
     assert store.entries == items[:entries.CHUNK]
+
+
+def test_a_text_that_has_no_bytes_is_told_by_its_place(fleet):
+    """C4"""
+    started = fleet('2.2', 1)
+    with pytest.raises(ValueError) as caught:
+        started.haproxy().add_map_entries(7, [('a', '1'), ('b', u'\ud800'), ('', '2')])
+    assert str(caught.value).startswith('entry {0}: '.format(2 if six.PY2 else 1))
+    assert started.connections == [0]
+
+
+class Broken(Exception):
+    """What an iterable may raise."""
+
+
+@pytest.mark.parametrize('last', [('x', ''), None])
+def test_what_was_refused_before_is_told_where_the_iterable_is_wrong(last, fleet):
+    """An exact account, whatever ends it."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    stores(started, refused=['key00001'])
+
+    def items():
+        for item in pairs(entries.CHUNK):
+            yield item
+        if last is None:
+            raise Broken()
+        yield last
+    with pytest.raises(Broken if last is None else ValueError) as caught:
+        hap.add_map_entries(7, items())
+    assert [(failure.index, failure.socket_file) for failure in caught.value.failures] == [
+        (1, path) for path in started.paths]
+    assert caught.value.by_socket == [
+        (path, '{0} entries accepted, 1 not'.format(entries.CHUNK - 1)) for path in started.paths]
 
 
 # Refusals
@@ -254,7 +291,31 @@ def test_the_others_are_done_though_one_cannot_be_talked_to(behaviour, kind, fle
     assert 0 < len(kept[0].entries) < 1500
     assert kept[0].entries == items[:len(kept[0].entries)]
     assert len(started.commands[0]) == 2
-    assert caught.value.failures[0].socket_file == started[0].path
+    # Each entry of the batch whose fate is not known, and no other.
+    assert {failure.socket_file for failure in caught.value.failures} == {started[0].path}
+    lost = [failure.index for failure in caught.value.failures]
+    accepted = lost[0]
+    assert lost == list(range(accepted, accepted + len(lost))) and len(lost) > 50
+    assert len(kept[0].entries) in (accepted, accepted + len(lost))
+    assert all('not known if it took effect' in failure.message
+               for failure in caught.value.failures)
+    assert dict(caught.value.by_socket)[started[0].path] == (
+        '{0} entries accepted, {1} not, later ones were not sent'.format(accepted, len(lost)))
+
+
+def test_what_was_certainly_not_sent_is_told_so(fleet):
+    """C6"""
+    started = fleet('2.2', 2)
+    hap = started.haproxy(retry=None)
+    kept = stores(started)
+    started[1].stop()
+    with pytest.raises(exceptions.SocketConnectionError) as caught:
+        hap.add_map_entries(7, [('a', '1'), ('b', '2')])
+    assert [(failure.index, failure.socket_file) for failure in caught.value.failures] == [
+        (0, started[1].path), (1, started[1].path)]
+    assert all(failure.message.endswith('; it was not sent')
+               for failure in caught.value.failures)
+    assert kept[0].entries == [('a', '1'), ('b', '2')]
 
 
 # Deleting
@@ -314,6 +375,36 @@ def test_a_reference_is_looked_up_first(fleet):
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a'])
     assert 'not the same entry' in str(caught.value)
+
+
+def test_a_reference_that_one_process_keeps_is_told_of_that_process(fleet):
+    """C1: each process for itself, in HAProxy's words."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    for process, said in zip(started, ['\n', 'Permission refused.\n\n']):
+        process.answers['show map #7'] = '0x1a 9 foo\n\n'
+        process.answers['del map #7 #0x1a'] = said
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a'])
+    assert [failure[1:] for failure in caught.value.failures] == [
+        ('0x1a', 2, started[1].path, 'Permission refused.')]
+    assert [result for _, result in caught.value.results] == [
+        '1 entries accepted, 0 not', '0 entries accepted, 1 not']
+
+
+def test_references_are_not_looked_up_in_a_process_that_is_gone(fleet):
+    """What they stand for there is not known: nothing is sent, and nobody waits again."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy(retry=None)
+    for process in started:
+        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 8 bar\n\n'
+    started[1].behaviour = fakes.closing
+    with pytest.raises(exceptions.SocketApplicationError) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x2b'])
+    assert caught.value.socket_file == started[1].path
+    assert started.commands == [['show map #7']] * 2
+    assert [(failure.index, failure.process_nb) for failure in caught.value.failures] == [
+        (0, 1), (0, 2), (1, 1)]
 
 
 def test_the_iterable_is_read_as_it_is_sent(fleet):

@@ -9,7 +9,7 @@ import fakes
 from fakes import fleet  # noqa: F401 (a fixture)
 
 from haproxyadmin import exceptions
-from haproxyadmin.internal import facade
+from haproxyadmin.internal import base, facade
 
 REFUSAL = 'No such thing.\n\n'
 FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_srv1'
@@ -286,6 +286,30 @@ def test_what_follows_is_asked_at_the_same_time_too(fleet):
     assert all(len(commands) % 2 == 0 for commands in started.commands)
 
 
+def test_another_thread_may_learn_ids_meanwhile(fleet, monkeypatch):
+    """One object may be read from several threads."""
+    started = fleet('2.2', 1)
+    member = Objects(started).server._members[0]
+    row = member.stats_data()
+    member._hint = row
+    monkeypatch.setattr(base._Member, '_hint', Interrupted(base._Member._hint, row))
+    assert member.stats_data().svname == row.svname
+
+
+class Interrupted(object):
+    """An attribute that another thread sets right after each time this one has."""
+
+    def __init__(self, slot, value):
+        self._slot = slot
+        self._value = value
+
+    def __get__(self, instance, kind=None):
+        return self._slot.__get__(instance, kind)
+
+    def __set__(self, instance, value):
+        self._slot.__set__(instance, self._value)
+
+
 # Trying again
 
 @pytest.fixture
@@ -327,6 +351,16 @@ def test_a_read_is_tried_again(retry, failures, works, failure, fleet, pauses):
     tries = failures + 1 if works else failures
     assert pauses[0] == [0.7] * (tries - 1)
     assert started.connections == [tries]
+
+
+def test_each_exchange_of_a_call_has_its_tries(fleet, pauses):
+    """C6: one with a stale id, and the one that learns the new ids."""
+    started = fleet('2.2', 1)
+    on = Objects(started, retry=2)
+    started[0].renumber()
+    started[0].script = [fakes.closing] * 2 + [fakes.answering] + [fakes.closing] * 2
+    assert on.server.requests > 0
+    assert started.connections == [6]
 
 
 def test_only_the_process_that_failed_is_asked_again(fleet, pauses):

@@ -10,6 +10,7 @@ import fakes
 from fakes import fleet  # noqa: F401 (a fixture)
 import lab as labs
 import upheaval
+from haproxyadmin import exceptions
 
 VERSIONS = sorted(set(setup.version for setup in conftest.setups()))
 
@@ -69,10 +70,80 @@ def test_a_worker_that_ends_is_no_empty_haproxy(fleet, kind, call, version, aske
 
 
 def test_an_empty_haproxy_is_one(fleet):
+    """R1: it is doubted once."""
     started = fleet('2.2')
     started[0].rows = []
-    assert started.haproxy().servers() == []
-    assert started.commands == [['show stat -1 4 -1'] * 2]
+    hap = started.haproxy()
+    for _ in range(3):
+        assert hap.servers() == []
+    assert started.commands == [['show stat -1 4 -1'] * 4]
+
+
+CALLS = [(1, lambda hap: [frontend.name for frontend in hap.frontends()]),
+         (1, lambda hap: hap.requests),
+         (2, lambda hap: [backend.name for backend in hap.backends()]),
+         (4, lambda hap: [(server.backendname, server.name) for server in hap.servers()]),
+         (7, lambda hap: [(row['pxname'], row['svname']) for row in hap.stats()])]
+
+
+@pytest.mark.parametrize('kind, call', CALLS)
+def test_a_worker_that_ends_is_not_taken_for_the_whole(fleet, kind, call):
+    """Up to 2.4 it stops its proxies one after the other, and lists what is left."""
+    started = fleet('2.2')
+    hap = started.haproxy()
+    whole = call(hap)
+    started.forget()
+    command = 'show stat -1 {0} -1'.format(kind)
+    rows = fakes.text(started[0].table(-1, kind)).split('\n')
+    left = [row for row in rows if not row.startswith(rows[1].split(',')[0] + ',')]
+    assert len(left) > 3
+    started.answer(command, ['\n'.join(left), '\n'.join(rows)])
+    assert call(hap) == whole
+    assert started.commands == [[command] * 2]
+
+
+def test_what_is_really_gone_is_doubted_once(fleet):
+    """R1"""
+    started = fleet('2.2')
+    hap = started.haproxy()
+    assert 'tcp_listen' in hap.frontends()
+    started[0].remove('tcp_listen')
+    started.forget()
+    for _ in range(3):
+        assert 'tcp_listen' not in hap.frontends()
+    assert started.commands == [['show stat -1 1 -1'] * 4]
+
+
+def test_a_snapshot_is_not_of_a_worker_that_ends(fleet):
+    """C5: it is read again, and an error when that ends, too."""
+    started = fleet('2.2')
+    hap = started.haproxy(retry=None)
+    started[0].info['Stopping'] = '1'
+    rows, started[0].rows = started[0].rows, []
+
+    def next_worker(process, client):
+        fakes.answering(process, client)
+        process.info['Stopping'], process.rows = '0', rows
+    started[0].script = [next_worker]
+    assert len(hap.snapshot().servers()) == len(hap.servers())
+    started[0].info['Stopping'] = '1'
+    with pytest.raises(exceptions.SocketApplicationError) as caught:
+        hap.snapshot()
+    assert 'this worker ends' in str(caught.value) and started[0].path in str(caught.value)
+
+
+def test_a_snapshot_of_a_worker_without_rows_is_read_again(fleet):
+    """Before 1.8 it does not tell that it ends."""
+    started = fleet('1.6')
+    hap = started.haproxy()
+    rows, started[0].rows = started[0].rows, []
+
+    def next_worker(process, client):
+        fakes.answering(process, client)
+        process.rows = rows
+    started[0].script = [next_worker]
+    assert hap.snapshot().servers() != []
+    assert started.connections == [2]
 
 
 def test_a_restart_is_one(monkeypatch):

@@ -82,6 +82,17 @@ def test_a_change_goes_to_haproxy(fleet):
     assert started.commands == [['set weight tcp_listen/tcp1 5']] * 2
 
 
+@pytest.mark.parametrize('servers', [
+    lambda on: on.servers(), lambda on: on.server('tcp1'), lambda on: on.backend('tcp_listen').servers()])
+def test_the_backend_of_a_server_is_the_backend(servers, fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    for on in (hap, hap.snapshot()):
+        server = servers(on)[-1]._members[0]
+        stats = server.backend.stats()
+        assert (stats['pxname'], stats['svname']) == (server.backendname, 'BACKEND')
+
+
 def test_a_port_is_set_with_the_address_of_now(fleet):
     """C7"""
     started = fleet('2.2', 2)

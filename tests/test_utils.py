@@ -657,3 +657,19 @@ def test_any_bytes_survive_a_round_trip(raw):
     line, = utils.text_lines(raw + b'\n\n')
     assert isinstance(line, str)
     assert commands.word(line, (2, 2, 9)) == raw
+
+
+def test_of_columns_with_the_same_name_the_first_counts_everywhere(monkeypatch):
+    """As in 2.5, where two columns share a name."""
+    dump = utils.Dump(['# pxname,svname,scur,scur,type,', 'b,BACKEND,3,4,1,'])
+    row = dump.backend('b')
+    assert row.scur == '3' == utils.row2dict(row)['scur'] == utils.field(row, 'scur')
+    assert utils.aggregates([], utils.columns([row])) == {'scur': 3}
+    monkeypatch.setattr(utils.CSVLine, 'heads', ['pxname', 'svname', 'svname'])
+    assert utils.row2dict(utils.CSVLine(['a', 'b', 'c'])) == {'pxname': 'a', 'svname': 'b'}
+
+
+def test_columns_of_processes_of_different_versions():
+    rows = [utils.Dump(['# pxname,svname,scur,type,', 'b,BACKEND,3,1,']).backend('b'),
+            utils.Dump(['# pxname,svname,type,eint,scur,', 'b,BACKEND,1,7,5,']).backend('b')]
+    assert utils.aggregates(['bin'], utils.columns(rows)) == {'bin': 0, 'scur': 8, 'eint': 7}

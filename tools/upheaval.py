@@ -138,14 +138,23 @@ def list_frontends(site, number):
 
 
 def list_servers(site, number):
-    pairs = [(server.backendname, server.name) for server in site.hap.servers()]
+    found = site.hap.servers()
+    pairs = [(server.backendname, server.name) for server in found]
     _must(set(ALWAYS) <= set(pairs) <= set(WEIGHTS), pairs)
+    for server in found:
+        if (server.backendname, server.name) in ALWAYS:
+            _must(len(server.process_nb) == HAPROXIES, server)
 
 
 def read_snapshot(site, number):
     taken = site.hap.snapshot()
+    pairs = [(server.backendname, server.name) for server in taken.servers()]
+    _must(set(ALWAYS) <= set(pairs) <= set(WEIGHTS), pairs)
     for server in taken.servers():
         _must(server.weight == WEIGHTS[server.backendname, server.name], server)
+        if (server.backendname, server.name) in ALWAYS:
+            _must(len(server.process_nb) == HAPROXIES, server)
+    _must(set(['f1', 'f2']) <= set(found.name for found in taken.frontends()), taken)
     for found in taken.frontends():
         _must(found.maxconn == len(found.process_nb) * LIMITS[found.name], found)
 

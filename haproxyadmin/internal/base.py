@@ -129,9 +129,11 @@ class _Member(object):
 
     def _ids(self):
         """Return ``(iid, sid)`` as far as known, each a number or None; costs nothing."""
-        if not isinstance(self._hint, tuple):
-            self._hint = tuple(map(_number, self._ids_of(self._hint)))
-        return self._hint
+        # Read once: another thread may learn other ids meanwhile.
+        hint = self._hint
+        if not isinstance(hint, tuple):
+            hint = self._hint = tuple(map(_number, self._ids_of(hint)))
+        return hint
 
     def _ids_of(self, hint):
         """Return ``(iid, sid)`` of a hint that is a row or an id; what is no id does no harm."""

@@ -138,7 +138,7 @@ class _Change(object):
             payloads = self._payloads(version, entries)
             if payloads is not None:
                 return payloads
-        head = self._head(version)
+        head = self.head(version)
         most = MAX_COMMANDS if self.action == 'del' or version < (1, 8) else MAX_BATCH
         batches = []
         draft = _Draft(head, most, None)
@@ -161,7 +161,7 @@ class _Change(object):
         lines = commands.payload(keys, values, version)
         if lines is None or not set(keys).isdisjoint(values):
             return None
-        head = self._head(version)
+        head = self.head(version)
         batches, start, first = [], 0, 0
         # Besides the lines go the newlines after the head and after them, and an empty line.
         room = MAX_BATCH - len(head) - 3
@@ -185,13 +185,17 @@ class _Change(object):
                 if commands.takes_payload(version, key, value):
                     if len(key) + len(value) > MAX_BATCH:
                         # Too long for a command is too long for a payload.
-                        commands.line(self._head(version), key, value)
+                        commands.line(self.head(version), key, value)
                     return key + b' ' + value, True
             return commands.patterns(self.action, self.family, self.ident, version, *entry), False
         except ValueError as error:
             raise ValueError('entry {0}: {1}'.format(index, error))
 
-    def _head(self, version):
+    def head(self, version):
+        """Return the line that announces a payload.
+
+        :raises ValueError: for an id that is none.
+        """
         return commands.patterns(self.action, self.family, self.ident, version) + b' <<'
 
 
@@ -229,14 +233,15 @@ class _Course(object):
         if not isinstance(outcome, HAProxyBaseError):
             return
         self.error = outcome
-        index, entry = self._batches[0].entries[0]
-        self.failed(index, entry, '{0}; it is not known if this entry and those sent with it, {1} '
-                    'in all, are stored; later ones were not sent'.format(
-                        outcome, len(self._batches[0].entries)))
+        fate = 'it was not sent' if getattr(outcome, 'undelivered', False) else (
+            'it is not known if it took effect')
+        for index, entry in self._batches[0].entries:
+            self.failed(index, entry, '{0}; {1}'.format(outcome, fate))
 
     def result(self):
         """Return the account of this process in words."""
-        return '{0} entries accepted, {1} not'.format(self.accepted, len(self.failures))
+        return '{0} entries accepted, {1} not{2}'.format(
+            self.accepted, len(self.failures), ', later ones were not sent' if self.is_over() else '')
 
     def _commands_answered(self, batch, text):
         kept = []
@@ -320,11 +325,19 @@ def change(processes, action, family, ident, items, by_reference=None):
     todo = _Change(action, family, ident)
     courses = [_Course(process, todo) for process in processes]
     numbered = enumerate(_iterate(items))
-    while not all(course.is_over() for course in courses):
-        chunk = list(itertools.islice(numbered, CHUNK))
-        if not chunk:
-            break
-        _run(todo, courses, chunk, by_reference)
+    for process in processes:
+        # Also without an entry, a wrong id is one.
+        todo.head(process.version)
+    try:
+        while not all(course.is_over() for course in courses):
+            chunk = list(itertools.islice(numbered, CHUNK))
+            if not chunk:
+                break
+            _run(todo, courses, chunk, by_reference)
+    except Exception as error:
+        if any(course.failures for course in courses):
+            _give_account(error, courses)
+        raise
     return _verdict(courses)
 
 
@@ -363,24 +376,48 @@ def _sorted_out(entries, by_reference):
 
 
 def _delete_reference(courses, index, entry, delete):
+    over = [course for course in courses if course.is_over()]
+    if over:
+        message = 'it was not sent: what a reference stands for has to be known of {0}, too'.format(
+            over[0].process.socket_file)
+        for course in courses:
+            if not course.is_over():
+                course.failed(index, entry, message)
+        return
     try:
         delete()
     except HAProxyBaseError as error:
+        answers = dict(error.by_socket)
         for course in courses:
-            course.failed(index, entry, str(error))
+            path = course.process.socket_file
+            if replies.changed(answers.get(path)):
+                course.accepted += 1
+                continue
+            if path == getattr(error, 'socket_file', None):
+                course.error = error
+            course.failed(index, entry, answers.get(path, str(error)))
     else:
         for course in courses:
             course.accepted += 1
 
 
 def _verdict(courses):
-    failures = sorted(itertools.chain.from_iterable(course.failures for course in courses),
-                      key=lambda failure: failure.index)
+    failures = _failures(courses)
     if not failures:
         return True
     errors = [course.error for course in courses if course.error is not None]
     error = errors[0] if errors else EntriesFailed(failures)
-    error.failures = failures
-    error.set_account([(course.process.process_nb, course.result()) for course in courses],
-                      [(course.process.socket_file, course.result()) for course in courses])
+    _give_account(error, courses)
     raise error
+
+
+def _failures(courses):
+    return sorted(itertools.chain.from_iterable(course.failures for course in courses),
+                  key=lambda failure: failure.index)
+
+
+def _give_account(error, courses):
+    """Let an exception tell what each process took; it may be any that an iterable raises."""
+    error.failures = _failures(courses)
+    error.results = [(course.process.process_nb, course.result()) for course in courses]
+    error.by_socket = [(course.process.socket_file, course.result()) for course in courses]

@@ -117,6 +117,7 @@ def gather(asks):
         ask = outcomes[number]
         outcome = outcomes[number] = ask.settle(answered)
         if isinstance(outcome, Ask):
+            failures[number] = 0
             return outcome
         if ask.may_repeat(outcome) and ask.process.tries_left(failures[number]):
             failures[number] += 1

@@ -38,7 +38,7 @@ class _HAProxyProcess(object):
     """
 
     __slots__ = ('socket_file', 'retry', 'retry_interval', 'timeout', '_process_nb', '_version',
-                 '_header')
+                 '_header', '_listed')
 
     # True where reads are answered from memory, of rows that never change.
     in_memory = False
@@ -53,6 +53,8 @@ class _HAProxyProcess(object):
         self._process_nb = None
         self._version = None
         self._header = None
+        # The proxies that were listed last, by what was asked for.
+        self._listed = {}
 
     @property
     def live(self):
@@ -168,23 +170,23 @@ class _HAProxyProcess(object):
 
     def ask_frontends(self, name=None):
         """Return what asks for :meth:`frontends`."""
-        return self.ask_dump(lambda dump: [
+        return self.ask_list(lambda dump: [
             _Frontend(self, frontend, dump.frontend(frontend))
-            for frontend in _chosen(dump.frontends, name)], kind=commands.FRONTENDS)
+            for frontend in _chosen(dump.frontends, name)], commands.FRONTENDS)
 
     def ask_backends(self, name=None):
         """Return what asks for :meth:`backends`."""
-        return self.ask_dump(lambda dump: [
+        return self.ask_list(lambda dump: [
             _Backend(self, backend, dump.backend(backend))
-            for backend in _chosen(dump.backends, name)], kind=commands.BACKENDS)
+            for backend in _chosen(dump.backends, name)], commands.BACKENDS)
 
     def ask_servers(self, name=None, backend=None):
         """Return what asks for the servers of all backends, or of one: a listing for each.
 
         :param name: (optional) only the servers of this name.
         """
-        return self.ask_dump(functools.partial(self._servers_in, name, backend),
-                             kind=commands.SERVERS)
+        return self.ask_list(functools.partial(self._servers_in, name, backend),
+                             commands.SERVERS)
 
     def ask_info(self, then):
         """Return what asks for ``show info``."""
@@ -192,19 +194,45 @@ class _HAProxyProcess(object):
         return Ask(self, commands.SHOW_INFO, functools.partial(self.informed, then),
                    judged=False)
 
-    def ask_dump(self, then, iid=-1, kind=commands.EVERYTHING, sid=-1):
+    def ask_list(self, then, kind):
+        """Return what asks for all rows of a kind, and once more where the last list had more.
+
+        Before 2.5 it may be of a worker that ends, which lists some of its proxies or none. By then
+        another has taken its place.
+        """
+        return self.ask_dump(then, kind=kind, complete=True)
+
+    def ask_dump(self, then, iid=-1, kind=commands.EVERYTHING, sid=-1, complete=False):
         """Return what asks for rows of statistics.
 
         :param then: takes a :class:`haproxyadmin.utils.Dump`.
+        :param complete: (optional) True for :meth:`ask_list`; else only no row at all is too few.
         """
-        ask = Ask(self, commands.show_stat(iid, kind, sid),
-                  functools.partial(self.dumped, then, kind == commands.EVERYTHING))
+        command = commands.show_stat(iid, kind, sid)
+        listeners = kind == commands.EVERYTHING
+        ask = Ask(self, command, functools.partial(self.dumped, then, listeners))
         if iid != -1 or self._version is None or self._version >= commands.ROWS_STAY:
             return ask
-        # A worker that ends has no rows left. Once more, and another has taken its place.
-        return Ask(self, ask.command, functools.partial(
-            self.dumped, lambda dump: ask if dump.is_empty() else then(dump),
-            kind == commands.EVERYTHING))
+
+        def first(dump):
+            return ask if self.lacks(kind, dump, complete) else whole(dump)
+
+        def whole(dump):
+            self.list(kind, dump)
+            return then(dump)
+        ask.then = functools.partial(self.dumped, whole, listeners)
+        return Ask(self, command, functools.partial(self.dumped, first, listeners))
+
+    def lacks(self, kind, dump, complete=True):
+        """Return True if a list lacks what the last one had, or has no row and is the first."""
+        proxies = dump.proxies()
+        if not proxies or kind not in self._listed:
+            return not proxies and self._listed.get(kind) != proxies
+        return complete and not self._listed[kind] <= proxies
+
+    def list(self, kind, dump):
+        """Keep which proxies were listed."""
+        self._listed[kind] = dump.proxies()
 
     def ask_change(self, command):
         """Return what sends a command that changes something; its value is the reply's text."""
@@ -251,9 +279,7 @@ class _HAProxyProcess(object):
         return then(dump)
 
     def _servers_in(self, name, backend, dump):
-        # Any row tells the id of its proxy.
-        return [_Listing(_Backend(self, proxy, utils.Row(dump.header, dump.servers[proxy][0])),
-                         dump, name)
+        return [_Listing(_Backend(self, proxy, _hint_of(proxy, dump)), dump, name)
                 for proxy in _chosen(dump.servers, backend)]
 
 
@@ -282,23 +308,39 @@ class _FrozenProcess(_HAProxyProcess):
         """Return what ``then`` makes of the information in memory."""
         return then(dict(self._info))
 
-    def ask_dump(self, then, iid=-1, kind=commands.EVERYTHING, sid=-1):
+    def ask_dump(self, then, iid=-1, kind=commands.EVERYTHING, sid=-1, complete=False):
         """Return what ``then`` makes of all rows in memory; it picks its own by name."""
         return then(self._dump)
 
 
-def ask_frozen(process):
-    """Return what reads a process at one moment; its value is a :class:`_FrozenProcess`."""
-    return Ask(process, commands.SHOW_ALL, functools.partial(_freeze, process))
+def ask_frozen(process, again=True):
+    """Return what reads a process at one moment; its value is a :class:`_FrozenProcess`.
+
+    :param again: (optional) False where a worker that ends is not asked once more.
+    """
+    return Ask(process, commands.SHOW_ALL, functools.partial(_freeze, process, again))
 
 
-def _freeze(process, lines):
+def _freeze(process, again, lines):
     """Take the two replies apart: an empty line stands between them."""
     end = lines.index('') if '' in lines else len(lines)
     rows = lines[end + 1:]
     info = process.informed(facade.as_is, lines[:end])
     dump = process.dumped(facade.as_is, False, rows)
+    if process.version < commands.ROWS_STAY:
+        ends = info.get('Stopping') == '1'
+        if again and (ends or process.lacks(commands.ROWS, dump)):
+            return ask_frozen(process, False)
+        if ends:
+            raise replies.Malformed('this worker ends, and does not list all of its proxies')
+        process.list(commands.ROWS, dump)
     return _FrozenProcess(process, info, dump)
+
+
+def _hint_of(backend, dump):
+    """Return the row of a backend, or its id, which any row of it tells."""
+    return dump.backend(backend) or utils.field(
+        utils.Row(dump.header, dump.servers[backend][0]), 'iid')
 
 
 def _all_lines(lines):

@@ -27,6 +27,8 @@ FRONTENDS = 1
 BACKENDS = 2
 SERVERS = 4
 EVERYTHING = -1
+# All but listeners.
+ROWS = FRONTENDS | BACKENDS | SERVERS
 
 SHOW_INFO = b'show info'
 # One connection tells both; 7 leaves the listeners out.
@@ -34,7 +36,7 @@ SHOW_ALL = b'show info;show stat -1 7 -1'
 SHOW_LEVEL = b'show cli level'
 LEVEL_SINCE = (2, 0)
 PAYLOAD_SINCE = (1, 9)
-# Before, `show stat` leaves out what was stopped.
+# Before, a worker that ends leaves out what it has stopped.
 ROWS_STAY = (2, 5)
 # From here on an address is applied about a millisecond after HAProxy has said that it is.
 ADDRESS_LATER = (3, 0)
@@ -395,7 +397,10 @@ def payload(keys, values, version):
     if lines.count(' ') != len(keys) or lines.count('\n') != len(keys) - 1 or any(
             mark in lines for mark in '\t\r\0'):
         return None
-    return to_bytes(lines)
+    try:
+        return to_bytes(lines)
+    except ValueError:
+        return None
 
 
 def by_reference(action, family, ident, version, ref, *texts):

@@ -75,19 +75,20 @@ def exchange_all(requests, follow=None):
     :type requests: list of :class:`Request`
     :param follow: (optional) takes the place of a request that has ended, and its outcome; returns
         the request that takes its place while the others go on, or None.
-    :return: for each request its reply, or the error that ended it; where one followed another,
-        that of the last.
+    :return: for each request its reply, or the error that ended it; None for what ``follow`` took.
     :rtype: list of bytes and :class:`haproxyadmin.exceptions.HAProxySocketError`
     """
     outcomes = [None] * len(requests)
     now = _now()
     running = [_Exchange(place, request, now) for place, request in enumerate(requests)]
     try:
-        for ended in _run(running, now):
-            outcomes[ended.place] = ended.outcome
-            request = follow(ended.place, ended.outcome) if follow else None
+        for place, outcome in _run(running, now):
+            if follow is None:
+                outcomes[place] = outcome
+                continue
+            request = follow(place, outcome)
             if request is not None:
-                running.append(_Exchange(ended.place, request, _now()))
+                running.append(_Exchange(place, request, _now()))
     finally:
         for exchange in running:
             exchange.close()
@@ -95,7 +96,7 @@ def exchange_all(requests, follow=None):
 
 
 def _run(running, now):
-    """Let exchanges go on, each as soon as it can; yield those that have ended.
+    """Let exchanges go on, each as soon as it can; yield place and outcome of those that end.
 
     :param running: the exchanges; those that end are taken out, and others may be put in then.
     """
@@ -104,34 +105,41 @@ def _run(running, now):
     while running:
         waits = False
         for exchange in running:
-            if exchange.sock is None and exchange.outcome is None:
+            if exchange.sock is None:
                 late_at = min(late_at, exchange.deadline)
                 exchange.connect(now)
-                if exchange.sock is None:
-                    waits = True
-                else:
+                if exchange.sock is not None:
                     exchange.fileno = exchange.sock.fileno()
                     connected[exchange.fileno] = exchange
                     poller.register(exchange.fileno, exchange.awaited())
+                elif exchange.outcome is None:
+                    waits = True
+        if not any([exchange.outcome is not None for exchange in running]):
+            pause = min(late_at - now, BACKLOG_PAUSE) if waits else late_at - now
+            ready = _poll(poller, pause)
+            now = _now()
+            for fileno, _ in ready:
+                connected[fileno].advance(now)
+                poller.register(fileno, connected[fileno].awaited())
         if now >= late_at:
             for exchange in running:
                 exchange.check_time(now)
             late_at = _late_at(running)
         ended = [exchange for exchange in running if exchange.outcome is not None]
+        # Before any other connection is made: it may get the number of one of these.
         for exchange in ended:
             running.remove(exchange)
-            if connected.pop(exchange.fileno, None):
+            if exchange.fileno is not None:
+                del connected[exchange.fileno]
                 poller.unregister(exchange.fileno)
-            yield exchange
-        if ended:
-            # What follows them is sent before anything is waited for.
+        while ended:
+            # Not kept until the last one has ended: a dump may be large.
+            exchange = ended.pop(0)
+            place, outcome = exchange.place, exchange.outcome
+            exchange = None
+            yield place, outcome
+            outcome = None
             now = _now()
-            continue
-        ready = _poll(poller, min(late_at - now, BACKLOG_PAUSE) if waits else late_at - now)
-        now = _now()
-        for fileno, _ in ready:
-            connected[fileno].advance(now)
-            poller.register(fileno, connected[fileno].awaited())
 
 
 def _late_at(exchanges):
