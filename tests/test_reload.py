@@ -156,5 +156,5 @@ def test_a_restart_is_one(monkeypatch):
         site.reload()
         assert 'early' in site.hap.frontends()
         monkeypatch.setitem(upheaval.WEIGHTS, ('b1', 's1'), 1)
-        crew = upheaval.run(site, reloads=1, restarts=0, threads=2)
-        assert crew.wrong != []
+        # Which server a thread reads is chance.
+        assert any(upheaval.run(site, reloads=1, restarts=0, threads=2).wrong for _ in range(20))
