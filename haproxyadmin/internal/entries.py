@@ -240,8 +240,8 @@ class _Course(object):
 
     def result(self):
         """Return the account of this process in words."""
-        return '{0} entries accepted, {1} not{2}'.format(
-            self.accepted, len(self.failures), ', later ones were not sent' if self.is_over() else '')
+        end = ', later ones were not sent' if self.is_over() else ''
+        return '{0} entries accepted, {1} not{2}'.format(self.accepted, len(self.failures), end)
 
     def _commands_answered(self, batch, text):
         kept = []
