@@ -333,11 +333,12 @@ class HAProxy(Reading):
         :return: True.
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
-            how many before it may have been sent.
+            how many before it were sent; of those refused, if any, it has the ``failures``.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
-            more; ``failures`` tell where it ended. The other processes are done.
+            more; ``failures`` tell the entries of which it is not known, or that were not sent,
+            at which it ended. The other processes are done.
         """
         return self._many('add', 'acl', acl, patterns)
 
@@ -355,11 +356,12 @@ class HAProxy(Reading):
         :return: True.
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
-            how many before it may have been sent.
+            how many before it were sent; of those refused, if any, it has the ``failures``.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
-            more; ``failures`` tell where it ended. The other processes are done.
+            more; ``failures`` tell the entries of which it is not known, or that were not sent,
+            at which it ended. The other processes are done.
         """
         return self._many('del', 'acl', acl, keys)
 
@@ -521,11 +523,12 @@ class HAProxy(Reading):
         :return: True.
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
-            how many before it may have been sent.
+            how many before it were sent; of those refused, if any, it has the ``failures``.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
-            more; ``failures`` tell where it ended. The other processes are done.
+            more; ``failures`` tell the entries of which it is not known, or that were not sent,
+            at which it ended. The other processes are done.
 
         Usage::
 
@@ -548,11 +551,12 @@ class HAProxy(Reading):
         :return: True.
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
-            how many before it may have been sent.
+            how many before it were sent; of those refused, if any, it has the ``failures``.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
-            more; ``failures`` tell where it ended. The other processes are done.
+            more; ``failures`` tell the entries of which it is not known, or that were not sent,
+            at which it ended. The other processes are done.
         """
         return self._many('del', 'map', mapid, keys)
 
