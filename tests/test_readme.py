@@ -273,6 +273,8 @@ class TestEnd(object):
     def test_ctrl_c_in_the_console_keeps_it(self, room, binary):
         program = Program(room, binary, '-i')
         program.wait_for(b'removes everything.')
+        # Before its prompt the console does not read yet.
+        program.wait_for(b'>>> ')
         program.interrupt()
         program.wait_for(b'KeyboardInterrupt')
         program.process.stdin.write(b"hap.nodename\nlab.traffic('frontend_proc1', 2)\n")
