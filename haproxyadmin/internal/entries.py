@@ -419,5 +419,5 @@ def _failures(courses):
 def _give_account(error, courses):
     """Let an exception tell what each process took; it may be any that an iterable raises."""
     error.failures = _failures(courses)
-    error.results = [(course.process.process_nb, course.result()) for course in courses]
-    error.by_socket = [(course.process.socket_file, course.result()) for course in courses]
+    error.results, error.by_socket = facade.account(
+        [(course.process, course.result()) for course in courses])

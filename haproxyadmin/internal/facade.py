@@ -165,8 +165,18 @@ def verdict(members, outcomes, judge=utils.check_command):
         values_of(outcomes)
         return judge(results)
     except HAProxyBaseError as error:
-        error.set_account(results, [(member.socket_file, outcome) for member, outcome in answered])
+        error.set_account(*account(answered))
         raise
+
+
+def account(told):
+    """Return what members told as the ``results`` and ``by_socket`` of an exception.
+
+    :param told: list of ``(member, value)``.
+    :rtype: tuple of list
+    """
+    return ([(member.process_nb, value) for member, value in told],
+            [(member.socket_file, value) for member, value in told])
 
 
 def refusal(lines):
@@ -230,12 +240,11 @@ def agreed(members, values):
     :raises haproxyadmin.exceptions.IncosistentData: when they do not; ``results`` and
         ``by_socket`` tell what each holds.
     """
-    results = [(member.process_nb, value) for member, value in zip(members, values)]
     try:
-        return utils.compare_values(results)
+        return utils.compare_values([(member.process_nb, value)
+                                     for member, value in zip(members, values)])
     except IncosistentData as error:
-        error.set_account(results, [(member.socket_file, value)
-                                    for member, value in zip(members, values)])
+        error.set_account(*account(list(zip(members, values))))
         raise
 
 

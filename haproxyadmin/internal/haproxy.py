@@ -208,31 +208,29 @@ class _HAProxyProcess(object):
         :param then: takes a :class:`haproxyadmin.utils.Dump`.
         :param complete: (optional) True for :meth:`ask_list`; else only no row at all is too few.
         """
-        command = commands.show_stat(iid, kind, sid)
-        listeners = kind == commands.EVERYTHING
-        ask = Ask(self, command, functools.partial(self.dumped, then, listeners))
+        def ask(then):
+            return Ask(self, commands.show_stat(iid, kind, sid),
+                       functools.partial(self.dumped, then, kind == commands.EVERYTHING))
         if iid != -1 or self._version is None or self._version >= commands.ROWS_STAY:
-            return ask
+            return ask(then)
 
-        def first(dump):
-            return ask if self.lacks(kind, dump, complete) else whole(dump)
-
-        def whole(dump):
-            self.list(kind, dump)
+        def judged(again, dump):
+            proxies = dump.proxies()
+            if again and self.lacks(kind, proxies, complete):
+                return ask(functools.partial(judged, False))
+            self.list(kind, proxies)
             return then(dump)
-        ask.then = functools.partial(self.dumped, whole, listeners)
-        return Ask(self, command, functools.partial(self.dumped, first, listeners))
+        return ask(functools.partial(judged, True))
 
-    def lacks(self, kind, dump, complete=True):
+    def lacks(self, kind, proxies, complete=True):
         """Return True if a list lacks what the last one had, or has no row and is the first."""
-        proxies = dump.proxies()
         if not proxies or kind not in self._listed:
             return not proxies and self._listed.get(kind) != proxies
         return complete and not self._listed[kind] <= proxies
 
-    def list(self, kind, dump):
+    def list(self, kind, proxies):
         """Keep which proxies were listed."""
-        self._listed[kind] = dump.proxies()
+        self._listed[kind] = proxies
 
     def ask_change(self, command):
         """Return what sends a command that changes something; its value is the reply's text."""
@@ -328,12 +326,12 @@ def _freeze(process, again, lines):
     info = process.informed(facade.as_is, lines[:end])
     dump = process.dumped(facade.as_is, False, rows)
     if process.version < commands.ROWS_STAY:
-        ends = info.get('Stopping') == '1'
-        if again and (ends or process.lacks(commands.ROWS, dump)):
+        ends, proxies = info.get('Stopping') == '1', dump.proxies()
+        if again and (ends or process.lacks(commands.ROWS, proxies)):
             return ask_frozen(process, False)
         if ends:
             raise replies.Malformed('this worker ends, and does not list all of its proxies')
-        process.list(commands.ROWS, dump)
+        process.list(commands.ROWS, proxies)
     return _FrozenProcess(process, info, dump)
 
 
