@@ -89,13 +89,17 @@ def wanted(item):
     return chosen
 
 
-def start(version, **options):
-    """Start a HAProxy of a version, or skip the test."""
+def find(version):
+    """Return the path of a HAProxy of a version, or skip the test."""
     try:
-        binary = labs.find(version)
+        return labs.find(version)
     except labs.Missing as reason:
         (pytest.fail if STRICT else pytest.skip)(str(reason))
-    return labs.Lab(binary, **options)
+
+
+def start(version, **options):
+    """Start a HAProxy of a version, or skip the test."""
+    return labs.Lab(find(version), **options)
 
 
 @pytest.fixture(scope='class')

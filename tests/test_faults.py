@@ -17,7 +17,6 @@ from haproxyadmin.protocol import transport
 
 import conftest
 import faulty
-import lab as labs
 
 VERSIONS = sorted(set(setup.version for setup in conftest.setups()))
 FAST = [fault for fault in faulty.FAULTS if fault not in faulty.SLOW]
@@ -30,11 +29,7 @@ MIB = 1024 * 1024
 
 
 def start(version):
-    try:
-        binary = labs.find(version)
-    except labs.Missing as reason:
-        (pytest.fail if conftest.STRICT else pytest.skip)(str(reason))
-    return faulty.Site(binary, PATIENT)
+    return faulty.Site(conftest.find(version), PATIENT)
 
 
 @pytest.fixture(scope='module', params=VERSIONS)

@@ -18,11 +18,7 @@ VERSIONS = sorted(set(setup.version for setup in conftest.setups()))
 @pytest.fixture(scope='module', params=VERSIONS)
 def site(request):
     """Two HAProxies; they must have survived all tests."""
-    try:
-        binary = labs.find(request.param)
-    except labs.Missing as reason:
-        (pytest.fail if conftest.STRICT else pytest.skip)(str(reason))
-    with hostile.Site(binary) as started:
+    with hostile.Site(conftest.find(request.param)) as started:
         yield started
 
 

@@ -8,7 +8,6 @@ import pytest
 import conftest
 import fakes
 from fakes import fleet  # noqa: F401 (a fixture)
-import lab as labs
 import upheaval
 from haproxyadmin import exceptions
 
@@ -21,11 +20,7 @@ DOCUMENTED = set(['right answer', 'NoSuchObject', 'CommandFailed', 'EntriesFaile
 
 
 def start(version, **options):
-    try:
-        binary = labs.find(version)
-    except labs.Missing as reason:
-        (pytest.fail if conftest.STRICT else pytest.skip)(str(reason))
-    return upheaval.Site(binary, **options)
+    return upheaval.Site(conftest.find(version), **options)
 
 
 def reads_of(crew):
