@@ -309,7 +309,7 @@ SLOW = (is_full, hangs, hangs_after, dribbles, is_late, never_ends_a_line)
 UNREACHABLE = (refuses, has_gone, is_full)
 
 
-class Site(object):
+class Site(lab.Stopped):
     """Four HAProxies behind proxies, and the library's object of them.
 
     :param timeout: of the library, in seconds.
@@ -335,12 +335,6 @@ class Site(object):
         except BaseException:
             self.stop()
             raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.stop()
 
     def stop(self):
         """End everything; raise lab.LabError if a HAProxy did not survive."""

@@ -5,6 +5,10 @@ Every version of HAProxy can be run this way, so that a test of many processes
 is the same for all.
 """
 
+import os
+import shutil
+import tempfile
+
 import lab
 
 # Proxies whose figures change by traffic alone: no checks run.  The ACL and the
@@ -34,31 +38,37 @@ backend b
 ACL, MAP = '#90', '#0'
 
 
-class Group(object):
-    """As many HAProxies as asked for, running until ``stop()``."""
+class Group(lab.Stopped):
+    """As many HAProxies as asked for, running until ``stop()``.
+
+    ``paths`` are links to their stats sockets, which share ``directory``.
+    """
 
     def __init__(self, binary, count, config=CONFIG, **options):
         self.version = lab.branch(binary)
         self.labs = []
+        self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
         try:
             for _ in range(count):
                 self.labs.append(lab.Lab(binary, config=config, **options))
+            for path, target in zip(self.paths, self.socket_files):
+                os.symlink(target, path)
         except BaseException:
             self.stop()
             raise
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.stop()
 
     @property
     def socket_files(self):
         return [started.socket_files[0] for started in self.labs]
 
+    @property
+    def paths(self):
+        return [os.path.join(self.directory, '{0}.sock'.format(number))
+                for number in range(1, len(self.labs) + 1)]
+
     def stop(self):
         """End all; raise lab.LabError if one did not survive."""
+        shutil.rmtree(self.directory, ignore_errors=True)
         labs, self.labs = self.labs, []
         wrong = []
         for started in labs:

@@ -17,9 +17,7 @@ import inspect
 import logging
 import os
 import re
-import shutil
 import sys
-import tempfile
 
 import group
 import lab
@@ -315,12 +313,11 @@ def _found(reply):
 
 # The site
 
-class Site(object):
+class Site(lab.Stopped):
     """Two HAProxies with what hostile texts are aimed at, and the library's object of them."""
 
     def __init__(self, binary):
         self.version = lab.branch(binary)
-        self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
         self.paths = []
         self._as_usual = False
         self._group = None
@@ -328,27 +325,18 @@ class Site(object):
         LOG.setLevel(logging.DEBUG)
         try:
             self._group = group.Group(binary, 2)
-            for number, path in enumerate(self._group.socket_files, 1):
-                self.paths.append(os.path.join(self.directory, '{0}.sock'.format(number)))
-                os.symlink(path, self.paths[-1])
-            self.hap = haproxy.HAProxy(socket_dir=self.directory, retry=None, timeout=5)
+            self.paths = self._group.paths
+            self.hap = haproxy.HAProxy(socket_dir=self._group.directory, retry=None, timeout=5)
             self.reset()
             self.usual = self.states()
         except BaseException:
             self.stop()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.stop()
-
     def stop(self):
         """End it; raise lab.LabError if a HAProxy did not survive."""
         LOG.removeHandler(SENT)
         LOG.setLevel(logging.NOTSET)
-        shutil.rmtree(self.directory)
         if self._group:
             self._group.stop()
 

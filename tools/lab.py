@@ -232,6 +232,20 @@ def _close_on_exec(number):
             raise
 
 
+class Stopped(object):
+    """Something that runs until ``stop()``, which the end of a ``with`` statement calls."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self.stop()
+
+    def stop(self):
+        """End it."""
+        raise NotImplementedError
+
+
 class Held(object):
     """Connections whose requests last until ``close()``."""
 
@@ -389,7 +403,7 @@ def _expand(text, environment):
     return re.sub(r'\$\{(\w+)\}', lambda match: environment[match.group(1)], text)
 
 
-class Lab(object):
+class Lab(Stopped):
     """HAProxy with the example configuration, running until ``stop()``.
 
     :param binary: path of an HAProxy, see :func:`find`.
@@ -484,12 +498,6 @@ class Lab(object):
         self._instances.append(instance)
         self.socket_files = sorted(self.socket_files + paths)
         self._makers.update(dict.fromkeys(paths, instance))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.stop()
 
     def acl_file(self, name):
         """Return the path of an ACL file of the configuration."""

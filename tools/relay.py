@@ -14,6 +14,8 @@ import socket
 import threading
 import time
 
+import lab
+
 CHUNK = 65536
 
 
@@ -102,7 +104,7 @@ def _started(function, *arguments):
     return thread
 
 
-class Relays(object):
+class Relays(lab.Stopped):
     """A directory with a relay for each of some sockets, under the same names."""
 
     def __init__(self, directory, targets, delay=0):
@@ -110,12 +112,6 @@ class Relays(object):
         os.mkdir(directory)
         self._relays = [Relay(os.path.join(directory, os.path.basename(target)), target, delay)
                         for target in targets]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.stop()
 
     def stop(self):
         """Take no more connections."""

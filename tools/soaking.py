@@ -15,9 +15,7 @@ import collections
 import os
 import pickle
 import random
-import shutil
 import sys
-import tempfile
 import threading
 import time
 
@@ -159,17 +157,11 @@ def main(words):
 
 
 def _report(binary, minutes):
-    directory = tempfile.mkdtemp(prefix='haproxyadmin-')
-    try:
-        with group.Group(binary, PROCESSES, group.CONFIG + EXTRA) as haproxies:
-            for number, path in enumerate(haproxies.socket_files, 1):
-                os.symlink(path, os.path.join(directory, '{0}.sock'.format(number)))
-            return _soak(haproxies, directory, minutes)
-    finally:
-        shutil.rmtree(directory)
+    with group.Group(binary, PROCESSES, group.CONFIG + EXTRA) as haproxies:
+        return _soak(haproxies, minutes)
 
 
-def _soak(haproxies, directory, minutes):
+def _soak(haproxies, minutes):
     pids = [started.pids[0] for started in haproxies.labs]
     print('HAProxy {0}, {1} processes, {2} threads, {3:g} minutes'.format(
         haproxies.version, PROCESSES, THREADS, minutes))
@@ -178,7 +170,7 @@ def _soak(haproxies, directory, minutes):
     seconds = minutes * 60
     rows = []
     before = descriptors()
-    soak = Soak(directory, haproxies.labs)
+    soak = Soak(haproxies.directory, haproxies.labs)
     started = time.time()
     try:
         for moment in [WARM_UP] + [part / 10.0 for part in range(2, 11)]:

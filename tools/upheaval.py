@@ -16,10 +16,8 @@ import argparse
 import collections
 import os
 import random
-import shutil
 import socket
 import sys
-import tempfile
 import threading
 import time
 
@@ -214,14 +212,13 @@ CHANGES = [set_weight, set_state, set_maxconn, set_limits, add_map, change_many]
 TRUE_REFUSALS = ('Proxy is disabled.', 'Key not found.')
 
 
-class Site(object):
+class Site(lab.Stopped):
     """Two HAProxies with masters, and one object of the library for all threads."""
 
     def __init__(self, binary, **options):
         options.setdefault('retry', 2)
         options.setdefault('retry_interval', 0.1)
         options.setdefault('timeout', 10)
-        self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
         self.crashed = 0
         self._group = None
         self._turn = 0
@@ -229,9 +226,7 @@ class Site(object):
             self._group = group.Group(binary, HAPROXIES, VARIANTS[0], master_worker=True)
             self.version = self._group.version
             self.labs = self._group.labs
-            for number, path in enumerate(self._group.socket_files, 1):
-                os.symlink(path, os.path.join(self.directory, '{0}.sock'.format(number)))
-            self.hap = haproxy.HAProxy(socket_dir=self.directory, **options)
+            self.hap = haproxy.HAProxy(socket_dir=self._group.directory, **options)
             self.early = self.hap.frontend('early')
             self.frontends = [self.hap.frontend(name) for name in ('f1', 'f2')]
             self.backends = [self.hap.backend(name) for name in ('b1', 'b2')]
@@ -241,15 +236,8 @@ class Site(object):
             self.stop()
             raise
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self.stop()
-
     def stop(self):
         """End everything; raise lab.LabError if a HAProxy crashed."""
-        shutil.rmtree(self.directory)
         if self._group:
             if self._group.version in CRASHING:
                 self._excuse_workers()
