@@ -2,6 +2,7 @@
 import doctest
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -212,6 +213,20 @@ class Program(object):
     def interrupt(self, number=signal.SIGINT):
         os.killpg(self.process.pid, number)
 
+    def interrupt_until(self, text):
+        """Press Ctrl-C until it prints a text, as whoever sits at it would.
+
+        Python does not notice a signal that comes just before it waits for input.
+        """
+        printed = b''
+        while text not in printed:
+            if not select.select([self.process.stdout], [], [], 1)[0]:
+                self.interrupt()
+                continue
+            byte = os.read(self.process.stdout.fileno(), 1)
+            assert byte, printed
+            printed += byte
+
     def end(self):
         """Wait for its end; return what it printed last and its exit status."""
         printed = self.process.communicate()[0].decode('utf-8')
@@ -276,7 +291,7 @@ class TestEnd(object):
         # Before its prompt the console does not read yet.
         program.wait_for(b'>>> ')
         program.interrupt()
-        program.wait_for(b'KeyboardInterrupt')
+        program.interrupt_until(b'KeyboardInterrupt')
         program.process.stdin.write(b"hap.nodename\nlab.traffic('frontend_proc1', 2)\n")
         printed, status = program.end()
         assert "'test.foo.com'" in printed and '[200, 200]' in printed
