@@ -190,17 +190,23 @@ class TestSteps(object):
             session.play(session.Console(lab), '>>> 1/0\n')
 
 
+def _as_from_a_terminal():
+    """Lead a group that gets its Ctrl-C, whatever the tests themselves ignore (nohup, ``&``)."""
+    os.setsid()
+    for number in session.ENDING:
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Program(object):
     """tools/session.py, with a directory for what it leaves behind."""
 
     def __init__(self, room, haproxy, *arguments):
         self.left = room
         program = os.path.join(labs.HERE, 'session.py')
-        # As from a terminal: a group that gets its Ctrl-C.
         self.process = subprocess.Popen(
             [sys.executable, '-B', program, haproxy] + list(arguments),
             env=dict(os.environ, TMPDIR=self.left), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=os.setsid)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_as_from_a_terminal)
 
     def wait_for(self, text):
         """Read what it prints up to a text."""
