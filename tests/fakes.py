@@ -11,7 +11,6 @@ and one that would harm a real HAProxy, is a problem: the fixture :func:`fleet` 
 import collections
 import contextlib
 import csv
-import errno
 import io
 import os
 import re
@@ -19,18 +18,16 @@ import select
 import shutil
 import socket
 import tempfile
-import threading
 import time
 
 import pytest
 import six
 
 import captured
+import listener
 
 MAX_LINE = 15360
 MAX_WORDS = 64
-# How long a fake waits for a client that should have spoken, in seconds.
-PATIENCE = 10
 # The time-out of the library where none is to happen: tests run on busy machines, too.
 LONG = 30
 
@@ -107,7 +104,7 @@ def resetting(sent=b''):
     def behave(process, client):
         poller = select.poll()
         poller.register(client, select.POLLIN)
-        poller.poll(PATIENCE * 1000)
+        poller.poll(listener.PATIENCE * 1000)
         client.sendall(sent)
     return behave
 
@@ -157,7 +154,7 @@ master = keeping_open(b'Unknown command. Please enter one of the following comma
                       b'  help           : this message\n\n')
 
 
-class Process(object):
+class Process(listener.Listener):
     """One process of HAProxy behind one socket.
 
     :param version: one of :data:`captured.VERSIONS`
@@ -170,7 +167,7 @@ class Process(object):
     """
 
     def __init__(self, path, version, number=1, pid=4000, level='admin'):
-        self.path = path
+        super(Process, self).__init__(path)
         self.version = version
         self.number = number
         self.level = level
@@ -189,11 +186,7 @@ class Process(object):
         self.script = []
         self.behaviour = answering
         self.commands = []
-        self.connections = 0
         self.problems = []
-        self.stopping = threading.Event()
-        self._thread = None
-        self._listener = None
 
     # What it has
 
@@ -298,35 +291,17 @@ class Process(object):
 
     # How it talks
 
-    def listen(self):
-        """Begin to take connections."""
-        self.stopping.clear()
-        self._listener = _bound(self.path)
-        self._listener.listen(64)
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.daemon = True
-        self._thread.start()
-
     def refuse(self):
         """Stop taking connections; the socket file stays."""
-        self.stopping.set()
-        # Wakes accept(); close() would not.
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(PATIENCE)
-        if self._thread.is_alive():
-            self.problem('a connection has no end')
-        self._listener.close()
-        self._thread = None
+        try:
+            super(Process, self).refuse()
+        except listener.Endless as error:
+            self.problems.append(str(error))
 
     def vanish(self):
         """Stop taking connections, and remove the socket file."""
         self.refuse()
         os.unlink(self.path)
-
-    def stop(self):
-        """End for good."""
-        if self._thread is not None:
-            self.refuse()
 
     def problem(self, what):
         """Note what is to fail the test."""
@@ -334,14 +309,7 @@ class Process(object):
 
     def receive(self, client):
         """Return the command that comes, its payload included, as text."""
-        received = b''
-        while not received.endswith(b'\n') or (
-                received.split(b'\n')[0].endswith(b'<<') and not received.endswith(b'\n\n')):
-            chunk = self._recv(client)
-            if not chunk:
-                break
-            received += chunk
-        command = text(received)
+        command = text(super(Process, self).receive(client))
         self._check(command)
         command = command[:-1]
         self.commands.append(command)
@@ -351,21 +319,12 @@ class Process(object):
         """Return True once the client says nothing more."""
         while True:
             try:
-                chunk = self._recv(client)
+                chunk = self.recv(client)
             except socket.error:
                 return False
             if not chunk:
                 return not self.stopping.is_set()
             self.problem('more than a command: {0!r}'.format(chunk))
-
-    def _recv(self, client):
-        while not self.stopping.is_set():
-            poller = select.poll()
-            poller.register(client, select.POLLIN)
-            with _interruptible():
-                if poller.poll(50):
-                    return client.recv(65536)
-        return b''
 
     def _check(self, command):
         line = command.split('\n', 1)[0]
@@ -378,24 +337,16 @@ class Process(object):
         if '\0' in command or '\r' in line:
             self.problem('ends early: {0!r}'.format(command[:200]))
 
-    def _serve(self):
-        while not self.stopping.is_set():
+    def serve(self, client):
+        """Behave as the script says."""
+        behave = self.script.pop(0) if self.script else self.behaviour
+        with contextlib.closing(client):
             try:
-                client, _ = self._listener.accept()
+                behave(self, client)
             except socket.error:
-                continue
-            if self.stopping.is_set():
-                client.close()
-                return
-            self.connections += 1
-            behave = self.script.pop(0) if self.script else self.behaviour
-            with contextlib.closing(client):
-                try:
-                    behave(self, client)
-                except socket.error:
-                    pass  # the client was not patient
-                except Exception as error:
-                    self.problem('{0}: {1}'.format(type(error).__name__, error))
+                pass  # the client was not patient
+            except Exception as error:
+                self.problem('{0}: {1}'.format(type(error).__name__, error))
 
 
 class Fleet(object):
@@ -477,28 +428,30 @@ class Fleet(object):
 
     def stale(self, name='stale.sock'):
         """Leave a socket file behind whose process has gone."""
-        listener = _bound(self.path(name))
-        listener.listen(1)
-        listener.close()
+        stale = listener.bound(self.path(name))
+        stale.listen(1)
+        stale.close()
         return self.path(name)
 
     def bound(self, name='bound.sock'):
         """Bind a socket without listening on it."""
-        return self._held(_bound(self.path(name)), name)
+        return self._held(listener.bound(self.path(name)), name)
 
     def deaf(self, name='deaf.sock'):
         """Listen without ever taking a connection."""
-        listener = _bound(self.path(name))
-        listener.listen(8)
-        return self._held(listener, name)
+        deaf = listener.bound(self.path(name))
+        deaf.listen(8)
+        return self._held(deaf, name)
 
     def datagram(self, name='datagram.sock'):
         """Bind a socket for datagrams."""
-        return self._held(_bound(self.path(name), socket.SOCK_DGRAM), name)
+        return self._held(listener.bound(self.path(name), socket.SOCK_DGRAM), name)
 
     def full(self, name='full.sock'):
-        """Listen with a queue that is full; :meth:`Backlog.drain` makes place."""
-        return Backlog(_bound(self.path(name)), self)
+        """Listen with a queue that is full; :meth:`listener.Backlog.drain` makes place."""
+        backlog = listener.Backlog(self.path(name))
+        self.hold(backlog)
+        return backlog
 
     def file(self, name, content=b''):
         """Put a plain file into the directory."""
@@ -517,37 +470,11 @@ class Fleet(object):
     def stop(self):
         """End everything and return the problems."""
         for process in self.processes:
-            process.stop()
+            process.refuse()
         for sock in self._sockets:
             sock.close()
         shutil.rmtree(self._root)
         return [problem for process in self.processes for problem in process.problems]
-
-
-class Backlog(object):
-    """A listening socket whose queue of connections is full."""
-
-    def __init__(self, listener, fleet):
-        self.path = listener.getsockname()
-        self.listener = listener
-        listener.listen(0)
-        fleet.hold(listener)
-        self._waiting = []
-        while True:
-            client = socket.socket(socket.AF_UNIX)
-            client.setblocking(False)
-            fleet.hold(client)
-            try:
-                client.connect(self.path)
-            except socket.error as error:
-                assert error.errno == errno.EAGAIN
-                break
-            self._waiting.append(client)
-
-    def drain(self, but=0):
-        """Take all connections that wait in the queue, but for so many that have been taken."""
-        for _ in self._waiting[but:]:
-            self.listener.accept()[0].close()
 
 
 # The first captured reply to each command, by version and command.
@@ -557,24 +484,6 @@ _captured = {}
 def _load():
     for case in captured.replies():
         _captured.setdefault((case['version'], case['command']), whole(case['reply']))
-
-
-def _bound(path, kind=socket.SOCK_STREAM):
-    if os.path.exists(path):
-        os.unlink(path)
-    sock = socket.socket(socket.AF_UNIX, kind)
-    sock.bind(path)
-    return sock
-
-
-@contextlib.contextmanager
-def _interruptible():
-    """Go on after a signal, which only Python 2 tells of."""
-    try:
-        yield
-    except (select.error, socket.error) as error:
-        if error.args[0] != errno.EINTR:
-            raise
 
 
 @pytest.fixture

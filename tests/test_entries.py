@@ -308,7 +308,7 @@ def test_what_was_certainly_not_sent_is_told_so(fleet):
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=None)
     kept = stores(started)
-    started[1].stop()
+    started[1].refuse()
     with pytest.raises(exceptions.SocketConnectionError) as caught:
         hap.add_map_entries(7, [('a', '1'), ('b', '2')])
     assert [(failure.index, failure.socket_file) for failure in caught.value.failures] == [

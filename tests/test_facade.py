@@ -433,7 +433,7 @@ def test_a_change_is_repeated_after_the_backlog_was_full(fleet, pauses):
     full = started.full('1.sock')
 
     def later():
-        full.listener.close()
+        full.close()
         started[0].listen()
         hap._processes[0].timeout = fakes.LONG
     then(later)

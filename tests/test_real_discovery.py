@@ -1,9 +1,9 @@
 """How processes are found behind sockets, among real HAProxies and what is none."""
+import contextlib
 import errno
 import os
 import socket
 import stat
-import threading
 import time
 
 import pytest
@@ -11,11 +11,12 @@ import pytest
 from haproxyadmin import exceptions, haproxy, utils
 from haproxyadmin.internal import _HAProxyProcess
 
+import listener as listeners
 import truth
 from checks import error_of
 
 
-class Listener(object):
+class Stranger(listeners.Listener):
     """Something else that listens on a Unix socket.
 
     :param answer: what it says to each caller before it hangs up; None for nothing at all, and
@@ -23,42 +24,29 @@ class Listener(object):
     """
 
     def __init__(self, path, answer):
-        self.path = path
+        super(Stranger, self).__init__(path)
         self.answer = answer
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.bind(path)
-        self.sock.listen(5)
         self.clients = []
-        self.thread = threading.Thread(target=self.serve)
-        self.thread.daemon = True
-        self.thread.start()
+        self.listen()
 
-    def serve(self):
-        while True:
-            try:
-                client = self.sock.accept()[0]
-            except (OSError, socket.error):
-                return
-            if self.answer is None:
-                self.clients.append(client)
-                continue
+    def serve(self, client):
+        if self.answer is None:
+            self.clients.append(client)
+            return
+        with contextlib.closing(client):
             client.recv(1000)
             client.sendall(self.answer)
-            client.close()
 
     def close(self):
-        # Wakes up accept(), which close() alone does not.
-        self.sock.shutdown(socket.SHUT_RDWR)
-        self.sock.close()
+        self.refuse()
         for client in self.clients:
             client.close()
-        self.thread.join()
 
 
 @pytest.fixture
 def listener(request, tmpdir):
     def listen(name, answer):
-        found = Listener(str(tmpdir.join(name)), answer)
+        found = Stranger(str(tmpdir.join(name)), answer)
         request.addfinalizer(found.close)
         return found.path
     return listen

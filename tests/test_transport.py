@@ -17,6 +17,8 @@ from haproxyadmin import exceptions
 from haproxyadmin.protocol import transport
 
 import fakes
+import lab as labs
+import listener
 from fakes import fleet  # noqa: F401 (a fixture)
 
 COMMAND = b'show info'
@@ -45,7 +47,7 @@ def took(least, most):
 
 def open_files():
     gc.collect()
-    return len(os.listdir('/proc/self/fd'))
+    return labs.descriptors()
 
 
 # What comes back
@@ -142,7 +144,7 @@ def test_an_error_in_what_follows_leaves_no_connection(fleet):
         transport.exchange_all(
             [transport.Request(path, COMMAND, fakes.LONG) for path in started.paths], follow)
     for process in started:
-        process.stop()
+        process.refuse()
     # Their listening sockets were open before.
     assert open_files() == before - 2
 
@@ -309,12 +311,11 @@ def test_a_full_backlog_is_tried_again_within_the_timeout(fleet):
     def serve():
         time.sleep(0.1)
         backlog.drain()
-        client, _ = backlog.listener.accept()
+        client = backlog.accept()
         opened.append(client.recv(100))
         client.sendall(b'late\n')
         client.close()
-    server = threading.Thread(target=serve)
-    server.start()
+    server = listener.started(serve)
     with took(0.05, 15):
         assert exchange(backlog.path) == b'late\n'
     server.join()
@@ -331,23 +332,23 @@ def test_a_connection_may_get_the_number_of_one_that_has_just_ended(fleet):
         process.receive(client)
         client.sendall(b'first\n')
         time.sleep(0.05)
-        taken.append(backlog.listener.accept()[0])
+        taken.append(backlog.accept())
         client.close()
         placed.set()
 
     def serve():
         placed.wait()
         backlog.drain(but=1)
-        client, _ = backlog.listener.accept()
+        client = backlog.accept()
         client.recv(100)
         client.sendall(b'x' * 3000000 + b'\n')
         client.close()
     started[0].script = [make_place]
-    server = threading.Thread(target=serve)
-    server.start()
-    with took(0, 3):
+    server = listener.started(serve)
+    with took(0, 15):
         outcomes = transport.exchange_all([
-            transport.Request(path, COMMAND, 5) for path in (started[0].path, backlog.path)])
+            transport.Request(path, COMMAND, fakes.LONG)
+            for path in (started[0].path, backlog.path)])
     server.join()
     taken.pop().close()
     assert outcomes == [b'first\n', b'x' * 3000000 + b'\n']
@@ -490,7 +491,7 @@ def test_no_file_descriptor_is_left_open(behaviour, fleet):
     started[0].behaviour = behaviour
     paths = [started[0].path, started.stale(), started.path('missing')]
     transport.exchange_all([transport.Request(path, COMMAND, 0.1) for path in paths])
-    started[0].stop()
+    started[0].refuse()
     # Its listening socket was open before.
     assert open_files() == before - 1
 

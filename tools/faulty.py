@@ -13,7 +13,7 @@ calls it.
 from __future__ import print_function
 
 import collections
-import errno
+import contextlib
 import os
 import resource
 import select
@@ -21,11 +21,11 @@ import shutil
 import socket
 import sys
 import tempfile
-import threading
 import time
 
 import group
 import lab
+import listener
 from group import ACL, MAP
 
 sys.path.insert(0, os.path.dirname(lab.HERE))
@@ -47,44 +47,17 @@ class Breach(AssertionError):
     """An outcome that must not be."""
 
 
-class Proxy(object):
+class Proxy(listener.Listener):
     """A stats socket that passes each command on to another, or does what its fault says."""
 
     def __init__(self, path, target):
-        self.path = path
+        super(Proxy, self).__init__(path)
         self.target = target
         self.fault = passing
-        self.connections = 0
         # What came, and what went on to HAProxy.
         self.received = []
         self.passed = []
-        self.stopping = threading.Event()
-        self._listener = None
-        self._thread = None
         self.listen()
-
-    def listen(self, backlog=64):
-        """Take connections."""
-        self.stopping.clear()
-        if os.path.exists(self.path):
-            os.unlink(self.path)
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(self.path)
-        self._listener.listen(backlog)
-        if backlog:
-            self._thread = threading.Thread(target=self._serve)
-            self._thread.daemon = True
-            self._thread.start()
-
-    def refuse(self):
-        """Take no more connections; the socket file stays."""
-        self.stopping.set()
-        if self._thread:
-            # Wakes accept(); close() would not.
-            self._listener.shutdown(socket.SHUT_RDWR)
-            self._thread.join()
-        self._thread = None
-        self._listener.close()
 
     def forget(self):
         """Forget what came."""
@@ -93,29 +66,13 @@ class Proxy(object):
 
     def receive(self, client):
         """Return the command that comes, as bytes without its last newline."""
-        received = b''
-        while not received.endswith(b'\n') or (
-                received.split(b'\n')[0].endswith(b'<<') and not received.endswith(b'\n\n')):
-            chunk = self.recv(client)
-            if not chunk:
-                break
-            received += chunk
-        self.received.append(received[:-1])
-        return received[:-1]
+        self.received.append(super(Proxy, self).receive(client)[:-1])
+        return self.received[-1]
 
     def ask(self, command):
         """Pass a command on and return the reply as bytes."""
         self.passed.append(command)
         return raw(lab.ask(self.target, command))
-
-    def recv(self, client):
-        """Return what the client sends, nothing once it has ended."""
-        poller = select.poll()
-        poller.register(client, select.POLLIN)
-        while not self.stopping.is_set():
-            if poller.poll(20):
-                return client.recv(65536)
-        return b''
 
     def wait_for_end(self, client):
         """Wait until the client has closed the connection for good."""
@@ -124,20 +81,13 @@ class Proxy(object):
         while not self.stopping.is_set() and not poller.poll(20):
             pass
 
-    def _serve(self):
-        while not self.stopping.is_set():
+    def serve(self, client):
+        """Do what the fault says."""
+        with contextlib.closing(client):
             try:
-                client, _ = self._listener.accept()
-            except socket.error:
-                continue
-            self.connections += 1
-            try:
-                if not self.stopping.is_set():
-                    self.fault(self, client)
+                self.fault(self, client)
             except socket.error:
                 pass  # the library has given up
-            finally:
-                client.close()
 
 
 def raw(text):
@@ -371,38 +321,19 @@ class Site(lab.Stopped):
             if fault is has_gone:
                 os.unlink(proxy.path)
             if fault is is_full:
-                proxy.listen(0)
-                proxy.waiting = _fill(proxy.path)
+                proxy.backlog = listener.Backlog(proxy.path)
         return [proxy.path for proxy in self.proxies[:count]]
 
     def mend(self):
         """Let all proxies work again."""
         for proxy in self.proxies:
             if proxy.fault is is_full:
-                for client in proxy.waiting:
-                    client.close()
+                proxy.backlog.close()
             if proxy.fault in UNREACHABLE:
-                proxy.refuse()
                 proxy.listen()
             proxy.fault = passing
         for proxy in self.proxies:
             proxy.forget()
-
-
-def _fill(path):
-    """Connect until nobody else can."""
-    clients = []
-    while True:
-        client = socket.socket(socket.AF_UNIX)
-        client.setblocking(False)
-        try:
-            client.connect(path)
-        except socket.error as error:
-            client.close()
-            if error.errno != errno.EAGAIN:
-                raise
-            return clients
-        clients.append(client)
 
 
 # What the library is asked to do.
@@ -520,7 +451,7 @@ def trial(site, fault, count, operation):
         wanted = operation.comparable(operation.call(site))
     elif operation.prepare:
         site.asked(operation.prepare(number))
-    descriptors = _descriptors()
+    descriptors = lab.descriptors()
     paths = site.shape(fault, count)
     for proxy in site.proxies:
         proxy.forget()
@@ -539,9 +470,9 @@ def trial(site, fault, count, operation):
     finally:
         site.mend()
     try:
-        lab.wait_until(lambda: _descriptors() <= descriptors, 'descriptors are closed', 2)
+        lab.wait_until(lambda: lab.descriptors() <= descriptors, 'descriptors are closed', 10)
     except lab.LabError:
-        raise Breach('{0} descriptors are left'.format(_descriptors() - descriptors))
+        raise Breach('{0} descriptors are left'.format(lab.descriptors() - descriptors))
     if error is not None:
         return Outcome(type(error).__name__, seconds)
     return Outcome('done' if operation.changes else 'the answer', seconds)
@@ -595,10 +526,6 @@ def _told(error):
     return told
 
 
-def _descriptors():
-    return len(os.listdir('/proc/self/fd'))
-
-
 # The table
 
 def main(arguments):
@@ -615,14 +542,14 @@ def _print_table(binary):
             site.version, PROCESSES))
         rows = [[''] + ['{0}, {1} of {2}'.format(operation.name, count, PROCESSES)
                         for operation, count in operations]]
-        descriptors = _descriptors()
+        descriptors = lab.descriptors()
         for fault in FAULTS:
             rows.append([fault.__doc__] + [
                 _cell(site, fault, count, operation, breaches) for operation, count in operations])
         widths = [max(map(len, column)) for column in zip(*rows)]
         for row in rows:
             print('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-        print('\nDescriptors before and after: {0}, {1}'.format(descriptors, _descriptors()))
+        print('\nDescriptors before and after: {0}, {1}'.format(descriptors, lab.descriptors()))
     print('Most memory ever: {0} MiB; a reply may have {1} MiB'.format(
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         transport.MAX_REPLY // 1024 // 1024))

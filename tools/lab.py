@@ -232,6 +232,11 @@ def _close_on_exec(number):
             raise
 
 
+def descriptors(pid='self'):
+    """Return how many files a process has open."""
+    return len(os.listdir('/proc/{0}/fd'.format(pid)))
+
+
 class Stopped(object):
     """Something that runs until ``stop()``, which the end of a ``with`` statement calls."""
 

@@ -11,10 +11,10 @@
 import os
 import select
 import socket
-import threading
 import time
 
 import lab
+import listener
 
 CHUNK = 65536
 
@@ -27,8 +27,8 @@ class Exchange(object):
         self.received = 0
 
 
-class Relay(object):
-    """One socket that passes connections on.
+class Relay(listener.Listener):
+    """One socket that passes connections on, many at a time.
 
     :param path: where to listen.
     :param target: the socket to pass connections on to.
@@ -36,30 +36,17 @@ class Relay(object):
     """
 
     def __init__(self, path, target, delay=0):
+        super(Relay, self).__init__(path)
         self.exchanges = []
         self._target = target
         self._delay = delay
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(path)
-        self._listener.listen(128)
-        self._thread = _started(self._accept)
+        self.listen()
 
-    def stop(self):
-        """Take no more connections."""
-        # Wakes accept(); close() would not.
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join()
-        self._listener.close()
-
-    def _accept(self):
-        while True:
-            try:
-                client = self._listener.accept()[0]
-            except socket.error:
-                return
-            exchange = Exchange()
-            self.exchanges.append(exchange)
-            _started(self._pass_on, client, exchange)
+    def serve(self, client):
+        """Pass a connection on."""
+        exchange = Exchange()
+        self.exchanges.append(exchange)
+        listener.started(self._pass_on, client, exchange)
 
     def _pass_on(self, client, exchange):
         time.sleep(self._delay)
@@ -97,13 +84,6 @@ def _shuttle(client, haproxy, exchange):
                 haproxy.shutdown(socket.SHUT_WR)
 
 
-def _started(function, *arguments):
-    thread = threading.Thread(target=function, args=arguments)
-    thread.daemon = True
-    thread.start()
-    return thread
-
-
 class Relays(lab.Stopped):
     """A directory with a relay for each of some sockets, under the same names."""
 
@@ -116,7 +96,7 @@ class Relays(lab.Stopped):
     def stop(self):
         """Take no more connections."""
         for relay in self._relays:
-            relay.stop()
+            relay.refuse()
 
     def forget(self):
         """Forget what was passed on."""
