@@ -8,6 +8,7 @@ import pytest
 import conftest
 import fakes
 from fakes import fleet  # noqa: F401 (a fixture)
+import lab
 import upheaval
 from haproxyadmin import exceptions
 
@@ -32,7 +33,7 @@ def reads_of(crew):
 @pytest.mark.parametrize('version', VERSIONS)
 def test_a_reload_and_a_restart_under_load(version):
     with start(version) as site:
-        before = upheaval.descriptors()
+        before = lab.descriptors()
         crew = upheaval.run(site, reloads=3, restarts=1)
         assert crew.wrong == []
         assert set(name for counts in crew.outcomes.values() for name in counts) <= DOCUMENTED
@@ -40,7 +41,7 @@ def test_a_reload_and_a_restart_under_load(version):
             assert crew.outcomes['reload', kind]['right answer'] > 10
         assert crew.statuses[200] > 0
         assert upheaval.works(site)
-        assert upheaval.descriptors() <= before
+        assert lab.descriptors() <= before
 
 
 @pytest.mark.parametrize('version', VERSIONS)

@@ -16,9 +16,9 @@ import os
 import pickle
 import random
 import sys
-import threading
 import time
 
+import crew
 import group
 import lab
 from group import ACL, MAP
@@ -86,46 +86,33 @@ def calls(directory, path, number):
     }
 
 
-class Soak(object):
-    """Threads at work until ``stop()``."""
+class Soak(crew.Crew):
+    """Mixed calls; how many there were, and what was wrong."""
 
     def __init__(self, directory, labs):
         self.counts = collections.Counter()
         self.errors = collections.Counter()
         self.undocumented = []
-        self._directory = directory
+        self._calls = [calls(directory, os.path.join(directory, 'nobody'), number)
+                       for number in range(1, THREADS + 1)]
         self._labs = labs
         self._hap = haproxy.HAProxy(socket_dir=directory, timeout=10)
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._use, args=[number])
-                         for number in range(1, THREADS + 1)]
-        self._threads.append(threading.Thread(target=self._send_traffic))
-        for thread in self._threads:
-            thread.start()
+        super(Soak, self).__init__(THREADS, pause=0.01)
 
-    def stop(self):
-        """End the threads."""
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
+    def work(self, number):
+        """Make one of the calls."""
+        name, call = random.choice(sorted(self._calls[number].items()))
+        error = _error_of(call, self._hap)
+        with self.lock:
+            self.counts[name] += 1
+            if error is not None:
+                self.errors[name, type(error).__name__] += 1
+                if not isinstance(error, (HAProxyBaseError, ValueError)):
+                    self.undocumented.append(repr(error))
 
-    def _use(self, number):
-        work = calls(self._directory, os.path.join(self._directory, 'nobody'), number)
-        names = sorted(work)
-        while not self._stopping.is_set():
-            name = random.choice(names)
-            error = _error_of(work[name], self._hap)
-            with self._lock:
-                self.counts[name] += 1
-                if error is not None:
-                    self.errors[name, type(error).__name__] += 1
-                    if not isinstance(error, (HAProxyBaseError, ValueError)):
-                        self.undocumented.append(repr(error))
-
-    def _send_traffic(self):
-        while not self._stopping.wait(0.01):
-            random.choice(self._labs).traffic('p', 1)
+    def send_traffic(self):
+        """Send a request through one of the HAProxies."""
+        random.choice(self._labs).traffic('p', 1)
 
 
 def _error_of(call, hap):
@@ -139,11 +126,6 @@ def memory():
     """Return how much memory this process has, in MiB."""
     with open('/proc/self/statm') as numbers:
         return int(numbers.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1024.0 / 1024.0
-
-
-def descriptors(pid='self'):
-    """Return how many files a process has open."""
-    return len(os.listdir('/proc/{0}/fd'.format(pid)))
 
 
 def main(words):
@@ -169,21 +151,18 @@ def _soak(haproxies, minutes):
         'minute', 'calls', 'errors', 'MiB', 'descriptors', 'those of HAProxies'))
     seconds = minutes * 60
     rows = []
-    before = descriptors()
-    soak = Soak(haproxies.directory, haproxies.labs)
-    started = time.time()
-    try:
+    before = lab.descriptors()
+    with Soak(haproxies.directory, haproxies.labs) as soak:
+        started = time.time()
         for moment in [WARM_UP] + [part / 10.0 for part in range(2, 11)]:
             time.sleep(max(0, started + moment * seconds - time.time()))
             rows.append((moment * minutes, sum(soak.counts.values()), sum(soak.errors.values()),
-                         memory(), descriptors(), sum(map(descriptors, pids))))
+                         memory(), lab.descriptors(), sum(map(lab.descriptors, pids))))
             print('{0:8.1f}{1:10}{2:9}{3:10.1f}{4:13}{5:22}'.format(*rows[-1]))
             sys.stdout.flush()
-    finally:
-        soak.stop()
     grown = rows[-1][3] - rows[0][3]
     print('\nBefore the first and after the last call: {0} and {1} descriptors'.format(
-        before, descriptors()))
+        before, lab.descriptors()))
     print('Memory grew by {0:.1f} MiB after minute {1:.1f}'.format(grown, rows[0][0]))
     print('\n{0:20}{1:>10}{2:>10}  {3}'.format('call', 'made', 'errors', 'of class'))
     for name in sorted(soak.counts):
@@ -193,7 +172,7 @@ def _soak(haproxies, minutes):
     print('\nUndocumented exceptions: {0}'.format(len(soak.undocumented)))
     for error in soak.undocumented[:20]:
         print(error)
-    flat = grown < GROWTH and descriptors() <= before
+    flat = grown < GROWTH and lab.descriptors() <= before
     return 0 if flat and not soak.undocumented else 1
 
 

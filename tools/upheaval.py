@@ -18,9 +18,9 @@ import os
 import random
 import socket
 import sys
-import threading
 import time
 
+import crew
 import group
 import lab
 from group import MAP
@@ -268,8 +268,8 @@ class Site(lab.Stopped):
                 config.write(VARIANTS[self._turn % 2])
 
 
-class Crew(object):
-    """Threads that use a site, and traffic through it, until ``stop()``.
+class Users(crew.Crew):
+    """Users of a site, and traffic through it.
 
     ``outcomes`` counts what calls came to, by phase, read or change, and class; ``wrong`` tells
     of those that were no right answer and no documented exception.
@@ -282,42 +282,28 @@ class Crew(object):
         self.statuses = collections.Counter()
         self.wrong = []
         self.slowest = 0
-        self._lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._use, args=[number])
-                         for number in range(threads)]
-        self._threads.append(threading.Thread(target=self._send_traffic))
-        for thread in self._threads:
-            thread.daemon = True
-            thread.start()
+        super(Users, self).__init__(threads, pause=0.005)
 
-    def stop(self):
-        """End the threads."""
-        self._stopping.set()
-        for thread in self._threads:
-            thread.join()
+    def work(self, number):
+        """Read or change something, and judge what comes of it."""
+        operation = random.choice(READS if random.random() < 0.7 else CHANGES)
+        phase = self.phase
+        started = time.time()
+        outcome, wrong = _outcome(operation, self.site, number)
+        seconds = time.time() - started
+        kind = 'changes' if operation in CHANGES else 'reads'
+        with self.lock:
+            self.outcomes[phase, kind][outcome] += 1
+            self.wrong.extend(wrong)
+            self.slowest = max(self.slowest, seconds)
 
-    def _use(self, number):
-        while not self._stopping.is_set():
-            operation = random.choice(READS if random.random() < 0.7 else CHANGES)
-            phase = self.phase
-            started = time.time()
-            outcome, wrong = _outcome(operation, self.site, number)
-            seconds = time.time() - started
-            kind = 'changes' if operation in CHANGES else 'reads'
-            with self._lock:
-                self.outcomes[phase, kind][outcome] += 1
-                self.wrong.extend(wrong)
-                self.slowest = max(self.slowest, seconds)
-
-    def _send_traffic(self):
-        while not self._stopping.is_set():
-            started = random.choice(self.site.labs)
-            try:
-                self.statuses.update(started.traffic(random.choice(['f1', 'f2']), 1))
-            except socket.error:
-                self.statuses['refused'] += 1
-            self._stopping.wait(0.005)
+    def send_traffic(self):
+        """Send a request through one of the HAProxies."""
+        started = random.choice(self.site.labs)
+        try:
+            self.statuses.update(started.traffic(random.choice(['f1', 'f2']), 1))
+        except socket.error:
+            self.statuses['refused'] += 1
 
 
 def _outcome(operation, site, number):
@@ -337,11 +323,6 @@ def _outcome(operation, site, number):
         return type(error).__name__, ['{0}: {1!r}'.format(operation.__name__, error)]
 
 
-def descriptors():
-    """Return how many files this process has open."""
-    return len(os.listdir('/proc/self/fd'))
-
-
 def works(site):
     """Tell whether every call works with the object that there was all the time."""
     return all(_outcome(operation, site, 0) == ('right answer', [])
@@ -349,17 +330,14 @@ def works(site):
 
 
 def run(site, reloads, restarts, threads=THREADS):
-    """Reload and restart under load; return the Crew that was at work."""
+    """Reload and restart under load; return the Users that were at work."""
     # The master of 2.6 takes no more commands after some 95 reloads without a restart.
     steps = [((number + 1.0) / reloads, 'reload') for number in range(reloads)]
     steps += [((number + 1.0) / restarts, 'restart') for number in range(restarts)]
-    crew = Crew(site, threads)
-    try:
-        for _, crew.phase in sorted(steps):
-            getattr(site, crew.phase)()
-    finally:
-        crew.stop()
-    return crew
+    with Users(site, threads) as users:
+        for _, users.phase in sorted(steps):
+            getattr(site, users.phase)()
+    return users
 
 
 def main(words):
@@ -376,9 +354,9 @@ def main(words):
 def _print_table(binary, reloads, restarts):
     started = time.time()
     with Site(binary) as site:
-        before = descriptors()
-        crew = run(site, reloads, restarts)
-        after = descriptors()
+        before = lab.descriptors()
+        users = run(site, reloads, restarts)
+        after = lab.descriptors()
         last = works(site)
     print('\nHAProxy {0}, {1} masters, {2} reloads and {3} restarts in {4:.0f} s'.format(
         site.version, HAPROXIES, reloads, restarts, time.time() - started))
@@ -386,20 +364,20 @@ def _print_table(binary, reloads, restarts):
     columns = [(phase, kind) for phase in ('reload', 'restart') for kind in ('reads', 'changes')]
     print('{0:24}'.format('') + ''.join('{0:>18}'.format('{1}, {0}'.format(*column))
                                         for column in columns))
-    for outcome in sorted(set(name for counts in crew.outcomes.values() for name in counts),
+    for outcome in sorted(set(name for counts in users.outcomes.values() for name in counts),
                           key=lambda name: (name != 'right answer', name)):
         print('{0:24}'.format(outcome) + ''.join(
-            '{0:18}'.format(crew.outcomes[column][outcome]) for column in columns))
+            '{0:18}'.format(users.outcomes[column][outcome]) for column in columns))
     print('\nRequests through it: {0}'.format(', '.join(
-        '{0} {1}'.format(*pair) for pair in sorted(crew.statuses.items(), key=str))))
+        '{0} {1}'.format(*pair) for pair in sorted(users.statuses.items(), key=str))))
     print('Former workers that crashed: {0}'.format(site.crashed))
-    print('Slowest call: {0:.1f} s'.format(crew.slowest))
+    print('Slowest call: {0:.1f} s'.format(users.slowest))
     print('Descriptors before and after: {0}, {1}'.format(before, after))
     print('Afterwards, with the same object: {0}'.format('all works' if last else 'BROKEN'))
-    print('Wrong answers: {0}'.format(len(crew.wrong)))
-    for wrong in crew.wrong[:20]:
+    print('Wrong answers: {0}'.format(len(users.wrong)))
+    for wrong in users.wrong[:20]:
         print(wrong)
-    return 1 if crew.wrong or not last or after > before else 0
+    return 1 if users.wrong or not last or after > before else 0
 
 
 if __name__ == '__main__':
