@@ -48,5 +48,6 @@ class Backend(facade.Facade):
         :type name: str
         :rtype: list of :class:`haproxyadmin.server.Server`
         """
-        return servers_of(facade.values_of(facade.gather(
-            [member.ask_servers(name) for member in self._members])))
+        listings = facade.values_of(facade.gather(
+            [member.ask_servers() for member in self._members]))
+        return servers_of([listing.of(name) for listing in listings])

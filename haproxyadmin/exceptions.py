@@ -21,6 +21,8 @@ A wrong argument is a plain :class:`ValueError`: nothing was sent.
 """
 import socket
 
+import six
+
 # One class on Python 3; on Python 2 socket.error is an IOError.
 _SystemErrors = (OSError,) if socket.error is OSError else (OSError, socket.error)
 
@@ -44,7 +46,7 @@ class HAProxyBaseError(Exception):
     def __init__(self, message=''):
         super(HAProxyBaseError, self).__init__()
         self.args = (message,)
-        self.message = message
+        self.message = '' if message is None else _as_text(message)
 
     def __str__(self):
         return self.message
@@ -69,6 +71,10 @@ class HAProxyBaseError(Exception):
         return dict(self.__dict__)
 
 
+def _as_text(message):
+    return message if isinstance(message, str) else six.ensure_str(six.text_type(message))
+
+
 def _restore(kind, args):
     error = kind.__new__(kind, *args)
     error.args = args
@@ -90,10 +96,9 @@ class EntriesFailed(CommandFailed):
     """
 
     def __init__(self, failures):
-        first = failures[0]
-        super(EntriesFailed, self).__init__(
-            '{0} failures; the first is entry {1.index}, {1.entry!r}, in process {1.process_nb} '
-            'on {1.socket_file}: {1.message}'.format(len(failures), first))
+        first = ''.join('; the first is entry {0.index}, {0.entry!r}, in process {0.process_nb} '
+                        'on {0.socket_file}: {0.message}'.format(one) for one in failures[:1])
+        super(EntriesFailed, self).__init__('failures: {0}{1}'.format(len(failures), first))
         self.args = (failures,)
         self.failures = failures
 
@@ -123,9 +128,9 @@ class HAProxyDataError(HAProxyBaseError):
         super(HAProxyDataError, self).__init__(self._told(
             'process {0[0]}: {0[1]!r}'.format(result)
             if isinstance(result, tuple) and len(result) == 2 else repr(result)
-            for result in results))
+            for result in results or []))
         self.args = (results,)
-        self.results = results
+        self.results = [] if results is None else results
 
     def set_account(self, results, by_socket):
         """Set what the processes answered; the message then tells their sockets.

@@ -301,7 +301,7 @@ class HAProxy(Reading):
             >>> hap.del_acl(6, '/foobar')
             True
         """
-        return self._delete('acl', acl, key)
+        return self._entry('del', 'acl', acl, key)
 
     @should_die
     def clear_acl(self, acl):
@@ -333,7 +333,8 @@ class HAProxy(Reading):
         :return: True.
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
-            how many before it were sent; of those refused, if any, it has the ``failures``.
+            how many before it were sent. Their account is in its ``failures``, ``results`` and
+            ``by_socket``, as in those of whatever the iterable itself raises.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
@@ -356,7 +357,8 @@ class HAProxy(Reading):
         :return: True.
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
-            how many before it were sent; of those refused, if any, it has the ``failures``.
+            how many before it were sent. Their account is in its ``failures``, ``results`` and
+            ``by_socket``, as in those of whatever the iterable itself raises.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
@@ -462,10 +464,7 @@ class HAProxy(Reading):
             >>> hap.set_map(0, '11', 'new')
             True
         """
-        reference = commands.reference(key)
-        if reference:
-            return self._by_reference('set', 'map', mapid, reference, value)
-        return self._patterns('set', 'map', mapid, key, value)
+        return self._entry('set', 'map', mapid, key, value)
 
     @should_die
     def del_map(self, mapid, key):
@@ -491,7 +490,7 @@ class HAProxy(Reading):
             >>> hap.del_map(0, '22')
             True
         """
-        return self._delete('map', mapid, key)
+        return self._entry('del', 'map', mapid, key)
 
     @should_die
     def clear_map(self, mapid):
@@ -523,7 +522,8 @@ class HAProxy(Reading):
         :return: True.
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
-            how many before it were sent; of those refused, if any, it has the ``failures``.
+            how many before it were sent. Their account is in its ``failures``, ``results`` and
+            ``by_socket``, as in those of whatever the iterable itself raises.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
@@ -551,7 +551,8 @@ class HAProxy(Reading):
         :return: True.
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
-            how many before it were sent; of those refused, if any, it has the ``failures``.
+            how many before it were sent. Their account is in its ``failures``, ``results`` and
+            ``by_socket``, as in those of whatever the iterable itself raises.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
@@ -567,15 +568,14 @@ class HAProxy(Reading):
         return facade.answer(patterns.ask_match(self._processes[0], family, ident, text))
 
     def _patterns(self, action, family, ident, *texts):
-        return self._change(lambda process: commands.patterns(
-            action, family, ident, process.version, *texts))
-
-    def _delete(self, family, ident, key):
-        reference = commands.reference(key)
-        if reference:
-            return self._by_reference('del', family, ident, reference)
-        asks = [patterns.ask_delete(process, family, ident, key) for process in self._processes]
+        asks = [patterns.ask_change(process, action, family, ident, *texts)
+                for process in self._processes]
         return facade.verdict(self._processes, facade.gather(asks))
+
+    def _entry(self, action, family, ident, key, *texts):
+        """Change the entries of a key, or the entry of a reference."""
+        change = self._by_reference if commands.reference(key) else self._patterns
+        return change(action, family, ident, key, *texts)
 
     def _many(self, action, family, ident, items):
         by_reference = None
@@ -583,18 +583,31 @@ class HAProxy(Reading):
             by_reference = functools.partial(self._by_reference, action, family, ident)
         return entries.change(self._processes, action, family, ident, items, by_reference)
 
-    def _by_reference(self, action, family, ident, reference, *texts):
-        """Change the entry that a reference points to, if it is the same in all processes."""
+    def _by_reference(self, action, family, ident, key, *texts):
+        """Change the entry that a reference points to, if it is the same in all processes.
+
+        A text that looks like a reference, and is none, may be a key.
+        """
+        reference = commands.reference(key)
         built = [commands.by_reference(action, family, ident, process.version, reference, *texts)
                  for process in self._processes]
         found = self._ask_all(lambda process: patterns.ask_entry(
             process, family, ident, reference))
-        if found[0] is None or not utils.elements_of_list_same(found):
+        entries_of = [entry for entry, _ in found]
+        if all(entry is None for entry in entries_of):
+            if commands.native(key) == reference and any(is_key for _, is_key in found):
+                return self._patterns(action, family, ident, key, *texts)
+            raise CommandFailed(
+                '{0} is neither the reference nor the key of an entry of {1} {2} in {3}'.format(
+                    reference, family, ident, ', '.join('process {0} on {1}'.format(
+                        process.process_nb, process.socket_file)
+                        for process in self._processes)))
+        if not utils.elements_of_list_same(entries_of):
             raise CommandFailed('{0} is not the same entry of {1} {2} in all processes: {3}'.format(
                 reference, family, ident, ', '.join(
                     '{0!r} in process {1} on {2}'.format(
                         entry, process.process_nb, process.socket_file)
-                    for process, entry in zip(self._processes, found))))
+                    for process, entry in zip(self._processes, entries_of))))
         return self._send(built)
 
     def _numbered(self, values):

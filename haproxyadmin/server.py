@@ -113,7 +113,7 @@ class Server(facade.Facade):
         addresses = {}
         # Read live also for a server of a snapshot: an old address would be set again.
         rows = facade.values_of(facade.gather(
-            [member.live().ask_row() for member in self._members]))
+            [member.live.ask_row() for member in self._members]))
         for member, row in zip(self._members, rows):
             text = utils.field(row, 'addr')
             addresses[member] = utils.address_and_port(text)[0]

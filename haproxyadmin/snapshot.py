@@ -11,6 +11,7 @@ from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 from haproxyadmin.server import servers_of
 
+_LABEL = operator.itemgetter(0)
 _BY_BACKEND = operator.attrgetter('backend.name')
 
 
@@ -159,10 +160,7 @@ class Reading(object):
         :rtype: int
         :raises ValueError: for any other name.
         """
-        utils.check_metric(name, HAPROXY_METRICS)
-        infos = self.info()
-        utils.check_metric(name, HAPROXY_METRICS, set().union(*infos))
-        return utils.aggregate(name, [info.get(name, '') for info in infos])
+        return utils.info_metric(name, HAPROXY_METRICS, self.info)
 
     def metrics(self):
         """Return all metrics over all processes; costs what :meth:`metric` costs.
@@ -188,7 +186,9 @@ class Reading(object):
         """
         dumps = self._ask_all(lambda process: process.ask_list(facade.as_is, commands.ROWS))
         figures = set(name for dump in dumps for _, name in dump.header.figures)
-        things = facade.merge([utils.labelled_rows(dump) for dump in dumps], lambda pair: pair[0])
+        proxies = facade.merge([utils.labelled_rows(dump) for dump in dumps], _LABEL)
+        things = [thing for proxy in proxies
+                  for thing in facade.merge([rows for _, rows in proxy], _LABEL)]
         return utils.summaries(things, figures)
 
     # Frontends, backends and servers
@@ -242,7 +242,7 @@ class Reading(object):
         :type backend: str
         :rtype: list of :class:`haproxyadmin.server.Server`
         """
-        return self._servers(None, backend)
+        return _servers_of(self._listings(backend))
 
     def server(self, hostname, backend=None):
         """Return a server, once for each backend that it is a member of.
@@ -252,26 +252,39 @@ class Reading(object):
         :param backend: (optional) look in this backend only.
         :type backend: str
         :rtype: list of :class:`haproxyadmin.server.Server`
-        :raises ValueError: when there is none.
+        :raises ValueError: when there is none; the message tells the nearest names.
         """
-        servers = self._servers(hostname, backend)
-        if not servers:
-            raise ValueError('no server {0!r}{1}'.format(
-                hostname, '' if backend is None else ' in backend {0!r}'.format(backend)))
-        return servers
+        name = commands.native(hostname)
+        lists = self._listings(backend)
+        found = _servers_of([[listing.of(name) for listing in listings if name in listing.names]
+                             for listings in lists])
+        if not found:
+            names = set(name for listings in lists for listing in listings
+                        for name in listing.names)
+            raise ValueError('no server {0!r}{1}{2}'.format(
+                hostname, '' if backend is None else ' in backend {0!r}'.format(backend),
+                utils.nearest(hostname, names)))
+        return found
 
     # How all of it is asked
 
-    def _servers(self, name, backend):
-        lists = self._ask_all(lambda process: process.ask_servers(name, backend))
-        return [server for listings in facade.merge(lists, _BY_BACKEND)
-                for server in servers_of(listings)]
+    def _listings(self, backend):
+        return self._ask_all(lambda process: process.ask_servers(backend))
 
     def _ask_all(self, ask):
         return facade.values_of(facade.gather([ask(process) for process in self._processes]))
 
     def _agreed(self, name):
         return facade.agreed(self._processes, [info.get(name, '') for info in self.info()])
+
+
+def _servers_of(lists):
+    """Return the servers of all backends.
+
+    :param lists: for each process what it lists of each backend.
+    """
+    return [server for listings in facade.merge(lists, _BY_BACKEND)
+            for server in servers_of(listings)]
 
 
 class Snapshot(Reading):

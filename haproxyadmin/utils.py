@@ -7,6 +7,7 @@ text; a :class:`Row` cuts a field out of its text when the field is read.
 import collections
 import csv
 import functools
+import operator
 import os
 import re
 import stat
@@ -23,6 +24,7 @@ _AVERAGE = frozenset(METRICS_AVG)
 _NUMBER = re.compile(r'\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*\Z')
 # int() takes no more than 4300 digits by default.
 _INTEGER = re.compile(r'\s*[-+]?[0-9]{1,4300}\s*\Z')
+_HEADS = operator.attrgetter('heads')
 _TEXT = (six.text_type, bytes)
 _LISTENER = '3'
 _TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
@@ -75,7 +77,10 @@ class CSVLine(object):
             '{0}={1!r}'.format(name, value) for name, value in zip(self.heads, self.parts)))
 
     def _cut(self, position):
-        return self.parts[position]
+        try:
+            return self.parts[position]
+        except IndexError:
+            raise _NoSuchField('there is no field {0!r} in this line'.format(self.heads[position]))
 
 
 class Header(object):
@@ -304,7 +309,7 @@ class Dump(object):
                 proxy, name, _ = text.split(',', 2)
             else:
                 proxy, name = self._identify(text)
-            if name in _TYPES and self._type(text) == _TYPES[name]:
+            if name in _TYPES and self._type(text) in (_TYPES[name], None):
                 proxies = self.frontends if name == 'FRONTEND' else self.backends
                 proxies.setdefault(proxy, text)
             elif not listeners or self._type(text) != _LISTENER:
@@ -452,17 +457,20 @@ def converter(value):
         'UP 1/2'
         >>> utils.converter(' ')
     """
-    if isinstance(value, _TEXT) and not value.isdigit():
+    if not isinstance(value, _TEXT):
+        try:
+            return int(value)
+        except (OverflowError, TypeError, ValueError):
+            return None
+    if not value.isdigit():
         if not value.strip():
             return None
-        if not _NUMBER.match(six.ensure_str(value, 'utf-8', 'surrogateescape')):
+        if not _NUMBER.match(commands.native(value)):
             return value
     try:
         return int(value)
     except ValueError:
         return _truncated(value)
-    except (TypeError, OverflowError):
-        return None
 
 
 def _truncated(text):
@@ -480,7 +488,7 @@ def isint(value):
     """
     if isinstance(value, _TEXT):
         # Not int(), which takes '1_000' on Python 3 alone.
-        return bool(_INTEGER.match(six.ensure_str(value, 'utf-8', 'surrogateescape')))
+        return bool(_INTEGER.match(commands.native(value)))
     return commands.is_integer(value) or (isinstance(value, float) and value.is_integer())
 
 
@@ -495,7 +503,7 @@ def calculate(name, metrics):
     :rtype: int
     :raises ValueError: when the name stands in neither list.
     """
-    if not is_figure(name):
+    if not (isinstance(name, _TEXT) and is_figure(name)):
         raise ValueError('unknown type of calculation for metric {0!r}'.format(name))
     if not metrics:
         return 0
@@ -567,21 +575,22 @@ def info_columns(infos):
     :type infos: list of dict
     :return: see :func:`columns`.
     """
-    return [(name, tuple([info.get(name, '') for info in infos]))
+    return [(name, tuple(_info_fields(infos, name)))
             for name in set().union(*infos) if is_figure(name)]
 
 
 def labelled_rows(dump):
     """Return what each row of a dump is, and the row: frontends, then backends with servers.
 
-    :return: list of ``((proxy, name, type), row)``.
+    :return: list of ``(proxy, rows)``; rows are ``((proxy, name, type), row)``, and the proxy is
+        what stands before the first.
     :rtype: list of tuple
     """
-    rows = [((name, 'FRONTEND', 'frontend'), dump.frontend(name)) for name in dump.frontends]
-    for name in dump.backends:
-        rows.append(((name, 'BACKEND', 'backend'), dump.backend(name)))
-        rows.extend(((name, server, 'server'), row) for server, row in dump.servers_of(name))
-    return rows
+    rows = [[((name, 'FRONTEND', 'frontend'), dump.frontend(name))] for name in dump.frontends]
+    rows += [[((name, 'BACKEND', 'backend'), dump.backend(name))]
+             + [((name, server, 'server'), row) for server, row in dump.servers_of(name)]
+             for name in dump.backends]
+    return [(of_proxy[0][0], of_proxy) for of_proxy in rows]
 
 
 def summaries(things, figures):
@@ -608,6 +617,36 @@ def _summary(label, rows, figures, totals):
     return summed
 
 
+def metric(name, known, ask, names=_HEADS, texts=fields):
+    """Calculate a metric of what the processes report.
+
+    :param known: names that are always metrics.
+    :type known: list of str
+    :param ask: returns the row of each process; is called only for what may be a metric.
+    :param names: (optional) takes a row; returns what it reports.
+    :param texts: (optional) takes rows and a name; returns the field of each.
+    :rtype: int
+    :raises ValueError: for a name that is neither known nor reported.
+    """
+    check_metric(name, known)
+    reports = ask()
+    if name not in known:
+        check_metric(name, known, set().union(*map(names, reports)))
+    return aggregate(name, texts(reports, name))
+
+
+def info_metric(name, known, ask):
+    """Calculate a metric of what the processes report of themselves, as :func:`metric` does.
+
+    :param ask: returns for each process its texts by name.
+    """
+    return metric(name, known, ask, names=iter, texts=_info_fields)
+
+
+def _info_fields(infos, name):
+    return [info.get(name, '') for info in infos]
+
+
 def is_figure(name):
     """Return True if a field is one that can be added up or averaged."""
     return name in _SUM or name in _AVERAGE
@@ -621,7 +660,8 @@ def check_metric(name, known, reported=None):
     :param reported: (optional) the names that HAProxy reports; any is taken before it is asked.
     :raises ValueError: for another name; the message tells the nearest ones.
     """
-    if name in known or (is_figure(name) and (reported is None or name in reported)):
+    if isinstance(name, _TEXT) and (
+            name in known or (is_figure(name) and (reported is None or name in reported))):
         return
     names = set(known).union(figure for figure in reported or () if is_figure(figure))
     raise ValueError('unknown metric {0!r}{1}'.format(name, nearest(name, names)))
@@ -630,7 +670,7 @@ def check_metric(name, known, reported=None):
 def nearest(name, names):
     """Return ``; did you mean 'A' or 'B'?`` for the names that look like a name, or ``''``."""
     import difflib  # costs an import only after a mistake
-    text = to_text(commands.to_bytes(name)) if isinstance(name, _TEXT) else str(name)
+    text = str(commands.native(name))
     alike = difflib.get_close_matches(text, sorted(names), 3)
     return '; did you mean {0}?'.format(' or '.join(map(repr, alike))) if alike else ''
 
@@ -755,12 +795,6 @@ def is_unix_socket(path):
         return False
 
 
-def file_name(path):
-    """Return a file name as native text: one of pathlib, or on Python 2 of unicode, too."""
-    path = path.__fspath__() if hasattr(path, '__fspath__') else path
-    return six.ensure_str(path) if isinstance(path, six.text_type) else path
-
-
 def connected_socket(path, timeout=1):
     """Return True if HAProxy answers ``show info`` on a socket, with one command.
 
@@ -772,8 +806,8 @@ def connected_socket(path, timeout=1):
     :raises haproxyadmin.exceptions.HAProxySocketError: the subclass of the cause, where there is
         no answer.
     """
-    reply, = transport.exchange_all([transport.Request(file_name(path), commands.SHOW_INFO,
-                                                       timeout)])
+    reply, = transport.exchange_all([transport.Request(commands.file_name(path),
+                                                       commands.SHOW_INFO, timeout)])
     if isinstance(reply, HAProxySocketError):
         raise reply
     return is_info(info2dict(text_lines(reply)))
@@ -788,13 +822,10 @@ def is_info(info):
 def text_lines(reply):
     """Return the lines of a reply as text, without the empty ones around them.
 
+    Bytes that are no UTF-8 survive as surrogates on Python 3.
+
     :type reply: bytes
     :rtype: list of str
     """
-    text = to_text(reply).strip('\n')
+    text = commands.native(reply).strip('\n')
     return text.split('\n') if text else []
-
-
-def to_text(reply):
-    """Return bytes as text: UTF-8; other bytes survive as surrogates on Python 3."""
-    return reply if isinstance(reply, str) else reply.decode('utf-8', 'surrogateescape')

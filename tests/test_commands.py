@@ -166,6 +166,43 @@ def test_a_limit_is_written_in_decimal(value, expected):
             [b'set rate-limit', kind.encode('ascii'), b'global', expected])
 
 
+class Level(int):
+    """What an enumeration of integers is on some Pythons: its text is no number."""
+
+    def __str__(self):
+        return '1;disable frontend f'
+
+    __repr__ = __str__
+
+
+@pytest.mark.parametrize('build, expected', [
+    (commands.set_maxconn_global, b'set maxconn global 10'),
+    (lambda value: commands.set_weight(b'b/s', value), b'set weight b/s 10'),
+    (commands.port, b'10'),
+    (lambda value: commands.patterns('add', 'map', value, ANY, value, value), b'add map #10 10 10'),
+    (commands.show_errors, b'show errors 10'),
+])
+def test_an_integer_is_written_in_decimal_whatever_its_text_is(build, expected):
+    """C2, C3: 'W.LOW' would be the limit 0 to HAProxy."""
+    assert build(Level(10)) == expected
+
+
+@pytest.mark.parametrize('build', [
+    commands.set_maxconn_global, commands.port, commands.show_errors,
+    lambda value: commands.set_weight(b'b/s', value),
+    lambda value: commands.patterns('clear', 'map', value, ANY)])
+def test_what_has_thousands_of_digits_is_refused_in_our_words(build):
+    """C2: Python refuses to print it, and to read it."""
+    for value in (10 ** 5000, '9' * 5000, '9' * 5000 + '%'):
+        try:
+            sent = build(value)
+        except ValueError as error:
+            assert 'sys.set_int' not in str(error) and 'integer' in str(error)
+        else:
+            # A file of that name.
+            assert sent == b'clear map ' + value.encode('ascii') and value.endswith('%')
+
+
 @pytest.mark.parametrize('value', [
     -1, 2147483648, 2 ** 63, True, False, None, '5', b'5', 'abc', '', 1.0, 1.5, [5]])
 def test_what_is_no_limit_is_refused(value):
@@ -233,6 +270,17 @@ def test_an_id_is_a_number_or_a_file(ident, expected):
     assert commands.patterns('clear', 'map', ident, ANY) == b'clear map ' + expected
 
 
+class FilePath(object):
+    """One of pathlib, which Python 2 has not."""
+
+    def __fspath__(self):
+        return '/etc/haproxy/bl'
+
+
+def test_an_id_may_be_a_path():
+    assert commands.identifier(FilePath(), ANY) == b'/etc/haproxy/bl'
+
+
 @pytest.mark.parametrize('ident', [
     '', b'', '#', b'#', '#x', '#-1', '# 4', '#4x', '@1', '@', b'@1', u'@1', -1, True, False, None,
     1.0, 2 ** 31, '2147483648', [4], '#' + '9' * 5000, 'a\nb', u'#\u0664'])
@@ -297,6 +345,12 @@ def test_what_is_sent(command, expected):
     assert command == expected
 
 
+@pytest.mark.parametrize('state', ['ready', u'ready', b'ready'])
+def test_a_state_is_text(state):
+    """C4"""
+    assert commands.set_state(b'b/s', state) == b'set server b/s state ready'
+
+
 @pytest.mark.parametrize('state', ['up', '', None, 'READY', 'ready;', 1, ['ready']])
 def test_what_is_no_state_is_refused(state):
     """C2"""
@@ -308,6 +362,18 @@ def test_what_is_no_state_is_refused(state):
 def test_what_is_no_proxy_id_is_refused(iid):
     """C2"""
     refused(commands.show_errors, iid)
+
+
+@pytest.mark.parametrize('value, expected', [
+    (-1, -1), ('-1', -1), (0, 0), (7, 7), ('7', 7), (u'7', 7), (b'7', 7)])
+def test_a_row_is_asked_for_by_its_id_or_by_minus_1(value, expected):
+    assert commands.row_id(value) == expected
+
+
+@pytest.mark.parametrize('value', [
+    None, True, -2, '-2', 1.5, float('inf'), float('nan'), 10 ** 20, '9' * 5000, '', 'x', '1;x', []])
+def test_what_is_no_id_of_a_row_is_refused(value):
+    refused(commands.row_id, value)
 
 
 @pytest.mark.parametrize('arguments', [('x', 1, -1), (1, 'x', -1), (1, 1, '1;x')])

@@ -225,6 +225,32 @@ def test_what_was_refused_before_is_told_where_the_iterable_is_wrong(last, fleet
         (path, '{0} entries accepted, 1 not'.format(entries.CHUNK - 1)) for path in started.paths]
 
 
+def test_what_was_accepted_before_is_told_where_the_iterable_is_wrong(fleet):
+    """An exact account, also of what went well."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    stores(started)
+
+    def items():
+        for item in pairs(entries.CHUNK + 5):
+            yield item
+        raise Broken()
+    with pytest.raises(Broken) as caught:
+        hap.add_map_entries(7, items())
+    assert caught.value.failures == []
+    assert caught.value.results == [
+        (number, '{0} entries accepted, 0 not'.format(entries.CHUNK)) for number in (1, 2)]
+
+
+def test_a_dictionary_stands_for_its_keys_where_keys_are_due(fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    store, = stores(started)
+    hap.add_map_entries(7, {'a': 'b', 'c': 'd'})
+    assert hap.del_map_entries(7, {'a': 'b'}) is True
+    assert store.entries == [('c', 'd')]
+
+
 # Refusals
 
 @pytest.mark.parametrize('version', ['1.6', '1.8', '2.0', '2.2', '3.4'])

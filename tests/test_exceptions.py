@@ -6,10 +6,12 @@ import pickle
 import socket
 
 import pytest
+import six
 
 from haproxyadmin import exceptions
-from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, HAProxyDataError,
-                                     HAProxySocketError, IncosistentData, MultipleCommandResults,
+from haproxyadmin.exceptions import (CommandFailed, EntriesFailed, HAProxyBaseError,
+                                     HAProxyDataError, HAProxySocketError, IncosistentData,
+                                     MultipleCommandResults,
                                      NoSuchObject, SocketApplicationError, SocketConnectionError,
                                      SocketPermissionError, SocketTimeout, SocketTransportError)
 
@@ -72,6 +74,11 @@ def test_siblings_are_not_each_other(left, right):
     (HAProxyBaseError('no'), 'no'),
     (HAProxyBaseError(message='no'), 'no'),
     (CommandFailed(), ''),
+    (CommandFailed(None), ''),
+    (CommandFailed(5), '5'),
+    (CommandFailed(u'caf\u00e9'), six.ensure_str(u'caf\u00e9')),
+    (EntriesFailed([]), 'failures: 0'),
+    (MultipleCommandResults(None), 'the change was not accepted by all HAProxy processes: '),
     (CommandFailed('No such server.'), 'No such server.'),
     (NoSuchObject('web', 'frontend web is gone'), 'frontend web is gone'),
     (NoSuchObject('web'), "'web' is gone"),

@@ -1,6 +1,7 @@
 # -*- coding: utf-8 -*-
 """haproxy.py and internal/haproxy.py: finding processes, and HAProxy as a whole."""
 import errno
+import itertools
 import os
 import time
 
@@ -521,7 +522,8 @@ class TestMetrics(object):
         assert started.haproxy().metric(name) == expected
 
     @pytest.mark.parametrize('name, near', [
-        ('CumReqs', 'CumReq'), ('Pid', None), ('Name', None), ('nope', None), ('scur', None)])
+        ('CumReqs', 'CumReq'), ('Pid', None), ('Name', None), ('nope', None), ('scur', None),
+        (None, None), ([], None), ({}, None), (5, None)])
     def test_any_other_name_is_a_value_error(self, name, near, fleet):
         """V2: it names it and the nearest, and is never a bare KeyError."""
         hap = fleet('2.2', 1).haproxy()
@@ -553,6 +555,16 @@ class TestMetrics(object):
             'backend_proc1', 'backend_proc1_srv1', 'status') + ', DOWN'
         assert is_int(server['scur']) and server['rate_lim'] is None
 
+    def test_the_figures_of_a_backend_stand_together(self, fleet):
+        """V7: also those of a server that only a later process has."""
+        started = fleet('2.2', 2)
+        started[0].remove('be_static', 'be_static_srv1')
+        rows = started.haproxy().stats()
+        backends = [row['pxname'] for row in rows if row['type'] != 'frontend']
+        assert [name for name, _ in itertools.groupby(backends)] == [
+            'haproxy', 'backend_proc1', 'be_dynamic', 'be_static', 'st_src', 'tcp_listen']
+        assert 'be_static_srv1' in [row['svname'] for row in rows]
+
 
 # Frontends, backends and servers
 
@@ -575,6 +587,12 @@ class TestProxies(object):
         (lambda hap: hap.servers('nope'), SERVERS, []),
         (lambda hap: hap.server('tcp1'), SERVERS, ['tcp1']),
         (lambda hap: hap.server(hostname='tcp1', backend='tcp_listen'), SERVERS, ['tcp1']),
+        (lambda hap: hap.server(u'tcp1'), SERVERS, ['tcp1']),
+        (lambda hap: hap.server(b'tcp1', b'tcp_listen'), SERVERS, ['tcp1']),
+        (lambda hap: hap.frontends(b'frontend_all'), FRONTENDS, ['frontend_all']),
+        (lambda hap: [hap.backend(b'st_src')], BACKENDS, ['st_src']),
+        (lambda hap: hap.frontends([]), FRONTENDS, []),
+        (lambda hap: hap.servers({}), SERVERS, []),
     ])
     def test_they_cost_each_process_one_command(self, call, command, names, fleet):
         """R1, V10, V7: in HAProxy's order."""
@@ -589,6 +607,15 @@ class TestProxies(object):
          "no frontend 'frontend_proc2'; did you mean 'frontend_proc1'"),
         (lambda hap: hap.frontend('backend_proc1'), 'no frontend'),
         (lambda hap: hap.backend('nope'), "no backend 'nope'"),
+        (lambda hap: hap.frontend(None), 'no frontend None'),
+        (lambda hap: hap.backend([]), 'no backend []'),
+        (lambda hap: hap.server(None), 'no server None'),
+        (lambda hap: hap.server(None, 'be_static'), "no server None in backend 'be_static'"),
+        (lambda hap: hap.server([]), 'no server []'),
+        (lambda hap: hap.server('tcp2'), "no server 'tcp2'; did you mean 'tcp1'?"),
+        (lambda hap: hap.server('be_static_srv3', 'be_static'),
+         "'be_static'; did you mean 'be_static_srv2' or 'be_static_srv1'"),
+        (lambda hap: hap.backend('be_static').server(None), 'no server None'),
         (lambda hap: hap.server('nope'), "no server 'nope'"),
         (lambda hap: hap.server('tcp1', backend='be_static'), "'tcp1' in backend 'be_static'"),
         (lambda hap: hap.server('tcp1', backend='nope'), "'nope'"),
@@ -600,6 +627,16 @@ class TestProxies(object):
         with pytest.raises(ValueError) as caught:
             call(hap)
         assert words in str(caught.value)
+
+    def test_a_proxy_may_stand_for_its_name(self, fleet):
+        """V8: it equals its name; what is found has HAProxy's own."""
+        hap = fleet('2.2', 2).haproxy()
+        frontend, backend = hap.frontend('frontend_all'), hap.backend('be_static')
+        assert type(hap.frontends(frontend)[0].name) is str
+        assert type(hap.backends(backend)[0].name) is str
+        server = hap.server(hap.server('be_static_srv1')[0], backend=backend)[0]
+        assert (type(server.name), type(server.backendname)) == (str, str)
+        assert server.weight == 100
 
     def test_a_proxy_is_one_object_over_the_processes_that_have_it(self, fleet):
         started = fleet('2.2', 4)
@@ -815,6 +852,48 @@ class TestPatterns(object):
                 if listing.startswith('0x1a'):
                     assert repr(listing[5:].strip('\n')) in message
         assert started.commands == [['show map #7'] * 2] * 2
+
+    @pytest.mark.parametrize('call, command', [
+        (lambda hap: hap.del_acl(7, '0xcafe'), 'del acl #7 0xcafe'),
+        (lambda hap: hap.del_map(7, b'0xcafe'), 'del map #7 0xcafe'),
+        (lambda hap: hap.set_map(7, u'0xcafe', 'v'), 'set map #7 0xcafe v'),
+        (lambda hap: hap.del_map_entries(7, ['0xcafe']), 'del map #7 0xcafe'),
+    ])
+    def test_a_key_may_look_like_a_reference(self, call, command, fleet):
+        """C8: it is one only where an entry has it."""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        family = command.split(' ')[1]
+        key = '0xcafe' if family == 'acl' else '0xcafe x'
+        listings = ['0x1 ' + key + '\n0x2 0xcaf 0xcafe\n\n', '0x3 0xcafe9 y\n\n']
+        for process, listing in zip(started, listings):
+            process.answers['show {0} #7'.format(family)] = listing
+            process.answers[command] = '\n'
+        assert call(hap) is True
+        assert started.commands == [['show {0} #7'.format(family), command]] * 2
+
+    @pytest.mark.parametrize('call', [
+        lambda hap: hap.del_map(7, '0xcafe'), lambda hap: hap.del_map(7, '#0xcafe'),
+        lambda hap: hap.del_acl(7, '0xcafe')])
+    def test_what_is_neither_a_reference_nor_a_key_is_told_so(self, call, fleet):
+        """C8"""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        started.answer('show map #7', '0x1 0xcaf 0xcafe\n0x2 #0xcafe x\n\n')
+        started.answer('show acl #7', '0x1 0xcafe foo\n\n')
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            call(hap)
+        assert '0xcafe is neither the reference nor the key' in str(caught.value)
+        assert all(path in str(caught.value) for path in started.paths)
+
+    def test_an_entry_may_hold_newlines(self, fleet):
+        """A request may put it there; HAProxy lists it over several lines."""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        started.answer('show map #7', '0x1a 0 foo\n0x1b a\n\nb\n0xc\n1\n0x1c 2 bar\n\n')
+        started.answer('del map #7 #0x1b', '\n')
+        assert hap.show_map(7) == ['0x1a 0 foo', '0x1b a\n\nb\n0xc\n1', '0x1c 2 bar']
+        assert hap.del_map(7, '0x1b') is True
 
     def test_an_unknown_map_of_a_reference_is_told(self, fleet):
         """C8, C5"""

@@ -247,6 +247,19 @@ class TestNotFound(object):
         assert 'ValueError' in kinds
         assert str(tmpdir) in text and 'denied' in text
 
+    def test_f2_a_directory_that_may_only_be_listed(self, lab):
+        mode = stat.S_IMODE(os.stat(lab.socket_dir).st_mode)
+        os.chmod(lab.directory, 0o711)
+        os.chmod(lab.socket_dir, 0o744)
+        try:
+            (kinds, _, text), = as_nobody(
+                lambda: [error_of(haproxy.HAProxy, socket_dir=lab.socket_dir)])
+        finally:
+            os.chmod(lab.socket_dir, mode)
+        assert 'ValueError' in kinds and 'not a socket' not in text
+        for path in lab.socket_files:
+            assert path + ': Permission denied' in text
+
 
 def as_nobody(call):
     """Call a function in a child that is not root; return what there is to know of its errors."""
@@ -258,7 +271,7 @@ def as_nobody(call):
             if os.getuid() == 0:
                 os.setgid(65534)
                 os.setuid(65534)
-            report = [([kind.__name__ for kind in type(error).__mro__], error.errno, str(error))
+            report = [([kind.__name__ for kind in type(error).__mro__], getattr(error, 'errno', None), str(error))
                       for error in call()]
             os.write(writer, repr(report).encode('utf-8'))
         finally:

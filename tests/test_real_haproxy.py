@@ -398,6 +398,16 @@ class TestChanging(object):
         for _, lines in hap.command('nonsense'):
             assert lines[0].startswith('Unknown command')
 
+    @pytest.mark.parametrize('command', [
+        'show info json', 'show stat json', 'show schema json', 'show events nosuch',
+        'show trace nosuch', 'prompt', 'prompt;show info', 'show info typed', 'show cli sockets'])
+    def test_c5_a_reply_may_be_of_one_line(self, lab, hap, command):
+        """Up to 2.8 JSON and some refusals end without an empty line."""
+        for path, (_, lines) in zip(lab.socket_files, hap.command(command)):
+            reply = lab.raw(command, path).strip('\n').split('\n')
+            assert (len(lines), lines[0][:20], lines[-1][-2:]) == (
+                len(reply), reply[0][:20], reply[-1][-2:])
+
     def test_c3_several_commands_and_a_payload(self, lab, hap):
         hap.command('clear map #0; add map #0 a b')
         assert truth.all_entries(lab, 'map', '#0') == [['a b']] * truth.process_count(lab)

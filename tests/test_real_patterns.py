@@ -420,3 +420,33 @@ frontend odd
         assert hap.del_map(path, 'key') is True
         assert hap.clear_map(path) is True
         assert hap.show_map(path) == []
+
+
+@pytest.mark.parametrize('version', sorted(set(setup.version for setup in conftest.setups())))
+def test_an_entry_that_a_request_has_put_there_may_hold_newlines(version, tmpdir):
+    """Then it is listed over several lines, and can be changed by its reference alone.
+
+    Up to 3.0 HAProxy itself encodes them.
+    """
+    key = 'a\n\nb' if version >= '3.2' else 'a%0A%0Ab'
+    path = str(tmpdir.join('seen.map'))
+    with open(path, 'w') as entries:
+        entries.write('first value\n')
+    text = truth.config() + """
+frontend seen
+    bind "127.0.0.1:${HAPROXYADMIN_PORT_SEEN}"
+    http-request set-map(%s) %%[url_param(k),url_dec] %%[url_param(v),url_dec]
+    default_backend app
+    acl none src,map(%s) -m found
+    use_backend app if none
+""" % (path, path)
+    with conftest.start(version, config=text) as lab:
+        hap = haproxy.HAProxy(socket_file=lab.socket_files[0], timeout=10)
+        assert lab.traffic('seen', 1, path='/?k=a%0a%0Ab&v=1') == [200]
+        assert lab.traffic('seen', 1, path='/?k=last&v=2') == [200]
+        references, listed = zip(*[entry.split(' ', 1) for entry in hap.show_map(path)])
+        assert listed == ('first value', key + ' 1', 'last 2')
+        assert hap.set_map(path, references[1], '3') is True
+        assert '\n{0} {1} 3\n'.format(references[1], key) in lab.raw('show map ' + path)
+        assert hap.del_map(path, references[1]) is True
+        assert truth.entries(lab, 'map', path) == ['first value', 'last 2']

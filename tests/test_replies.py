@@ -366,6 +366,15 @@ def test_no_surplus_word_can_be_sent(line, words):
     (b'Trailing garbage in weight string\n', False, True),
     (b'Trailing garb', False, False),
     (b'0x1 /a\n0x2 /b', True, False),
+    (b'0x1 /a\n', True, False),
+    (b'# pxname,svname,\n', True, False),
+    (b'No such event sink\n', True, True),
+    (b'No such event si', True, False),
+    (b'[{"field":{"pos":0}}]\n', True, True),
+    (b'{"oneOf":[]}\n', True, True),
+    (b'[{"field":{"pos":0}}\n', True, True),
+    (b'[{"field":{"pos":\n', True, False),
+    (b'\n> ', False, True),
 ])
 def test_a_reply_that_was_cut_is_known(reply, reads, whole):
     """C5: some refusals of changes end in one newline up to 2.8."""

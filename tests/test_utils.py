@@ -382,6 +382,24 @@ class TestInfo(object):
         assert utils.is_info(info) is expected
 
 
+def test_a_line_that_is_too_short_lacks_its_last_fields(monkeypatch):
+    """E4"""
+    monkeypatch.setattr(utils.CSVLine, 'heads', ['a', 'b'])
+    line = utils.CSVLine(['1'])
+    assert line.a == '1' and not hasattr(line, 'b')
+    with pytest.raises(ValueError) as caught:
+        line.b
+    assert "'b'" in str(caught.value)
+
+
+def test_without_types_the_names_of_totals_tell():
+    """R3"""
+    found = utils.stat2dict(['# pxname,svname,scur', 'w,FRONTEND,1', 'w,BACKEND,2', 'w,s,3'])
+    assert found['frontends']['w'].scur == '1'
+    assert found['backends']['w']['stats'].scur == '2'
+    assert list(found['backends']['w']['servers']) == ['s']
+
+
 @pytest.mark.parametrize('text, expected', [
     ('1.2.3.4:80', ('1.2.3.4', '80')),
     ('[::1]:80', ('::1', '80')),
@@ -409,7 +427,7 @@ def test_every_form_of_an_address_is_understood(text, expected):
     ('1e999', '1e999'), ('1_000', '1_000'), ('0x10', '0x10'), ('1,000', '1,000'), ('--1', '--1'),
     ('1 2', '1 2'), ('\t\n', None), ('0d 0h00m02s', '0d 0h00m02s'),
     (5, 5), (5.9, 5), (-5.9, -5), (2 ** 70, 2 ** 70), (None, None), ([], None), ({}, None),
-    (float('inf'), None), (u'42', 42), (b'42', 42),
+    (float('inf'), None), (float('nan'), None), (u'42', 42), (b'42', 42),
 ])
 def test_converter(value, expected):
     """V3: integers exactly, and nothing that only looks like a number."""

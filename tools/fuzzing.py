@@ -65,7 +65,7 @@ def parse_stat(data):
 
 def parse_outputs(data):
     """Take the answers to several commands apart."""
-    text = utils.to_text(data)
+    text = commands.native(data)
     for count in (1, 3):
         try:
             replies.outputs(text, count)

@@ -1,9 +1,7 @@
 """One process's view of a backend."""
-import functools
-
 from haproxyadmin.internal import facade
 from haproxyadmin.internal.base import _Proxy
-from haproxyadmin.internal.server import _Listing
+from haproxyadmin.internal.server import listing
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import BACKEND_METRICS
 
@@ -23,18 +21,17 @@ class _Backend(_Proxy):
         :param name: (optional) only the one of this name.
         :rtype: list of :class:`haproxyadmin.internal._Server`
         """
-        return facade.answer(self.ask_servers(name)).servers()
+        return facade.answer(self.ask_servers()).of(name).servers()
 
-    def ask_servers(self, name=None):
+    def ask_servers(self):
         """Return what asks for the servers: a :class:`haproxyadmin.internal.server._Listing`.
 
         The backend's row among theirs tells whose they are.
         """
-        return self._ask(commands.BACKENDS | commands.SERVERS,
-                         functools.partial(self._servers_of, name))
+        return self._ask(commands.BACKENDS | commands.SERVERS, self._servers_of)
 
-    def _servers_of(self, name, dump):
-        return None if self._find(dump) is None else _Listing(self, dump, name)
+    def _servers_of(self, dump):
+        return None if self._find(dump) is None else listing(self, dump)
 
     def _find(self, dump):
         return dump.backend(self.name)

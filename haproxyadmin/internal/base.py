@@ -59,10 +59,7 @@ class _Member(object):
 
         :raises ValueError: for a name that is no metric.
         """
-        utils.check_metric(name, self._METRICS)
-        row = self.stats_data()
-        utils.check_metric(name, self._METRICS, row.heads)
-        return utils.aggregate(name, [utils.field(row, name)])
+        return utils.metric(name, self._METRICS, lambda: [self.stats_data()])
 
     def stats(self):
         """Return all statistics, HAProxy's own text per field.

@@ -9,7 +9,6 @@ import itertools
 
 import six
 
-from haproxyadmin import utils
 from haproxyadmin.exceptions import EntriesFailed, HAProxyBaseError
 from haproxyadmin.internal import facade
 from haproxyadmin.internal.facade import Ask
@@ -105,6 +104,7 @@ class _Change(object):
         self.action = action
         self.family = family
         self.ident = ident
+        self.takes_pairs = (action, family) == ('add', 'map')
 
     def entries(self, chunk):
         """Return the items of a chunk as tuples of texts.
@@ -112,7 +112,7 @@ class _Change(object):
         :param chunk: list of ``(index, item)``.
         :raises ValueError: for an item that is no pair where one is needed.
         """
-        if (self.action, self.family) != ('add', 'map'):
+        if not self.takes_pairs:
             return [(index, (item,)) for index, item in chunk]
         items = [item for _, item in chunk]
         if set(map(type, items)) == set([tuple]) and set(map(len, items)) == set([2]):
@@ -134,7 +134,7 @@ class _Change(object):
         :rtype: list of :class:`_Batch`
         :raises ValueError: for an entry that HAProxy cannot take.
         """
-        if entries and (self.action, self.family) == ('add', 'map'):
+        if entries and self.takes_pairs:
             payloads = self._payloads(version, entries)
             if payloads is not None:
                 return payloads
@@ -180,7 +180,7 @@ class _Change(object):
     def _part(self, version, index, entry):
         """Return what stands for an entry in a batch, and if that is a payload."""
         try:
-            if (self.action, self.family) == ('add', 'map'):
+            if self.takes_pairs:
                 key, value = commands.plain(entry[0]), commands.plain(entry[1])
                 if commands.takes_payload(version, key, value):
                     if len(key) + len(value) > MAX_BATCH:
@@ -226,7 +226,7 @@ class _Course(object):
         batch = self._batches[0]
         judge = self._payload_answered if batch.payload else self._commands_answered
         return Ask(self.process, batch.command, functools.partial(judge, batch), reads=False,
-                   parse=utils.to_text)
+                   parse=commands.native)
 
     def end(self, outcome):
         """Take down the error that ended the exchange, if any; what it did is not known."""
@@ -293,17 +293,18 @@ def _culprit(entries, message):
     place = 0
     for position, (_, entry) in enumerate(entries):
         for text in entry:
-            text = utils.to_text(commands.plain(text))
+            text = commands.native(commands.plain(text))
             if len(text) > len(named) and "'{0}'".format(text) in message:
                 named, place = text, position
     return place
 
 
-def _iterate(items):
+def _iterate(items, pairs):
+    """Return an iterator over many entries; of a dictionary over its keys, or over pairs."""
     if isinstance(items, (six.text_type, bytes)):
         raise ValueError('expected many entries, got the text {0!r}'.format(items))
     try:
-        return iter(items.items() if hasattr(items, 'items') else items)
+        return iter(items.items() if pairs and hasattr(items, 'items') else items)
     except TypeError:
         raise ValueError('expected many entries, got {0!r}'.format(items))
 
@@ -324,7 +325,7 @@ def change(processes, action, family, ident, items, by_reference=None):
     """
     todo = _Change(action, family, ident)
     courses = [_Course(process, todo) for process in processes]
-    numbered = enumerate(_iterate(items))
+    numbered = enumerate(_iterate(items, todo.takes_pairs))
     for process in processes:
         # Also without an entry, a wrong id is one.
         todo.head(process.version)
@@ -335,7 +336,7 @@ def change(processes, action, family, ident, items, by_reference=None):
                 break
             _run(todo, courses, chunk, by_reference)
     except Exception as error:
-        if any(course.failures for course in courses):
+        if any(course.failures or course.accepted for course in courses):
             _give_account(error, courses)
         raise
     return _verdict(courses)
@@ -354,8 +355,8 @@ def _run(todo, courses, chunk, by_reference):
     outcomes = facade.gather([course.ask() for course in courses])
     for course, outcome in zip(courses, outcomes):
         course.end(outcome)
-    for index, entry, reference in references:
-        _delete_reference(courses, index, entry, functools.partial(by_reference, reference))
+    for index, entry in references:
+        _delete_reference(courses, index, entry, functools.partial(by_reference, *entry))
 
 
 def _sorted_out(entries, by_reference):
@@ -368,10 +369,7 @@ def _sorted_out(entries, by_reference):
             reference = commands.reference(entry[0])
         except ValueError as error:
             raise ValueError('entry {0}: {1}'.format(index, error))
-        if reference:
-            references.append((index, entry, reference))
-        else:
-            keys.append((index, entry))
+        (references if reference else keys).append((index, entry))
     return keys, references
 
 

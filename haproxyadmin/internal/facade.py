@@ -45,9 +45,9 @@ class Ask(transport.Request):
             return reply
         if not replies.is_whole(reply, self.reads):
             return self._unusable('the answer was cut short after {0} bytes, or this is not '
-                                  'HAProxy: {1!r}'.format(len(reply), utils.to_text(reply[:80])))
+                                  'HAProxy: {1!r}'.format(len(reply), commands.native(reply[:80])))
         if self.judged and not self.reads:
-            said = utils.to_text(reply.lstrip(b'\n').split(b'\n', 1)[0])
+            said = commands.native(reply.lstrip(b'\n').split(b'\n', 1)[0])
             if not replies.is_message(said):
                 return self._unusable('this is no answer to a change: {0!r}'.format(said[:80]))
         try:
@@ -93,7 +93,7 @@ class _AskLevel(Ask):
     def settle(self, reply):
         """Return what the refusal amounts to."""
         denied, refusal = self.denied, self.refusal
-        if isinstance(reply, bytes) and utils.to_text(reply.strip()) in replies.LEVELS:
+        if isinstance(reply, bytes) and commands.native(reply.strip()) in replies.LEVELS:
             refusal = replies.denied_because(refusal, b'the level of ' + commands.to_bytes(
                 denied.process.socket_file) + b' is ' + reply.strip())
         denied.judged = False
@@ -254,6 +254,7 @@ def only(things, noun, name, where=''):
     :param where: (optional) where it was looked for, for the message.
     :raises ValueError: when there is none; the message tells the nearest names.
     """
+    name = commands.native(name)
     found = [thing for thing in things if thing == name]
     if len(found) != 1:
         raise ValueError('{0} {1} {2!r}{3}{4}'.format(
@@ -336,7 +337,7 @@ class Facade(object):
 
     def __eq__(self, other):
         if isinstance(other, six.string_types):
-            return self.name == six.ensure_str(other)
+            return self.name == commands.native(other)
         if isinstance(other, self.__class__):
             return self.name == other.name
         return NotImplemented
@@ -395,11 +396,7 @@ class Facade(object):
         :rtype: int
         :raises ValueError: for any other name.
         """
-        utils.check_metric(name, self._METRICS)
-        rows = self._rows()
-        if name not in self._METRICS:
-            utils.check_metric(name, self._METRICS, set().union(*(row.heads for row in rows)))
-        return utils.aggregate(name, utils.fields(rows, name))
+        return utils.metric(name, self._METRICS, self._rows)
 
     def metrics(self):
         """Return all metrics over all processes; costs what :meth:`metric` costs.

@@ -3,9 +3,8 @@ import errno
 import functools
 import logging
 import os
+import stat
 import time
-
-import six
 
 from haproxyadmin import utils
 from haproxyadmin.exceptions import SocketPermissionError, at_start
@@ -13,11 +12,13 @@ from haproxyadmin.internal import facade
 from haproxyadmin.internal.backend import _Backend
 from haproxyadmin.internal.frontend import _Frontend
 from haproxyadmin.internal.facade import Ask
-from haproxyadmin.internal.server import _Listing
+from haproxyadmin.internal.server import listing
 from haproxyadmin.protocol import commands, replies
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 
 LOG = logging.getLogger('haproxyadmin')
+# What any time may be: thirty years, which time.sleep() takes.
+MAX_SECONDS = 10 ** 9
 PERMISSION = (errno.EACCES, errno.EPERM)
 # Seconds by which two readings of one process's start may differ.
 SAME_START = 2
@@ -44,7 +45,7 @@ class _HAProxyProcess(object):
     in_memory = False
 
     def __init__(self, socket_file, retry=3, retry_interval=2, timeout=1):
-        self.socket_file = utils.file_name(socket_file)
+        self.socket_file = commands.file_name(socket_file)
         self.retry = _checked('retry', retry, retry is None or (
             commands.is_integer(retry) and retry >= 0))
         self.retry_interval = _checked('retry_interval', retry_interval, _is_seconds(
@@ -116,10 +117,7 @@ class _HAProxyProcess(object):
 
         :raises ValueError: for a name that is no metric.
         """
-        utils.check_metric(name, HAPROXY_METRICS)
-        info = self.proc_info()
-        utils.check_metric(name, HAPROXY_METRICS, info)
-        return utils.aggregate(name, [info.get(name, '')])
+        return utils.info_metric(name, HAPROXY_METRICS, lambda: [self.proc_info()])
 
     def stats(self, iid=-1, obj_type=commands.EVERYTHING, sid=-1):
         """Return rows of statistics.
@@ -131,7 +129,9 @@ class _HAProxyProcess(object):
         :param sid: (optional) id of a server, -1 for all.
         :return: see :func:`haproxyadmin.utils.stat2dict`.
         :rtype: dict
+        :raises ValueError: for what is no id; nothing is sent.
         """
+        iid, obj_type, sid = map(commands.row_id, (iid, obj_type, sid))
         return facade.answer(self.ask_dump(utils.dump2dict, iid, obj_type, sid))
 
     def frontends_stats(self, iid=-1):
@@ -180,13 +180,9 @@ class _HAProxyProcess(object):
             _Backend(self, backend, dump.backend(backend))
             for backend in _chosen(dump.backends, name)], commands.BACKENDS)
 
-    def ask_servers(self, name=None, backend=None):
-        """Return what asks for the servers of all backends, or of one: a listing for each.
-
-        :param name: (optional) only the servers of this name.
-        """
-        return self.ask_list(functools.partial(self._servers_in, name, backend),
-                             commands.SERVERS)
+    def ask_servers(self, backend=None):
+        """Return what asks for the servers of all backends, or of one: a listing for each."""
+        return self.ask_list(functools.partial(self._servers_in, backend), commands.SERVERS)
 
     def ask_info(self, then):
         """Return what asks for ``show info``."""
@@ -218,7 +214,7 @@ class _HAProxyProcess(object):
             proxies = dump.proxies()
             if again and self.lacks(kind, proxies, complete):
                 return ask(functools.partial(judged, False))
-            self.list(kind, proxies)
+            self.keep_listed(kind, proxies)
             return then(dump)
         return ask(functools.partial(judged, True))
 
@@ -228,7 +224,7 @@ class _HAProxyProcess(object):
             return not proxies and self._listed.get(kind) != proxies
         return complete and not self._listed[kind] <= proxies
 
-    def list(self, kind, proxies):
+    def keep_listed(self, kind, proxies):
         """Keep which proxies were listed."""
         self._listed[kind] = proxies
 
@@ -276,8 +272,8 @@ class _HAProxyProcess(object):
         self._header = dump.header
         return then(dump)
 
-    def _servers_in(self, name, backend, dump):
-        return [_Listing(_Backend(self, proxy, _hint_of(proxy, dump)), dump, name)
+    def _servers_in(self, backend, dump):
+        return [listing(_Backend(self, proxy, _hint_of(proxy, dump)), dump)
                 for proxy in _chosen(dump.servers, backend)]
 
 
@@ -331,7 +327,7 @@ def _freeze(process, again, lines):
             return ask_frozen(process, False)
         if ends:
             raise replies.Malformed('this worker ends, and does not list all of its proxies')
-        process.list(commands.ROWS, proxies)
+        process.keep_listed(commands.ROWS, proxies)
     return _FrozenProcess(process, info, dump)
 
 
@@ -357,12 +353,14 @@ def _level_by_refusal(reply):
 
 
 def _chosen(names, name):
-    """Return all names, or the one that is asked for and there."""
+    """Return all names, or the one that is asked for and there, as HAProxy tells it."""
     if name is None:
         return names
-    if isinstance(name, six.text_type):
-        name = six.ensure_str(name)
-    return [name] if name in names else []
+    name = commands.native(name)
+    if type(name) is str:
+        return [name] if name in names else []
+    # A frontend or backend, for instance, which equals its name.
+    return [own for own in names if own == name]
 
 
 def _checked(name, value, valid):
@@ -372,7 +370,7 @@ def _checked(name, value, valid):
 
 
 def _is_seconds(value):
-    return (commands.is_integer(value) or isinstance(value, float)) and value >= 0
+    return (commands.is_integer(value) or isinstance(value, float)) and 0 <= value <= MAX_SECONDS
 
 
 def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
@@ -386,9 +384,9 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
         single socket it is also the :class:`haproxyadmin.exceptions.HAProxySocketError` of
         the cause.
     """
-    if socket_dir is None and socket_file is None:
+    if socket_dir is None and socket_file in (None, ''):
         raise ValueError('a socket directory or a socket file is needed')
-    socket_dir = utils.file_name(socket_dir)
+    socket_dir = commands.file_name(socket_dir)
     paths = [socket_file] if socket_dir is None else _sockets_in(socket_dir)
     candidates = [_HAProxyProcess(path, retry, retry_interval, timeout) for path in paths]
     for candidate in candidates:
@@ -407,7 +405,8 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     return sorted(processes, key=lambda process: (process.process_nb, process.socket_file))
 
 
-def _paths_in(socket_dir):
+def _looked_into(socket_dir):
+    """Return the paths of the sockets in a directory, and lines that tell why others are none."""
     try:
         names = sorted(os.listdir(socket_dir))
     except (OSError, TypeError, ValueError) as error:
@@ -415,19 +414,24 @@ def _paths_in(socket_dir):
             raise at_start(SocketPermissionError(socket_dir, '{0}: {1}'.format(
                 socket_dir, error.strerror), error))
         raise ValueError('no socket directory: {0}'.format(error))
-    return [os.path.join(socket_dir, name) for name in names]
+    sockets, others = [], []
+    for path in [os.path.join(socket_dir, name) for name in names]:
+        try:
+            if stat.S_ISSOCK(os.stat(path).st_mode):
+                sockets.append(path)
+                continue
+            reason = 'not a socket'
+        except OSError as error:
+            reason = error.strerror
+        others.append('\n  {0}: {1}'.format(path, reason))
+    return sockets, ''.join(others)
 
 
 def _sockets_in(socket_dir):
-    paths = _paths_in(socket_dir)
-    sockets = [path for path in paths if utils.is_unix_socket(path)]
+    sockets, others = _looked_into(socket_dir)
     if not sockets:
-        raise ValueError('no socket in {0}{1}'.format(socket_dir, _not_sockets(paths)))
+        raise ValueError('no socket in {0}{1}'.format(socket_dir, others))
     return sockets
-
-
-def _not_sockets(paths):
-    return ''.join('\n  {0}: not a socket'.format(path) for path in paths)
 
 
 def _report_unusable(infos):
@@ -441,7 +445,7 @@ def _raise_unusable(socket_dir, socket_file, infos):
         raise at_start(infos[0])
     raise ValueError('no socket of HAProxy in {0}{1}{2}'.format(
         socket_dir, ''.join('\n  {0}'.format(error) for error in infos),
-        _not_sockets(path for path in _paths_in(socket_dir) if not utils.is_unix_socket(path))))
+        _looked_into(socket_dir)[1]))
 
 
 def _identity(info):

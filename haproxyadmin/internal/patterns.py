@@ -22,21 +22,25 @@ def ask_match(process, family, ident, text):
     return Ask(process, command, _match)
 
 
-def ask_delete(process, family, ident, key):
-    """Return what deletes all entries of a key.
+def ask_change(process, action, family, ident, *texts):
+    """Return what changes an ACL or MAP: all of it, or all entries of a key.
 
     Versions from 3.3 on may delete one at a time, so they are asked until nothing is left.
     """
-    ask = process.ask_change(commands.patterns('del', family, ident, process.version, key))
-    if process.version >= (3, 3):
+    ask = process.ask_change(commands.patterns(action, family, ident, process.version, *texts))
+    if action == 'del' and process.version >= (3, 3):
         ask.then = functools.partial(_delete_next, ask, 0)
     return ask
 
 
-def ask_entry(process, family, ident, reference):
-    """Return what asks for the key and value that a reference points to, None for nothing."""
+def ask_entry(process, family, ident, text):
+    """Return what looks an entry up by a text that may be a reference or a key.
+
+    :param text: ``'0x1a78ab0'``, which is a key where no entry has that reference.
+    :return: its value is the entry that the reference points to, or None; and if there is a key.
+    """
     ask = ask_listing(process, family, ident)
-    ask.then = lambda lines: _entry_at(reference, _entries(lines))
+    ask.then = lambda lines: _entry_at(family, text, _entries(lines))
     return ask
 
 
@@ -51,9 +55,9 @@ def _entries(lines):
 
         0x1a78ab0 www.example.com alice
     """
-    if not all(replies.is_entry(line) for line in lines):
+    if lines and not replies.is_entry(lines[0]):
         raise facade.refusal(lines)
-    return lines
+    return lines if all(map(replies.is_entry, lines)) else replies.entries('\n'.join(lines))
 
 
 def _match(lines):
@@ -77,9 +81,11 @@ def _delete_next(ask, rounds, lines):
                reads=False)
 
 
-def _entry_at(reference, entries):
+def _entry_at(family, text, entries):
+    reference, found, is_key = int(text, 16), None, False
     for entry in entries:
         pointer, _, rest = entry.partition(' ')
-        if int(pointer, 16) == int(reference, 16):
-            return rest
-    return None
+        if int(pointer, 16) == reference:
+            found = rest
+        is_key = is_key or (rest.split(' ', 1)[0] if family == 'map' else rest) == text
+    return found, is_key

@@ -6,27 +6,33 @@ from haproxyadmin.protocol.metrics import SERVER_METRICS
 
 
 class _Listing(object):
-    """The servers of one backend in one process, as a dump tells them.
+    """Servers of one backend in one process, as a dump tells them.
 
     :param backend: the :class:`haproxyadmin.internal._Backend`.
-    :param dump: the :class:`haproxyadmin.utils.Dump`.
-    :param name: (optional) only the server of this name.
+    :param header: the header of the dump.
+    :param names: the names of the servers.
+    :param texts: their rows.
 
     ``in_memory`` is True where the rows never change.
     """
 
     __slots__ = ('backend', 'names', 'in_memory', '_header', '_texts')
 
-    def __init__(self, backend, dump, name=None):
+    def __init__(self, backend, header, names, texts):
         self.backend = backend
-        self.names = dump.names_of(backend.name)
+        self.names = names
         self.in_memory = backend.hap_process.in_memory
-        self._header = dump.header
-        self._texts = dump.servers.get(backend.name, [])
-        if name is not None:
-            places = [place for place, server in enumerate(self.names) if server == name]
-            self.names = [self.names[place] for place in places]
-            self._texts = [self._texts[place] for place in places]
+        self._header = header
+        self._texts = texts
+
+    def of(self, name):
+        """Return a listing of the servers of a name only; all of them for None."""
+        if name is None:
+            return self
+        name = commands.native(name)
+        places = [place for place, server in enumerate(self.names) if server == name]
+        return _Listing(self.backend, self._header, [self.names[place] for place in places],
+                        [self._texts[place] for place in places])
 
     def row(self, place):
         """Return the row of a server."""
@@ -45,6 +51,16 @@ class _Listing(object):
     def servers(self):
         """Return all of them."""
         return [self.server(place) for place in range(len(self.names))]
+
+
+def listing(backend, dump):
+    """Return the :class:`_Listing` of all servers of a backend.
+
+    :param backend: the :class:`haproxyadmin.internal._Backend`.
+    :param dump: the :class:`haproxyadmin.utils.Dump`.
+    """
+    return _Listing(backend, dump.header, dump.names_of(backend.name),
+                    dump.servers.get(backend.name, []))
 
 
 class _Server(_Member):
@@ -82,8 +98,9 @@ class _Server(_Member):
         """
         return self.number('sid')
 
+    @property
     def live(self):
-        """Return the server as HAProxy itself answers for it, not a snapshot."""
+        """The server as HAProxy itself answers for it, not a snapshot."""
         process = self.hap_process.live
         if process is self.hap_process:
             return self

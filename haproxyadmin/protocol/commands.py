@@ -76,6 +76,18 @@ def to_bytes(text):
     raise ValueError('expected text, got {0!r}'.format(text))
 
 
+def native(text):
+    """Return text or bytes as the text of this Python; anything else as it is."""
+    if isinstance(text, (six.text_type, bytes)):
+        return six.ensure_str(text, 'utf-8', 'surrogateescape')
+    return text
+
+
+def file_name(path):
+    """Return a file name as the text of this Python, one of pathlib too; anything else as it is."""
+    return native(path.__fspath__() if hasattr(path, '__fspath__') else path)
+
+
 def plain(text):
     """Return a text as HAProxy is to store it.
 
@@ -84,7 +96,7 @@ def plain(text):
     :rtype: bytes
     :raises ValueError: for what no version can take.
     """
-    raw_text = to_bytes(str(text) if is_integer(text) else text)
+    raw_text = decimal(text) if is_integer(text) else to_bytes(text)
     if not raw_text:
         raise ValueError('HAProxy takes no empty text')
     if len(raw_text) >= MAX_LINE:
@@ -142,6 +154,19 @@ def is_integer(value):
     return isinstance(value, six.integer_types) and not isinstance(value, bool)
 
 
+def decimal(value):
+    """Return an integer in decimal, whatever text an enumeration makes of it."""
+    return str(int(value)).encode('ascii')
+
+
+def shown(value):
+    """Return a value for a message."""
+    try:
+        return repr(value)
+    except ValueError:  # which Python itself has for integers
+        return 'one of thousands of digits'
+
+
 def number(value, name, highest=MAX_INT):
     """Return a number as HAProxy reads it.
 
@@ -152,15 +177,29 @@ def number(value, name, highest=MAX_INT):
     :raises ValueError: when it is no integer from 0 to ``highest``.
     """
     if not is_integer(value) or not 0 <= value <= highest:
-        raise ValueError('{0} is an integer from 0 to {1}, not {2!r}'.format(name, highest, value))
-    return str(value).encode('ascii')
+        raise ValueError('{0} is an integer from 0 to {1}, not {2}'.format(
+            name, highest, shown(value)))
+    return decimal(value)
 
 
 def digits(value):
     """Return the integer that a text of digits stands for; anything else as it is."""
-    if isinstance(value, (six.text_type, bytes)) and _DIGITS.match(_native(value)):
-        return int(value)
+    if isinstance(value, (six.text_type, bytes)) and _DIGITS.match(native(value)):
+        return _integer(native(value))
     return value
+
+
+def _integer(text):
+    """Return the integer of a text of digits; one of a hundred is too large like any longer one."""
+    return int(text.lstrip('0')[:100] or 0)
+
+
+def row_id(value):
+    """Return the id of a proxy or server as an integer; -1 stands for all of them.
+
+    :param value: an integer or its digits.
+    """
+    return -1 if native(value) in (-1, '-1') else int(number(digits(value), 'an id, but for -1,'))
 
 
 def port(value):
@@ -173,31 +212,33 @@ def weight(value):
 
     :raises ValueError: for anything else.
     """
-    percent = isinstance(value, (six.text_type, bytes)) and _PERCENT.match(_native(value))
+    percent = isinstance(value, (six.text_type, bytes)) and _PERCENT.match(native(value))
     if not percent:
         try:
             return number(value, 'weight', MAX_WEIGHT)
         except ValueError:
-            raise ValueError("weight is an integer from 0 to {0} or 'N%', not {1!r}".format(
-                MAX_WEIGHT, value))
-    return number(int(percent.group(1)), 'a weight in percent', MAX_PERCENT) + b'%'
+            raise ValueError("weight is an integer from 0 to {0} or 'N%', not {1}".format(
+                MAX_WEIGHT, shown(value)))
+    return number(_integer(percent.group(1)), 'a weight in percent', MAX_PERCENT) + b'%'
 
 
 def identifier(value, version):
     """Return what names an ACL or MAP: ``#N`` or a file.
 
-    :param value: a non-negative integer, digits, ``#`` and digits, or a file path.
+    :param value: a non-negative integer, digits, ``#`` and digits, or a file path, of pathlib too.
     :rtype: bytes
     :raises ValueError: for anything else; ``#`` alone would mean 0 to HAProxy, and ``@`` a version.
     """
-    if isinstance(value, (six.text_type, bytes)):
-        text = _native(value)
+    text = file_name(value)
+    if isinstance(text, str):
         name = text[1:] if text.startswith('#') else text
         if not _DIGITS.match(name):
             if text.startswith(('#', '@')):
                 raise ValueError('no id or file of an ACL or MAP: {0!r}'.format(value))
-            return word(value, version)
-        value = int(name)
+            return word(text, version)
+        value = _integer(name)
+    if not is_integer(value):
+        raise ValueError('an ACL or MAP is named by its id or its file, not by {0!r}'.format(value))
     return b'#' + number(value, 'the id of an ACL or MAP')
 
 
@@ -210,17 +251,13 @@ def reference(key):
     """
     if not isinstance(key, (six.text_type, bytes)):
         return None
-    text = _native(key)
+    text = native(key)
     match = _REFERENCE.match(text)
     if match:
         return match.group(1)
     if text.startswith('#0x'):
         raise ValueError('HAProxy takes {0!r} for a broken reference'.format(key))
     return None
-
-
-def _native(text):
-    return six.ensure_str(text, 'utf-8', 'surrogateescape')
 
 
 def line(*words):
@@ -247,18 +284,18 @@ def raw(command):
     """
     text = to_bytes(command).rstrip(b'\n')
     head, newline, payload = text.partition(b'\n')
-    shown = repr(_native(head))  # a payload may be a private key
+    told = repr(native(head))  # a payload may be a private key
     if not head.strip():
         raise ValueError('the command is empty')
     if b'\0' in text or b'\r' in head:
-        raise ValueError('a command has no NUL and no carriage return: {0}'.format(shown))
+        raise ValueError('a command has no NUL and no carriage return: {0}'.format(told))
     if newline and not head.endswith(b' <<'):
-        raise ValueError('a command is one line, unless it ends in " <<": {0}'.format(shown))
+        raise ValueError('a command is one line, unless it ends in " <<": {0}'.format(told))
     if re.search(_WAITS, head) and not newline:
         raise ValueError('HAProxy would wait for a payload, or for the rest of the line: '
-                         '{0}'.format(shown))
+                         '{0}'.format(told))
     if newline and any(not part.rstrip(b'\r') for part in payload.split(b'\n')):
-        raise ValueError('an empty line would end the payload of {0}'.format(shown))
+        raise ValueError('an empty line would end the payload of {0}'.format(told))
     if any(len(part.split()) > MAX_WORDS for part in re.split(_SEPARATOR, head)):
         raise ValueError('HAProxy takes {0} words in a command'.format(MAX_WORDS))
     # The payload ends with an empty line; the transport adds the last newline.
@@ -321,6 +358,7 @@ def set_state(server, state):
     :param server: what :func:`server_word` returned.
     :raises ValueError: for a state that is not one of ``VALID_STATES``.
     """
+    state = native(state)
     if state not in VALID_STATES:
         raise ValueError('a state is one of {0}, not {1!r}'.format(', '.join(VALID_STATES), state))
     if state in (STATE_ENABLE, STATE_DISABLE):

@@ -1,6 +1,7 @@
 """Judge a reply: is it whole, is it a success, a refusal, or the data that was asked for."""
 import re
 
+_JSON = re.compile(br'[\[{].*[\]}]\n\Z')
 # What `set severity-output number` (1.8) puts in front of messages and never of data; but for
 # `[6]: admin`, the answer to `show cli level`.
 _SEVERITY = re.compile(r'\[[0-9]\]: (?!(user|operator|admin)$)')
@@ -39,6 +40,7 @@ _REFUSES_ALL = ('Unknown ACL identifier', 'Unknown map identifier', 'Unknown com
                 'Permission denied', 'This ACL is shared')
 LISTING_HEAD = '# id (file) description'
 _ENTRY = re.compile(r'0x[0-9a-f]+ ')
+_BETWEEN_ENTRIES = re.compile(r'\n(?=0x[0-9a-f]+ )')
 
 
 # More entries of one key than anybody has.
@@ -58,12 +60,16 @@ def is_whole(reply, reads):
 
     :param reply: what came, never empty.
     :type reply: bytes
-    :param reads: True for a command that answers with data, which ends in an empty line; some
-        refusals of changes end in a single newline up to 2.8.
+    :param reads: True for a command that answers with data, which ends in an empty line. Up to
+        2.8 some refusals do not, nor does JSON, both of one line.
     """
-    if reads:
-        return reply.endswith(b'\n\n') or reply == b'\n'
-    return reply.endswith(b'\n')
+    if not reads:
+        # `prompt` is answered with one.
+        return reply.endswith((b'\n', b'\n> '))
+    if reply.endswith(b'\n\n') or reply == b'\n':
+        return True
+    return reply.find(b'\n') == len(reply) - 1 and (
+        bool(_JSON.match(reply)) or is_refusal(reply.decode('latin-1')))
 
 
 def changed(reply):
@@ -102,6 +108,16 @@ def is_message(line):
 def is_entry(line):
     """Return True for ``0x1a78ab0 key value``, a line of an ACL's or MAP's content."""
     return bool(_ENTRY.match(line))
+
+
+def entries(text):
+    """Return the entries of an ACL or MAP of their listing.
+
+    One that a request has put there may hold newlines, and goes on in the next lines.
+
+    :rtype: list of str
+    """
+    return _BETWEEN_ENTRIES.split(text)
 
 
 def is_match(line):
