@@ -5,6 +5,7 @@ import pytest
 import six
 
 import fakes
+import lab as labs
 from fakes import fleet  # noqa: F401 (a fixture)
 
 from haproxyadmin import exceptions
@@ -312,6 +313,8 @@ def test_the_others_are_done_though_one_cannot_be_talked_to(behaviour, kind, fle
     items = pairs(1500)
     with pytest.raises(kind) as caught:
         hap.add_map_entries(7, items)
+    # It may be noted late.
+    labs.wait_until(lambda: len(started.commands[0]) == 2, 'the command has come')
     assert caught.value.socket_file == started[0].path
     assert kept[1].entries == items
     assert 0 < len(kept[0].entries) < 1500

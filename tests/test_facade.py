@@ -6,6 +6,7 @@ import pytest
 import six
 
 import fakes
+import lab as labs
 from fakes import fleet  # noqa: F401 (a fixture)
 
 from haproxyadmin import exceptions
@@ -384,6 +385,8 @@ def test_a_change_is_not_repeated_once_it_may_have_been_received(failure, fleet,
     with pytest.raises(exceptions.HAProxySocketError):
         hap.clearcounters()
     assert pauses[0] == []
+    # It may be noted late.
+    labs.wait_until(lambda: started.commands != [[]], 'the command has come')
     assert started.commands == [['clear counters']]
 
 

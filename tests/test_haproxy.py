@@ -191,8 +191,8 @@ class TestUnusableSockets(object):
             process.behaviour = fakes.silent
         start = time.time()
         with pytest.raises(ValueError):
-            HAProxy(socket_dir=started.directory, timeout=0.5, retry=5, retry_interval=5)
-        assert time.time() - start < 1.9
+            HAProxy(socket_dir=started.directory, timeout=2, retry=5, retry_interval=20)
+        assert time.time() - start < 7
         assert started.connections == [1] * 4
 
     def test_retries_are_back_after_probing(self, fleet, monkeypatch):

@@ -277,7 +277,9 @@ class TestEnd(object):
         program = Program(room, binary)
         labs.wait_until(lambda: program.has_files('haproxy.cfg'), 'it starts')
         program.interrupt(number)
-        assert program.end()[1] == 128 + number
+        printed, status = program.end()
+        # Where these tests were stopped for a while, it has come to its end by itself.
+        assert status == (0 if 'already enabled.' in printed else 128 + number)
         assert program.is_gone()
 
     @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

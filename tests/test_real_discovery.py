@@ -34,8 +34,11 @@ class Stranger(listeners.Listener):
             self.clients.append(client)
             return
         with contextlib.closing(client):
-            client.recv(1000)
-            client.sendall(self.answer)
+            try:
+                client.recv(1000)
+                client.sendall(self.answer)
+            except socket.error:
+                pass  # it was not patient
 
     def close(self):
         self.refuse()
@@ -102,8 +105,8 @@ class TestFound(object):
         tmpdir.join('notes.txt').write('Name: HAProxy')
         tmpdir.mkdir('old')
         started = time.time()
-        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=10)
-        assert time.time() - started < 5
+        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=60)
+        assert time.time() - started < 50
         assert found.processids == lab.pids
         for path in unusable:
             assert path in caplog.text
@@ -114,8 +117,8 @@ class TestFound(object):
         for name in ('a', 'b', 'c', 'd'):
             listener(name, None)
         started = time.time()
-        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=0.5)
-        assert 0.5 <= time.time() - started < 1.9
+        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=3)
+        assert 3 <= time.time() - started < 9
         assert found.processids == lab.pids[:1]
 
     def test_f3_no_further_command(self, lab, sent):
@@ -161,9 +164,9 @@ class TestNotFound(object):
         listener('shy.sock', b'')
         listener('silent.sock', None)
         started = time.time()
-        error = error_of(haproxy.HAProxy, socket_dir=str(tmpdir), timeout=0.3)
-        # No retries: each would wait for 2 s.
-        assert time.time() - started < 2
+        error = error_of(haproxy.HAProxy, socket_dir=str(tmpdir), timeout=2, retry_interval=20)
+        # There are no retries.
+        assert time.time() - started < 20
         assert type(error) is ValueError
         reasons = dict((os.path.basename(word.rstrip(':')), line)
                        for line in str(error).splitlines()[1:] for word in line.split()
@@ -200,8 +203,10 @@ class TestNotFound(object):
         elif name != 'missing':
             listener(name, {'silent': None, 'other': b'SSH-2.0-x\r\n', 'mute': b''}[name])
         started = time.time()
-        error = error_of(haproxy.HAProxy, socket_file=path, timeout=0.3)
-        assert time.time() - started < 2
+        # Who answers has the time to.
+        timeout = 0.3 if name == 'silent' else 30
+        error = error_of(haproxy.HAProxy, socket_file=path, timeout=timeout)
+        assert time.time() - started < 20
         datagram.close()
         assert isinstance(error, kind)
         assert isinstance(error, ValueError)
@@ -212,12 +217,12 @@ class TestNotFound(object):
         assert error.socket_file == path
         assert path in str(error)
         # The same without the constructor of HAProxy.
-        process = _HAProxyProcess(path, retry=None, timeout=0.3)
+        process = _HAProxyProcess(path, retry=None, timeout=timeout)
         assert type(error_of(process.proc_info)) is kind
         if name != 'other':
-            assert type(error_of(utils.connected_socket, path, 0.3)) is kind
+            assert type(error_of(utils.connected_socket, path, timeout)) is kind
         else:
-            assert utils.connected_socket(path, 0.3) is False
+            assert utils.connected_socket(path, timeout) is False
 
     def test_f2_no_permission(self, lab):
         """As nobody, when root runs the tests: nothing is forbidden to root."""
@@ -347,14 +352,14 @@ class TestMasterSocket(object):
         for number, path in enumerate(paths):
             os.symlink(path, str(tmpdir.join('{0}.sock'.format(number))))
         started = time.time()
-        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=5)
-        assert time.time() - started < 2
+        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=60)
+        assert time.time() - started < 50
         assert sorted(found.processids) == sorted(lab.pids)
 
     def test_f4_alone_it_is_an_error(self, lab):
         started = time.time()
-        error = error_of(haproxy.HAProxy, socket_file=lab.master_files[0], timeout=5)
-        assert time.time() - started < 2
+        error = error_of(haproxy.HAProxy, socket_file=lab.master_files[0], timeout=60)
+        assert time.time() - started < 50
         assert type(error) is exceptions.SocketApplicationError
         assert lab.master_files[0] in str(error)
         assert utils.connected_socket(lab.master_files[0]) is False

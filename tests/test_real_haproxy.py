@@ -12,7 +12,7 @@ import pytest
 import six
 
 from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import _HAProxyProcess
+from haproxyadmin.internal import _HAProxyProcess, facade
 from haproxyadmin.utils import METRICS_AVG, METRICS_SUM
 import lab as labs
 
@@ -127,7 +127,7 @@ class TestReading(object):
         assert is_number(uptimesec)
         assert before <= uptimesec <= int(truth.info(lab)['Uptime_sec'])
         assert hap.uptime in ['0d 0h{0:02}m{1:02}s'.format(seconds // 60, seconds % 60)
-                              for seconds in range(before, before + 5)]
+                              for seconds in range(before, hap.uptimesec + 1)]
 
     def test_info_keeps_haproxys_own_text(self, lab, hap):
         infos = hap.info()
@@ -480,8 +480,8 @@ class TestSilence(object):
     def test_r4_all_processes_are_asked_at_the_same_time(self, lab):
         with frozen(lab):
             started = time.time()
-            error = error_of(haproxy.HAProxy, socket_dir=lab.socket_dir, timeout=0.5)
-            assert 0.5 <= time.time() - started < 1.9
+            error = error_of(haproxy.HAProxy, socket_dir=lab.socket_dir, timeout=3)
+            assert 3 <= time.time() - started < 9
         assert type(error) is ValueError
         assert all(path in str(error) for path in lab.socket_files)
 
@@ -489,16 +489,17 @@ class TestSilence(object):
         with frozen(lab):
             started = time.time()
             error = error_of(haproxy.HAProxy, socket_file=lab.socket_files[0], timeout=0.3)
-            assert 0.3 <= time.time() - started < 2
+            assert 0.3 <= time.time() - started < 20
         assert isinstance(error, exceptions.SocketTimeout)
         assert isinstance(error, ValueError)
         assert error.socket_file == lab.socket_files[0]
 
     def test_c6_only_reads_are_tried_again(self, lab, sent):
         hap = haproxy.HAProxy(socket_file=lab.socket_files[0], retry=2, retry_interval=0,
-                              timeout=0.3)
+                              timeout=30)
         frontend = hap.frontend('haproxy')
         with frozen(lab):
+            hap._processes[0].timeout = 0.3
             sent.clear()
             assert type(error_of(lambda: frontend.status)) is exceptions.SocketTimeout
             assert len(sent.commands) == 3
@@ -752,7 +753,7 @@ class TestRetry(object):
         timer.start()
         return timer
 
-    @pytest.mark.parametrize('retry', [20, 0])
+    @pytest.mark.parametrize('retry', [400, 0])
     def test_c6_reads_and_changes_are_tried_again(self, lab, retry):
         hap = haproxy.HAProxy(lab.socket_dir, retry=retry, retry_interval=0.05, timeout=10)
         for call in (lambda: hap.metric('Maxconn') > 0, lambda: hap.setratelimitsess(7)):
@@ -764,17 +765,18 @@ class TestRetry(object):
         assert truth.info(lab)['SessRateLimit'] == '7'
 
     @pytest.mark.parametrize('retry, tries', [(None, 1), (1, 2)])
-    def test_c6_no_try_is_waited_after_that_is_the_last(self, lab, sent, retry, tries):
-        hap = haproxy.HAProxy(lab.socket_dir, retry=retry, retry_interval=0.7)
+    def test_c6_no_try_is_waited_after_that_is_the_last(
+            self, lab, sent, retry, tries, monkeypatch):
+        hap = haproxy.HAProxy(lab.socket_dir, retry=retry, retry_interval=0.7, timeout=30)
+        pauses = []
+        monkeypatch.setattr(facade.time, 'sleep', pauses.append)
         path = lab.socket_files[0]
         os.rename(path, path + '.away')
         try:
             sent.clear()
-            started = time.time()
             error = error_of(hap.info)
-            took = time.time() - started
         finally:
             os.rename(path + '.away', path)
         assert isinstance(error, exceptions.SocketConnectionError)
         assert sent.commands == ['show info'] * tries
-        assert 0.7 * (tries - 1) <= took < 0.7 * tries
+        assert pauses == [0.7] * (tries - 1)

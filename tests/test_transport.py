@@ -95,7 +95,7 @@ def test_a_peer_that_waits_for_the_end_of_the_input_gets_it(fleet):
     """F4: a master socket keeps the connection open until the client half-closes."""
     started = fleet('2.2')
     started[0].script = [fakes.master]
-    with took(0, 15):
+    with took(0, 25):
         assert exchange(started[0].path).startswith(b'Unknown command')
 
 
@@ -118,8 +118,13 @@ def test_no_requests_have_no_outcomes():
 
 def test_what_follows_is_sent_while_others_go_on(fleet):
     started = fleet('2.2', 2)
-    started[0].script = [fakes.delayed(0.3)]
     ended = []
+
+    def last(process, client):
+        labs.wait_until(lambda: started[1].connections == 5, 'the others go on')
+        time.sleep(0.2)
+        fakes.answering(process, client)
+    started[0].script = [last]
 
     def follow(place, outcome):
         ended.append((place, outcome[:4]))
@@ -198,7 +203,7 @@ def plain(started):
 def test_where_nobody_listens_it_is_a_connection_error(place, number, fleet):
     """E1"""
     path = place(fleet('2.2', 0))
-    with took(0, 15):
+    with took(0, 25):
         outcome = exchange(path)
     assert_error(outcome, exceptions.SocketConnectionError, number, path, True)
     assert outcome.strerror == os.strerror(number)
@@ -315,8 +320,8 @@ def test_a_full_backlog_is_tried_again_within_the_timeout(fleet):
         opened.append(client.recv(100))
         client.sendall(b'late\n')
         client.close()
-    server = listener.started(serve)
     with took(0.05, 15):
+        server = listener.started(serve)
         assert exchange(backlog.path) == b'late\n'
     server.join()
     assert opened == [b'show info\n']
@@ -345,7 +350,7 @@ def test_a_connection_may_get_the_number_of_one_that_has_just_ended(fleet):
         client.close()
     started[0].script = [make_place]
     server = listener.started(serve)
-    with took(0, 15):
+    with took(0, 25):
         outcomes = transport.exchange_all([
             transport.Request(path, COMMAND, fakes.LONG)
             for path in (started[0].path, backlog.path)])
@@ -358,9 +363,9 @@ def test_a_long_answer_without_silence_is_no_timeout(fleet):
     """F1: the time-out bounds each silence, not the whole."""
     started = fleet('2.2')
     reply = b'x' * 1000000 + b'\n'
-    started[0].script = [fakes.dribbling(150000, 0.12, reply)]
-    with took(0.8, 20):
-        assert exchange(started[0].path, timeout=0.7) == reply
+    started[0].script = [fakes.dribbling(150000, 0.5, reply)]
+    with took(3, 60):
+        assert exchange(started[0].path, timeout=3) == reply
 
 
 @pytest.mark.parametrize('first', [0, 300000])
@@ -374,8 +379,8 @@ def test_a_dribbling_peer_does_not_hold_the_caller(first, fleet):
         while not process.stopping.wait(0.02):
             client.sendall(b'y')
     started[0].script = [dribble]
-    with took(0.5, 10):
-        outcome = exchange(started[0].path, timeout=0.5)
+    with took(2, 30):
+        outcome = exchange(started[0].path, timeout=2)
     assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, started[0].path, False)
     assert 'too slowly' in str(outcome)
 
@@ -463,7 +468,7 @@ def test_an_end_before_the_answer_is_an_application_error(behaviour, command, fl
     """E1: closed, reset and EPIPE; it was a ValueError in 0.2.4, and is one still."""
     started = fleet('2.2')
     started[0].script = [behaviour]
-    with took(0, 15):
+    with took(0, 25):
         outcome = exchange(started[0].path, command)
     assert type(outcome) is exceptions.SocketApplicationError
     assert isinstance(outcome, ValueError)
@@ -537,7 +542,7 @@ def test_each_exchange_is_logged(fleet, caplog):
     assert (record.name, record.levelno) == ('haproxyadmin', logging.DEBUG)
     head, tail = record.getMessage().split(' bytes in ')
     assert head == "'show info' on {0}: {1}".format(started[0].path, len(reply))
-    assert tail.endswith(' ms') and 0 <= float(tail[:-3]) < 5000
+    assert tail.endswith(' ms') and 0 <= float(tail[:-3]) < 60000
 
 
 def test_an_exchange_that_failed_is_logged_with_its_error(fleet, caplog):

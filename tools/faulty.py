@@ -38,7 +38,7 @@ from haproxyadmin.protocol import replies, transport  # noqa: E402
 
 PROCESSES = 4
 # What a fault may take on top of the time-outs, in seconds.
-SLACK = 1.5
+SLACK = 10
 # What reading the most that a reply may have takes, from a socket in Python.
 ENDLESS = 10
 
@@ -295,13 +295,15 @@ class Site(lab.Stopped):
         if self._group:
             self._group.stop()
 
-    def set_timeout(self, seconds):
-        """Let the library be that patient, and what is late be later."""
+    def set_timeout(self, seconds, others=None, count=PROCESSES):
+        """Let the library be that patient with the first processes, and what is late be later.
+
+        :param others: (optional) the time-out of the other processes.
+        """
         self.timeout = seconds
-        for process in self.hap._processes:
-            process.timeout = seconds
-        for proxy in self.proxies:
-            proxy.patience = seconds
+        processes = dict((process.socket_file, process) for process in self.hap._processes)
+        for place, proxy in enumerate(self.proxies):
+            proxy.patience = processes[proxy.path].timeout = seconds if place < count else others
 
     def object(self, **options):
         """Return a new object of the library."""
@@ -470,7 +472,7 @@ def trial(site, fault, count, operation):
     finally:
         site.mend()
     try:
-        lab.wait_until(lambda: lab.descriptors() <= descriptors, 'descriptors are closed', 10)
+        lab.wait_until(lambda: lab.descriptors() <= descriptors, 'descriptors are closed', 20)
     except lab.LabError:
         raise Breach('{0} descriptors are left'.format(lab.descriptors() - descriptors))
     if error is not None:

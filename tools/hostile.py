@@ -326,7 +326,7 @@ class Site(lab.Stopped):
         try:
             self._group = group.Group(binary, 2)
             self.paths = self._group.paths
-            self.hap = haproxy.HAProxy(socket_dir=self._group.directory, retry=None, timeout=5)
+            self.hap = haproxy.HAProxy(socket_dir=self._group.directory, retry=None, timeout=30)
             self.reset()
             self.usual = self.states()
         except BaseException:

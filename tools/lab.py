@@ -32,8 +32,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FIRST_WITHOUT_NBPROC = (2, 5)
 # sun_path holds 107 bytes, and HAProxy binds to a longer name before renaming.
 LONGEST_SOCKET_PATH = 90
-START_SECONDS = 10
-STOP_SECONDS = 5
+START_SECONDS = 60
+STOP_SECONDS = 60
 
 # Of a process that was told to end.  HAProxy handles SIGTERM, its launcher not.
 GOOD_CODES = (0, 128 + signal.SIGTERM, -signal.SIGTERM)
@@ -105,15 +105,17 @@ def wait_until(condition, what, seconds=START_SECONDS):
     """Poll ``condition`` and return its first true value; else raise LabError."""
     deadline = time.time() + seconds
     while True:
+        # Before the last look: this process itself may have been stopped for a while.
+        late = time.time() > deadline
         value = condition()
         if value:
             return value
-        if time.time() > deadline:
+        if late:
             raise LabError('not within %s s: %s' % (seconds, what))
         time.sleep(0.005)
 
 
-def ask(socket_file, command, timeout=5):
+def ask(socket_file, command, timeout=30):
     """Send one raw command to a stats socket and return the whole answer."""
     connection = socket.socket(socket.AF_UNIX)
     try:

@@ -76,31 +76,40 @@ class Origin(object):
         self._sockets = []
 
     def serve(self):
-        self.refuse()
-        listener = self._listen(1024)
+        """Take connections anew; there is always one socket that does."""
+        before = list(self._sockets)
+        listener = self._listen()
         self._loop.add(listener, lambda: self._accept(listener))
+        for sock in before:
+            self._drop(sock)
 
     def refuse(self):
+        """Close the port, and every connection."""
         while self._sockets:
             self._drop(self._sockets[0])
 
     def stall(self):
-        """Let connections time out: fill a queue from which nobody accepts."""
-        self.refuse()
-        self._listen(0)
+        """Let connections time out: fill the queue, from which nobody accepts any more.
+
+        The port listens all the time: a check that comes now must not be refused.
+        """
+        self.serve()
+        listener = self._sockets[0]
+        self._loop.remove(listener)
+        listener.listen(0)
         for _ in range(3):
             filler = socket.socket()
             filler.setblocking(False)
             filler.connect_ex(('127.0.0.1', self._port))
             self._sockets.append(filler)
 
-    def _listen(self, backlog):
+    def _listen(self):
         listener = socket.socket()
         # lab.py holds the port, too, with a socket that does not listen.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(('127.0.0.1', self._port))
-        listener.listen(backlog)
+        listener.listen(1024)
         listener.setblocking(False)
         self._sockets.append(listener)
         return listener
