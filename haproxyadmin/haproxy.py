@@ -284,8 +284,8 @@ class HAProxy(Reading):
         :param acl: its id, or the file that it was loaded from.
         :type acl: int or str
         :param key: the entry, or its reference ``'0x...'`` as :meth:`show_acl` tells it. A
-            reference is looked up first, and used only when it stands for the same entry
-            in all processes.
+            reference is looked up first, which takes a listing of each process, and used only
+            when it stands for the same entry in all; where it stands for none, it is a key.
         :type key: str or int
         :param die: (optional) False returns False in place of raising.
         :type die: bool
@@ -379,7 +379,8 @@ class HAProxy(Reading):
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: without an id a heading and a line for each MAP; with one a line for each entry:
-            its reference, its key and its value. Empty for a MAP without entries.
+            its reference, its key and its value. Empty for a MAP without entries. An entry that a
+            request has put there may hold newlines.
         :rtype: list of str
         :raises ValueError: for what is no id and no file; nothing is sent.
         :raises haproxyadmin.exceptions.CommandFailed: when HAProxy refuses.
@@ -445,8 +446,8 @@ class HAProxy(Reading):
         :param mapid: its id, or the file that it was loaded from.
         :type mapid: int or str
         :param key: the key, or the reference ``'0x...'`` of one entry as :meth:`show_map` tells
-            it. A reference is looked up first, and used only when it stands for the same
-            entry in all processes.
+            it. A reference is looked up first, which takes a listing of each process, and used
+            only when it stands for the same entry in all; where it stands for none, it is a key.
         :type key: str or int
         :param value: the value; stored as it is, blanks included.
         :type value: str or int
@@ -473,8 +474,8 @@ class HAProxy(Reading):
         :param mapid: its id, or the file that it was loaded from.
         :type mapid: int or str
         :param key: the key, or the reference ``'0x...'`` of one entry as :meth:`show_map` tells
-            it. A reference is looked up first, and used only when it stands for the same
-            entry in all processes.
+            it. A reference is looked up first, which takes a listing of each process, and used
+            only when it stands for the same entry in all; where it stands for none, it is a key.
         :type key: str or int
         :param die: (optional) False returns False in place of raising.
         :type die: bool

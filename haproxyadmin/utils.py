@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""Pure functions of haproxyadmin: parse replies, compare and add up what processes report.
+"""Functions of haproxyadmin: parse replies, compare and add up what processes report.
 
 Parsing is lazy. A :class:`Dump` indexes the rows of a ``show stat`` by name and keeps their
 text; a :class:`Row` cuts a field out of its text when the field is read.
@@ -61,7 +61,7 @@ class CSVLine(object):
         self.parts = parts
 
     def __getattr__(self, name):
-        if name.startswith('__') or name in ('parts', '_text'):
+        if name.startswith('__') or name == 'parts':
             raise AttributeError(name)
         try:
             position = self.heads.index(name)
