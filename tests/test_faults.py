@@ -24,12 +24,12 @@ OPERATIONS = faulty.READS + faulty.CHANGES
 # What a time-out means is the same for all.
 FEW = [operation for operation in OPERATIONS if operation.name in (
     'frontend.requests', 'hap.setmaxconn', 'hap.add_map_entries')]
-PATIENT, IMPATIENT = 30, 1
+IMPATIENT = 0.3
 MIB = 1024 * 1024
 
 
 def start(version):
-    return faulty.Site(conftest.find(version), PATIENT)
+    return faulty.Site(conftest.find(version))
 
 
 @pytest.fixture(scope='module', params=VERSIONS)
@@ -80,12 +80,12 @@ def test_a_fault_that_takes_time_is_told_in_time(newest, fault):
     for proxy in newest.proxies:
         proxy.megabytes = 3
     # One of four is the harder case: what became of the others has to be told.
+    newest.timeout = IMPATIENT
     try:
-        for count, operations in ((1, FEW), (4, FEW[:1])):
-            newest.set_timeout(IMPATIENT, PATIENT, count)
-            assert breaches(newest, fault, operations, [count]) == []
+        assert breaches(newest, fault, FEW, [1]) == []
+        assert breaches(newest, fault, FEW[:1], [4]) == []
     finally:
-        newest.set_timeout(PATIENT)
+        newest.timeout = faulty.PATIENT
 
 
 @pytest.mark.parametrize('operation', OPERATIONS, ids=name_of)
@@ -130,7 +130,6 @@ class TestSentAgain(object):
 
     @pytest.fixture
     def retrying(self, newest):
-        newest.set_timeout(PATIENT)
         before = [(process.retry, process.retry_interval) for process in newest.hap._processes]
         for process in newest.hap._processes:
             process.retry, process.retry_interval = self.TRIES - 1, 0
@@ -200,7 +199,6 @@ class TestSentAgain(object):
 class TestMuch(object):
 
     def test_a_reply_without_end_takes_bounded_memory(self, newest):
-        newest.set_timeout(PATIENT)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         newest.shape(faulty.never_ends, 1)
         try:
@@ -214,7 +212,7 @@ class TestMuch(object):
 
     def test_100_mb_and_silence_end_with_the_time_out(self, newest, monkeypatch):
         monkeypatch.setattr(transport, 'MAX_REPLY', 256 * MIB)
-        newest.set_timeout(1, PATIENT, 1)
+        newest.timeout = 1
         newest.proxies[0].megabytes = 100
         newest.shape(faulty.never_ends_a_line, 1)
         started = time.time()
@@ -223,7 +221,7 @@ class TestMuch(object):
                 newest.frontend.requests
         finally:
             newest.mend()
-            newest.set_timeout(PATIENT)
+            newest.timeout = faulty.PATIENT
         assert '100000000 bytes received' in str(raised.value)
         assert time.time() - started < 20
 

@@ -363,9 +363,9 @@ def test_a_long_answer_without_silence_is_no_timeout(fleet):
     """F1: the time-out bounds each silence, not the whole."""
     started = fleet('2.2')
     reply = b'x' * 1000000 + b'\n'
-    started[0].script = [fakes.dribbling(150000, 0.5, reply)]
-    with took(3, 60):
-        assert exchange(started[0].path, timeout=3) == reply
+    started[0].script = [fakes.dribbling(150000, 0.3, reply)]
+    with took(1.8, 60):
+        assert exchange(started[0].path, timeout=1.8) == reply
 
 
 @pytest.mark.parametrize('first', [0, 300000])
@@ -379,8 +379,8 @@ def test_a_dribbling_peer_does_not_hold_the_caller(first, fleet):
         while not process.stopping.wait(0.02):
             client.sendall(b'y')
     started[0].script = [dribble]
-    with took(2, 30):
-        outcome = exchange(started[0].path, timeout=2)
+    with took(1, 30):
+        outcome = exchange(started[0].path, timeout=1)
     assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, started[0].path, False)
     assert 'too slowly' in str(outcome)
 

@@ -37,6 +37,8 @@ from haproxyadmin.exceptions import HAProxyBaseError, HAProxySocketError  # noqa
 from haproxyadmin.protocol import replies, transport  # noqa: E402
 
 PROCESSES = 4
+# The time-out where nothing is wrong, in seconds.
+PATIENT = 30
 # What a fault may take on top of the time-outs, in seconds.
 SLACK = 10
 # What reading the most that a reply may have takes, from a socket in Python.
@@ -262,10 +264,11 @@ UNREACHABLE = (refuses, has_gone, is_full)
 class Site(lab.Stopped):
     """Four HAProxies behind proxies, and the library's object of them.
 
-    :param timeout: of the library, in seconds.
+    :param timeout: of the library where there is a fault, in seconds. Elsewhere it is patient:
+        machines are busy.
     """
 
-    def __init__(self, binary, timeout=0.3, megabytes=100):
+    def __init__(self, binary, timeout=PATIENT, megabytes=100):
         self.timeout = timeout
         self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
         self.proxies = []
@@ -276,10 +279,9 @@ class Site(lab.Stopped):
             self.version = self._group.version
             for number, path in enumerate(self._group.socket_files, 1):
                 proxy = Proxy(os.path.join(self.directory, '{0}.sock'.format(number)), path)
-                proxy.patience = timeout
                 proxy.megabytes = megabytes
                 self.proxies.append(proxy)
-            self.hap = self.object(retry=None)
+            self.hap = haproxy.HAProxy(socket_dir=self.directory, retry=None, timeout=PATIENT)
             self.frontend = self.hap.frontend('f')
             self.server = self.hap.server('s')[0]
         except BaseException:
@@ -295,39 +297,29 @@ class Site(lab.Stopped):
         if self._group:
             self._group.stop()
 
-    def set_timeout(self, seconds, others=None, count=PROCESSES):
-        """Let the library be that patient with the first processes, and what is late be later.
-
-        :param others: (optional) the time-out of the other processes.
-        """
-        self.timeout = seconds
-        processes = dict((process.socket_file, process) for process in self.hap._processes)
-        for place, proxy in enumerate(self.proxies):
-            proxy.patience = processes[proxy.path].timeout = seconds if place < count else others
-
-    def object(self, **options):
-        """Return a new object of the library."""
-        options.setdefault('timeout', self.timeout)
-        return haproxy.HAProxy(socket_dir=self.directory, **options)
-
     def asked(self, command):
         """Return what each HAProxy itself answers."""
         return [lab.ask(proxy.target, command) for proxy in self.proxies]
 
     def shape(self, fault, count):
         """Let the first proxies have a fault; return their paths."""
+        paths = [proxy.path for proxy in self.proxies[:count]]
+        for process in self.hap._processes:
+            process.timeout = self.timeout if process.socket_file in paths else PATIENT
         for proxy in self.proxies[:count]:
-            proxy.fault = fault
+            proxy.fault, proxy.patience = fault, self.timeout
             if fault in UNREACHABLE:
                 proxy.refuse()
             if fault is has_gone:
                 os.unlink(proxy.path)
             if fault is is_full:
                 proxy.backlog = listener.Backlog(proxy.path)
-        return [proxy.path for proxy in self.proxies[:count]]
+        return paths
 
     def mend(self):
         """Let all proxies work again."""
+        for process in self.hap._processes:
+            process.timeout = PATIENT
         for proxy in self.proxies:
             if proxy.fault is is_full:
                 proxy.backlog.close()
