@@ -111,7 +111,7 @@ class TestFound(object):
         for path in unusable:
             assert path in caplog.text
 
-    @pytest.mark.one_layout
+    @pytest.mark.one_haproxy
     def test_f2_one_silent_socket_costs_one_timeout(self, lab, tmpdir, listener):
         os.symlink(lab.socket_files[0], str(tmpdir.join('good.sock')))
         for name in ('a', 'b', 'c', 'd'):
