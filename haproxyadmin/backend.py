@@ -12,7 +12,8 @@ class Backend(facade.Facade):
 
     Two backends, and a backend and text, are equal when the names are.
 
-    Every read asks all processes at the same time, with one command each. It raises a
+    Every read sends one ``show stat IID TYPE SID`` (management guide, "show stat") to each process,
+    all at the same time. It raises a
     :class:`haproxyadmin.exceptions.HAProxySocketError` when one of them cannot be talked
     to, and a :class:`KeyError` when one of them no longer has the backend.
     """
@@ -24,14 +25,14 @@ class Backend(facade.Facade):
 
     @property
     def iid(self):
-        """The proxy id that the first process gives it.
+        """The proxy id that the first process gives it (``iid`` of ``show stat``).
 
         :rtype: int
         """
         return self._first('iid')
 
     def server(self, name):
-        """Return one server.
+        """Return one server; sends one ``show stat`` to each process.
 
         :param name: its name.
         :type name: str
@@ -42,7 +43,7 @@ class Backend(facade.Facade):
                            ' in backend {0!r}'.format(self.name))
 
     def servers(self, name=None):
-        """Return the servers, in HAProxy's order.
+        """Return the servers, in HAProxy's order; sends one ``show stat`` to each process.
 
         :param name: (optional) only the one of this name; none gives an empty list.
         :type name: str

@@ -35,8 +35,8 @@ class HAProxyBaseError(Exception):
 
     ``results`` is a list of ``(process number, reply)``, ``by_socket`` one of ``(socket file,
     reply)`` in the same order: what each process answered to a change that did not succeed
-    everywhere. Both are empty where no process answered. ``failures`` is the account of a change of
-    many entries; see :class:`EntriesFailed`.
+    everywhere, and what the one that refused a read did. Both are empty where no process answered.
+    ``failures`` is the account of a change of many entries; see :class:`EntriesFailed`.
     """
 
     results = ()

@@ -13,7 +13,8 @@ class Frontend(Facade):
 
     Two frontends, and a frontend and text, are equal when the names are.
 
-    Every read asks all processes at the same time, with one command each. It raises a
+    Every read sends one ``show stat IID TYPE SID`` (management guide, "show stat") to each process,
+    all at the same time. It raises a
     :class:`haproxyadmin.exceptions.HAProxySocketError` when one of them cannot be talked
     to, and a :class:`KeyError` when one of them no longer has the frontend.
     """
@@ -26,7 +27,7 @@ class Frontend(Facade):
 
     @property
     def iid(self):
-        """The proxy id that the first process gives it.
+        """The proxy id that the first process gives it (``iid`` of ``show stat``).
 
         :rtype: int
         """

@@ -37,8 +37,10 @@ class HAProxy(Reading):
         why not. For a single socket it is also the
         :class:`haproxyadmin.exceptions.HAProxySocketError` of the cause.
 
-    **Freshness.** Every property and method asks HAProxy again, each process with one command,
-    all processes at the same time; nothing is kept but names and process numbers.
+    **Freshness.** Every property and method asks HAProxy again, each process with one command, all
+    processes at the same time. What is kept says which rows to ask for; no figure is answered
+    from it. An id that has moved costs a process one command more, and so does a refusal for lack
+    of level.
 
     **Errors.** A wrong argument is a :class:`ValueError`, and nothing was sent. What HAProxy
     refuses is a :class:`haproxyadmin.exceptions.CommandFailed` with its words. A change goes to
@@ -217,6 +219,7 @@ class HAProxy(Reading):
         :param aclid: (optional) the ACL's id, or the file that it was loaded from.
         :type aclid: int or str
         :param acl: (optional) the same, under the name that the other methods use.
+        :type acl: int or str
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: without an id a heading and a line for each ACL; with one a line for each entry:
@@ -321,12 +324,12 @@ class HAProxy(Reading):
 
     @should_die
     def add_acl_entries(self, acl, patterns):
-        """Add many entries to an ACL in all processes, in batches.
+        """Add many entries to an ACL in all processes, in batches of ``add acl``.
 
         :param acl: its id, or the file that it was loaded from.
         :type acl: int or str
-        :param patterns: the entries; see :meth:`add_acl`; read as they are
-            sent, so that any number of them takes little memory.
+        :param patterns: the entries; see :meth:`add_acl`; read as they are sent, so
+            that any number of them takes little memory.
         :type patterns: iterable
         :param die: (optional) False returns False in place of raising.
         :type die: bool
@@ -345,12 +348,12 @@ class HAProxy(Reading):
 
     @should_die
     def del_acl_entries(self, acl, keys):
-        """Delete many entries from an ACL in all processes, in batches.
+        """Delete many entries from an ACL in all processes, in batches of ``del acl``.
 
         :param acl: its id, or the file that it was loaded from.
         :type acl: int or str
-        :param keys: entries or references; see :meth:`del_acl`; read as they are
-            sent, so that any number of them takes little memory.
+        :param keys: entries or references; see :meth:`del_acl`; read as they are sent,
+            so that any number of them takes little memory.
         :type keys: iterable
         :param die: (optional) False returns False in place of raising.
         :type die: bool
@@ -376,6 +379,7 @@ class HAProxy(Reading):
         :param mapid: (optional) the MAP's id, or the file that it was loaded from.
         :type mapid: int or str
         :param map: (optional) the same.
+        :type map: int or str
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: without an id a heading and a line for each MAP; with one a line for each entry:
@@ -511,7 +515,7 @@ class HAProxy(Reading):
 
     @should_die
     def add_map_entries(self, mapid, pairs):
-        """Add many entries to a MAP in all processes, in batches.
+        """Add many entries to a MAP in all processes, in batches of ``add map``.
 
         :param mapid: its id, or the file that it was loaded from.
         :type mapid: int or str
@@ -540,12 +544,12 @@ class HAProxy(Reading):
 
     @should_die
     def del_map_entries(self, mapid, keys):
-        """Delete many entries from a MAP in all processes, in batches.
+        """Delete many entries from a MAP in all processes, in batches of ``del map``.
 
         :param mapid: its id, or the file that it was loaded from.
         :type mapid: int or str
-        :param keys: keys or references; see :meth:`del_map`; read as they are
-            sent, so that any number of them takes little memory.
+        :param keys: keys or references; see :meth:`del_map`; read as they are sent, so
+            that any number of them takes little memory.
         :type keys: iterable
         :param die: (optional) False returns False in place of raising.
         :type die: bool

@@ -27,7 +27,8 @@ class Server(facade.Facade):
 
     Two servers, and a server and text, are equal when the names are, whatever the backend.
 
-    Every read asks all processes at the same time, with one command each. It raises a
+    Every read sends one ``show stat IID TYPE SID`` (management guide, "show stat") to each process,
+    all at the same time. It raises a
     :class:`haproxyadmin.exceptions.HAProxySocketError` when one of them cannot be talked
     to, and a :class:`KeyError` when one of them no longer has the server.
     """
@@ -52,7 +53,7 @@ class Server(facade.Facade):
 
     @property
     def sid(self):
-        """The id within the backend that the first process gives it.
+        """The id within the backend that the first process gives it (``sid`` of ``show stat``).
 
         :rtype: int
         """
@@ -60,7 +61,7 @@ class Server(facade.Facade):
 
     @property
     def weight(self):
-        """The weight, 0 to 256.
+        """The weight, 0 to 256 (``weight`` of ``show stat``).
 
         :rtype: int
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
@@ -71,13 +72,15 @@ class Server(facade.Facade):
     def address(self):
         """The address: ``'127.0.0.1'``, ``'::1'``, ``'unix'``; ``''`` where HAProxy tells none.
 
-        HAProxy tells it from 1.7 on, and not on a socket of level ``user``. Setting it sends
-        ``set server BACKEND/SERVER addr`` to each process (1.6); the port stays. A
-        :class:`ValueError` means that nothing was sent.
+        HAProxy tells it from 1.7 on (``addr`` of ``show stat``), and not on a socket of level
+        ``user``. Setting it sends ``set server BACKEND/SERVER addr`` to each process (1.6); the
+        port stays. A :class:`ValueError` means that nothing was sent. From 3.0 on it waits 20 ms,
+        within which HAProxy applies it.
 
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
-        :raises haproxyadmin.exceptions.CommandFailed: on setting, when all processes refuse.
+        :raises haproxyadmin.exceptions.CommandFailed: on setting, when all processes refuse, or
+            the version of one cannot; nothing is sent then.
         :raises haproxyadmin.exceptions.MultipleCommandResults: on setting, when some do.
         """
         return self._agreed('addr', lambda text: utils.address_and_port(text)[0])
@@ -101,7 +104,7 @@ class Server(facade.Facade):
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
         :raises haproxyadmin.exceptions.CommandFailed: on setting, when all processes refuse, or one
-            does not tell its address.
+            does not tell its address or is too old; nothing is sent then.
         :raises haproxyadmin.exceptions.MultipleCommandResults: on setting, when some refuse.
         """
         return self._agreed('addr', lambda text: utils.address_and_port(text)[1])
@@ -126,7 +129,7 @@ class Server(facade.Facade):
 
     @property
     def check_status(self):
-        """The result of the last health check, such as ``'L4OK'`` or ``'L4TOUT'``.
+        """The result of the last health check, ``'L4OK'`` or ``'L4TOUT'`` (``check_status``).
 
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
@@ -135,7 +138,7 @@ class Server(facade.Facade):
 
     @property
     def check_code(self):
-        """The code of the last health check, ``''`` where HAProxy reports none.
+        """The code of the last health check, ``''`` where there is none (``check_code``).
 
         :rtype: int or str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.

@@ -29,7 +29,7 @@ class Reading(object):
 
     @property
     def processids(self):
-        """The process ids, in the order of the process numbers.
+        """The process ids, in the order of the process numbers (``Pid`` of ``show info``).
 
         :rtype: list of int
         """
@@ -37,7 +37,7 @@ class Reading(object):
 
     @property
     def description(self):
-        """The description of the configuration, ``''`` where there is none.
+        """The description of the configuration, ``''`` where there is none (``show info``).
 
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
@@ -46,7 +46,7 @@ class Reading(object):
 
     @property
     def nodename(self):
-        """The name of the node.
+        """The name of the node (``node`` of ``show info``).
 
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
@@ -55,7 +55,7 @@ class Reading(object):
 
     @property
     def releasedate(self):
-        """The date of the release, such as ``'2014/10/31'``.
+        """The date of the release, ``'2014/10/31'`` (``Release_date`` of ``show info``).
 
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
@@ -64,7 +64,7 @@ class Reading(object):
 
     @property
     def version(self):
-        """The version, such as ``'1.5.8'``.
+        """The version, such as ``'1.5.8'`` (``Version`` of ``show info``).
 
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
@@ -73,7 +73,7 @@ class Reading(object):
 
     @property
     def uptime(self):
-        """How long the first process runs, such as ``'2d 0h55m09s'``.
+        """How long the first process runs, ``'2d 0h55m09s'`` (``Uptime`` of ``show info``).
 
         :rtype: str
         """
@@ -81,7 +81,7 @@ class Reading(object):
 
     @property
     def uptimesec(self):
-        """How many seconds the first process runs.
+        """How many seconds the first process runs (``Uptime_sec`` of ``show info``).
 
         :rtype: int
         """
@@ -102,6 +102,8 @@ class Reading(object):
     def requests(self):
         """How many HTTP requests all frontends of all processes have handled.
 
+        The sum of ``req_tot``, for which it sends one ``show stat`` to each process.
+
         :rtype: int
         """
         dumps = self._ask_all(lambda process: process.ask_list(facade.as_is, commands.FRONTENDS))
@@ -110,7 +112,7 @@ class Reading(object):
 
     @property
     def maxconn(self):
-        """How many connections all processes together allow.
+        """How many connections all processes together allow (``Maxconn`` of ``show info``).
 
         :rtype: int
         """
@@ -120,6 +122,8 @@ class Reading(object):
     def ratelimitconn(self):
         """How many connections a second all processes together allow, 0 for any number.
 
+        The sum of ``ConnRateLimit`` of ``show info``.
+
         :rtype: int
         """
         return self.metric('ConnRateLimit')
@@ -128,6 +132,8 @@ class Reading(object):
     def ratelimitsess(self):
         """How many sessions a second all processes together allow, 0 for any number.
 
+        The sum of ``SessRateLimit`` of ``show info``.
+
         :rtype: int
         """
         return self.metric('SessRateLimit')
@@ -135,6 +141,8 @@ class Reading(object):
     @property
     def ratelimitsslsess(self):
         """How many SSL sessions a second all processes together allow, 0 for any number.
+
+        The sum of ``SslRateLimit`` of ``show info``.
 
         :rtype: int
         """
@@ -194,7 +202,7 @@ class Reading(object):
     # Frontends, backends and servers
 
     def frontends(self, name=None):
-        """Return the frontends, in HAProxy's order.
+        """Return the frontends, in HAProxy's order; sends one ``show stat`` to each process.
 
         :param name: (optional) only the one of this name; none gives an empty list.
         :type name: str
@@ -204,7 +212,7 @@ class Reading(object):
         return [Frontend(members) for members in facade.merge(lists)]
 
     def frontend(self, name):
-        """Return one frontend.
+        """Return one frontend; sends one ``show stat`` to each process.
 
         :param name: its name.
         :type name: str
@@ -214,7 +222,7 @@ class Reading(object):
         return facade.only(self.frontends(), 'frontend', name)
 
     def backends(self, name=None):
-        """Return the backends, in HAProxy's order.
+        """Return the backends, in HAProxy's order; sends one ``show stat`` to each process.
 
         :param name: (optional) only the one of this name; none gives an empty list.
         :type name: str
@@ -224,7 +232,7 @@ class Reading(object):
         return [Backend(members) for members in facade.merge(lists)]
 
     def backend(self, name):
-        """Return one backend.
+        """Return one backend; sends one ``show stat`` to each process.
 
         :param name: its name.
         :type name: str
@@ -236,6 +244,8 @@ class Reading(object):
     def servers(self, backend=None):
         """Return the servers of all backends, in HAProxy's order.
 
+        Sends one ``show stat`` to each process.
+
         A server that is a member of several backends comes once for each.
 
         :param backend: (optional) only the servers of this backend; none gives an empty list.
@@ -246,6 +256,8 @@ class Reading(object):
 
     def server(self, hostname, backend=None):
         """Return a server, once for each backend that it is a member of.
+
+        Sends one ``show stat`` to each process.
 
         :param hostname: its name.
         :type hostname: str

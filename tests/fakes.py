@@ -149,7 +149,7 @@ def keeping_open(reply):
     return behave
 
 
-# What a master socket answers to "show info", see HAPROXY.md, "Framing".
+# What a master socket answers to "show info".
 master = keeping_open(b'Unknown command. Please enter one of the following commands only :\n'
                       b'  help           : this message\n\n')
 

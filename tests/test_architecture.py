@@ -1,4 +1,4 @@
-"""The house of STYLE.md: which module may import which, and what may stand where."""
+"""The house: which module may import which, and what may stand where."""
 import ast
 import inspect
 import os
@@ -209,7 +209,7 @@ def classes():
 
 
 def test_no_class_holds_state_but_the_documented_heads():
-    """E4: STYLE.md, "The house"; the published lists of metrics are constants."""
+    """E4; the published lists of metrics are constants."""
     constants = [metrics.FRONTEND_METRICS, metrics.BACKEND_METRICS, metrics.SERVER_METRICS]
     mutable = [(kind.__name__, name) for kind in classes() for name, value in vars(kind).items()
                if isinstance(value, (list, dict, set, bytearray)) and not name.startswith('__')
@@ -250,6 +250,7 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'stat2dict']
 DOCUMENTED = [(name, node) for name, node in FUNCTIONS
               if not name.startswith(('internal.', 'utils.')) and name.count('.') == 2
+              or re.match(r'internal\.facade\.Facade\.[a-z]', name)
               or name[len('utils.'):] in DOCUMENTED_UTILS]
 CHANGES = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimitsslsess',
            'clearcounters', 'command', 'errors', 'enable', 'disable', 'setstate', 'setweight',

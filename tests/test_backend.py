@@ -3,7 +3,6 @@ import pytest
 import six
 
 import captured
-from fakes import fleet  # noqa: F401 (a fixture)
 
 import haproxyadmin
 from haproxyadmin import exceptions

@@ -7,7 +7,7 @@ import pytest
 
 from haproxyadmin.protocol import commands
 
-# Versions on either side of each limit of HAPROXY.md, "Words and escapes".
+# Versions on either side of each limit of what HAProxy takes.
 VERSIONS = [(1, 5, 8), (1, 5, 18), (1, 5, 19), (1, 6, 0), (1, 6, 8), (1, 6, 9), (1, 7, 0),
             (1, 7, 14), (1, 8, 0), (1, 8, 30), (1, 9, 0), (2, 0, 0), (2, 1, 12), (2, 2, 0),
             (2, 2, 9), (2, 4, 0), (2, 6, 12), (2, 8, 0), (3, 0, 11), (3, 2, 26), (3, 4, 0)]
@@ -477,7 +477,7 @@ def test_only_what_shows_may_be_sent_twice(command, reads):
 
 
 def test_the_pattern_of_a_word_is_that_of_the_facts():
-    """HAPROXY.md: blank, tab, semicolon, backslash and less-than are escaped, and nothing else."""
+    """Blank, tab, semicolon, backslash and less-than are escaped, and nothing else."""
     every = bytes(bytearray(range(1, 256))).replace(b'\n', b'').replace(b'\r', b'')
     escaped = set(re.findall(br'\\(.)', commands.word(every, ANY).replace(b'\\\\', b'', 1)))
     assert escaped == {b' ', b'\t', b';', b'<'}

@@ -10,7 +10,7 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
-# What a decision is about; its words are in SPEC.md, section 3.
+# What a decision is about; tests name it by its id.
 DECISIONS = {
     'V1': 'numbers are integers', 'V2': 'metric(name)', 'V3': 'sums and averages',
     'V4': 'the lists of metrics', 'V5': 'address and port', 'V6': 'description', 'V7': 'order',

@@ -6,7 +6,6 @@ import six
 
 import fakes
 import lab as labs
-from fakes import fleet  # noqa: F401 (a fixture)
 
 from haproxyadmin import exceptions
 from haproxyadmin.internal import entries

@@ -5,7 +5,6 @@ import pytest
 
 import captured
 import fakes
-from fakes import fleet  # noqa: F401 (a fixture)
 
 
 def ask(path, sent, half_close=True):

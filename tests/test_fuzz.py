@@ -13,9 +13,18 @@ from haproxyadmin.protocol import replies
 
 import fuzzing
 
+import captured
+
 SEEDS = fuzzing.seeds()
 BITS = [b'', b'\n', b'\n\n', b',', b'"', b'""', b': ', b'# ', b'0x', b'-', b'\xff', b'\0', b'[3]: ',
         b'pxname', b'FRONTEND', b'BACKEND', b'Pid: ', b'type=', b'9' * 400, b'1e999', b'nan', b'\r']
+
+
+@pytest.mark.parametrize('version', captured.VERSIONS)
+def test_the_parsers_take_what_haproxy_says(version):
+    """Else an error at the start would hide all that comes after."""
+    fuzzing.parse_info(captured.dump(version, 'info.txt'))
+    fuzzing.parse_stat(captured.dump(version, 'stat.csv'))
 
 
 @st.composite

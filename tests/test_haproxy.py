@@ -15,7 +15,6 @@ except ImportError:
 
 import captured
 import fakes
-from fakes import fleet  # noqa: F401 (a fixture)
 
 import haproxyadmin
 from haproxyadmin import exceptions, haproxy, utils

@@ -8,7 +8,6 @@ from haproxyadmin import haproxy
 from haproxyadmin.protocol import commands
 
 import conftest
-from fakes import fleet  # noqa: F401 (a fixture)
 import hostile
 import lab as labs
 

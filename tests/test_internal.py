@@ -6,7 +6,6 @@ import pytest
 import six
 
 import fakes
-from fakes import fleet  # noqa: F401 (a fixture)
 
 from haproxyadmin import exceptions, internal, utils
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server

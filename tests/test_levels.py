@@ -14,7 +14,6 @@ from haproxyadmin.haproxy import HAProxy
 
 import conftest
 import fakes
-from fakes import fleet  # noqa: F401 (a fixture)
 import truth
 
 

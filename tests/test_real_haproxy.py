@@ -248,13 +248,16 @@ class TestReading(object):
 
     def test_v10_none_of_the_name(self, hap):
         assert hap.frontends('nope') == hap.backends('nope') == hap.servers('nope') == []
-        for call, args in [(hap.frontend, ['nope']), (hap.backend, ['nope']),
-                           (hap.server, ['nope']), (hap.server, ['nope', 'backend_proc1']),
-                           (hap.server, ['bck_all_srv1', 'nope']),
-                           (hap.server, ['member_bkall', 'backend1_proc34'])]:
+        for call, args, text in [
+                (hap.frontend, ['nope'], "no frontend 'nope'"),
+                (hap.backend, ['nope'], "no backend 'nope'"),
+                (hap.server, ['nope'], "no server 'nope'"),
+                (hap.server, ['nope', 'backend_proc1'], "'nope' in backend 'backend_proc1'"),
+                (hap.server, ['bck_all_srv1', 'nope'], "'bck_all_srv1' in backend 'nope'"),
+                (hap.server, ['member_bkall', 'backend1_proc34'], "in backend 'backend1_proc34'")]:
             error = error_of(call, *args)
             assert type(error) is ValueError
-            assert 'nope' in str(error) or 'backend1_proc34' in str(error)
+            assert text in str(error)
 
     def test_a_frontend_is_no_backend(self, hap):
         assert type(error_of(hap.frontend, 'backend_proc1')) is ValueError

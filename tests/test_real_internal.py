@@ -159,7 +159,7 @@ class TestOneProcess(object):
             assert member.metric('stot') == int(row['stot'])
             assert type(error_of(member.metric, 'nope')) is ValueError
 
-    def test_statistics(self, lab, path, members):
+    def test_statistics_of_members(self, lab, path, members):
         for member, proxy, name, _ in members:
             row = truth.row(lab, path, proxy, name)
             found = member.stats()
@@ -171,7 +171,7 @@ class TestOneProcess(object):
             assert (line.pxname, line.svname) == (proxy, name)
             assert line.stot == row['stot']
 
-    def test_command(self, lab, path, members):
+    def test_command_of_members(self, lab, path, members):
         for member, _, _, _ in members:
             assert member.command('show info') == lab.raw('show info', path).split('\n')[0]
 

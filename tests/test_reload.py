@@ -7,7 +7,6 @@ import pytest
 
 import conftest
 import fakes
-from fakes import fleet  # noqa: F401 (a fixture)
 import lab
 import upheaval
 from haproxyadmin import exceptions

@@ -1,4 +1,4 @@
-"""What a call costs: commands, connections, and rows that are taken apart (issue 3).
+"""What a call costs: commands, connections, and rows that are taken apart.
 
 Not in seconds: tools/benchmark measures these.
 """
@@ -9,7 +9,6 @@ import threading
 import pytest
 
 import captured
-from fakes import fleet  # noqa: F401 (a fixture)
 
 from haproxyadmin import SERVER_METRICS, haproxy, utils
 from haproxyadmin.backend import Backend

@@ -3,7 +3,6 @@ import pytest
 import six
 
 import captured
-from fakes import fleet  # noqa: F401 (a fixture)
 
 import haproxyadmin
 from haproxyadmin import exceptions
@@ -422,7 +421,7 @@ def test_a_server_is_made_of_its_objects(fleet):
 
 
 def test_a_status_is_any_text(fleet):
-    """HAPROXY.md: a status is more than one word."""
+    """A status is more than one word."""
     started, server = pair_of(fleet, '2.2', 1)
     for status in ('UP', 'UP 1/3', 'DOWN', 'DOWN (agent)', 'NOLB', 'MAINT', 'MAINT (via b/s)',
                    'MAINT (resolution)', 'DRAIN', 'no check'):

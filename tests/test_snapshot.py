@@ -6,7 +6,6 @@ import pytest
 
 import captured
 import fakes
-from fakes import fleet  # noqa: F401 (a fixture)
 
 from haproxyadmin import exceptions
 

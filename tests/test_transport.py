@@ -19,7 +19,6 @@ from haproxyadmin.protocol import transport
 import fakes
 import lab as labs
 import listener
-from fakes import fleet  # noqa: F401 (a fixture)
 
 COMMAND = b'show info'
 

@@ -1,6 +1,7 @@
-"""Every console session of the User Guide, and the README's, typed into a console.
+"""Every console session of the User Guide of 0.2.4, and of its README, typed into a console.
 
-The statements are the guide's; what they print is that of ``tools/haproxy.cfg``. The guide's
+Scripts that were written after it keep working; the examples of today's pages are in
+``test_readme.py``. The statements are the guide's; what they print is that of ``tools/haproxy.cfg``. The guide's
 sessions were recorded on different machines and days, so that their ids, paths, orders and names
 contradict each other: :func:`here` maps them to the configuration. What depends on time, traffic
 or chance is written ``<kind>`` (see ``KINDS``) and held against HAProxy's own words where it can.

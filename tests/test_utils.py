@@ -13,7 +13,6 @@ import six
 
 import captured
 import fakes
-from fakes import fleet  # noqa: F401 (a fixture)
 
 from haproxyadmin import exceptions, utils
 from haproxyadmin.protocol import metrics, replies

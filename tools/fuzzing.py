@@ -31,7 +31,7 @@ from haproxyadmin.protocol import commands, replies, transport  # noqa: E402
 VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 
 # What ValueErrors may say: the name is not there, in what HAProxy reports.
-NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'more than one ')
+NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ')
 
 
 class Undocumented(AssertionError):
@@ -46,7 +46,7 @@ def parse_info(data):
     utils.is_info(info)
     utils.description(info)
     commands.version_tuple(info.get('Version', ''))
-    utils.aggregates(['Maxconn'], [info, info])
+    utils.aggregates(['Maxconn'], utils.info_columns([info, info]))
 
 
 def parse_stat(data):
@@ -57,7 +57,8 @@ def parse_stat(data):
     for each in found['backends'].values():
         rows.extend(row for row in [each['stats']] + list(each['servers'].values()) if row)
     for row in rows:
-        utils.aggregates(['scur'], [utils.row2dict(row)])
+        utils.row2dict(row)
+        utils.aggregates(['scur'], utils.columns([row]))
         utils.address_and_port(utils.field(row, 'addr'))
         for name in row.heads:
             utils.converter(getattr(row, name, '') if not name.startswith('_') else '')

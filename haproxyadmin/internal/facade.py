@@ -55,6 +55,9 @@ class Ask(transport.Request):
                     and self.process.version >= commands.LEVEL_SINCE):
                 return _AskLevel(self, reply)
             return self.then(self.parse(reply))
+        except CommandFailed as error:
+            error.set_account(*account([(self.process, str(error))]))
+            return error
         except HAProxyBaseError as error:
             return error
         except ValueError as error:
@@ -255,12 +258,11 @@ def only(things, noun, name, where=''):
     :raises ValueError: when there is none; the message tells the nearest names.
     """
     name = commands.native(name)
-    found = [thing for thing in things if thing == name]
-    if len(found) != 1:
-        raise ValueError('{0} {1} {2!r}{3}{4}'.format(
-            'more than one' if found else 'no', noun, name, where,
-            utils.nearest(name, set(thing.name for thing in things)) if not found else ''))
-    return found[0]
+    for thing in things:
+        if thing == name:
+            return thing
+    raise ValueError('no {0} {1!r}{2}{3}'.format(
+        noun, name, where, utils.nearest(name, set(thing.name for thing in things))))
 
 
 class Finds(object):
@@ -371,6 +373,9 @@ class Facade(object):
     def requests(self):
         """How many requests all processes together have handled.
 
+        HTTP requests of a frontend (``req_tot`` of ``show stat``), sessions of a backend or server
+        (``stot``).
+
         :rtype: int
         """
         return self._aggregated(self._REQUESTS)
@@ -408,7 +413,7 @@ class Facade(object):
         return utils.aggregates(self._METRICS, utils.columns(self._rows()))
 
     def requests_per_process(self):
-        """Return how many requests each process has handled.
+        """Return how many requests each process has handled, as :attr:`requests` counts them.
 
         :return: list of ``(process number, requests)``.
         :rtype: list of tuple
@@ -417,7 +422,7 @@ class Facade(object):
                 for member, text in zip(self._members, self._fields(self._REQUESTS))]
 
     def stats_per_process(self):
-        """Return all statistics of each process.
+        """Return all statistics of each process; sends one ``show stat`` to each.
 
         :return: list of ``(process number, dict)``; the dict holds HAProxy's own text per field.
         :rtype: list of tuple

@@ -220,9 +220,10 @@ class _HAProxyProcess(object):
 
     def lacks(self, kind, proxies, complete=True):
         """Return True if a list lacks what the last one had, or has no row and is the first."""
-        if not proxies or kind not in self._listed:
-            return not proxies and self._listed.get(kind) != proxies
-        return complete and not self._listed[kind] <= proxies
+        before = self._listed.get(kind)
+        if not proxies:
+            return before != proxies
+        return complete and before is not None and not before <= proxies
 
     def keep_listed(self, kind, proxies):
         """Keep which proxies were listed."""
