@@ -1,9 +1,5 @@
 """The way into haproxyadmin: HAProxy as a whole, over all its processes."""
 
-import functools
-
-from haproxyadmin import utils
-from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.internal import entries, facade, patterns
 from haproxyadmin.internal.haproxy import find_processes
 from haproxyadmin.protocol import commands
@@ -573,55 +569,18 @@ class HAProxy(Reading):
         return facade.answer(patterns.ask_match(self._processes[0], family, ident, text))
 
     def _patterns(self, action, family, ident, *texts):
-        asks = [patterns.ask_change(process, action, family, ident, *texts)
-                for process in self._processes]
-        return facade.verdict(self._processes, facade.gather(asks))
+        return patterns.change(self._processes, action, family, ident, *texts)
 
     def _entry(self, action, family, ident, key, *texts):
-        """Change the entries of a key, or the entry of a reference."""
-        change = self._by_reference if commands.reference(key) else self._patterns
-        return change(action, family, ident, key, *texts)
+        return patterns.change_entry(self._processes, action, family, ident, key, *texts)
 
     def _many(self, action, family, ident, items):
-        by_reference = None
-        if action == 'del':
-            by_reference = functools.partial(self._by_reference, action, family, ident)
-        return entries.change(self._processes, action, family, ident, items, by_reference)
-
-    def _by_reference(self, action, family, ident, key, *texts):
-        """Change the entry that a reference points to, if it is the same in all processes.
-
-        A text that looks like a reference, and is none, may be a key.
-        """
-        reference = commands.reference(key)
-        built = [commands.by_reference(action, family, ident, process.version, reference, *texts)
-                 for process in self._processes]
-        found = self._ask_all(lambda process: patterns.ask_entry(
-            process, family, ident, reference))
-        entries_of = [entry for entry, _ in found]
-        if all(entry is None for entry in entries_of):
-            if commands.native(key) == reference and any(is_key for _, is_key in found):
-                return self._patterns(action, family, ident, key, *texts)
-            raise CommandFailed(
-                '{0} is neither the reference nor the key of an entry of {1} {2} in {3}'.format(
-                    reference, family, ident, ', '.join('process {0} on {1}'.format(
-                        process.process_nb, process.socket_file)
-                        for process in self._processes)))
-        if not utils.elements_of_list_same(entries_of):
-            raise CommandFailed('{0} is not the same entry of {1} {2} in all processes: {3}'.format(
-                reference, family, ident, ', '.join(
-                    '{0!r} in process {1} on {2}'.format(
-                        entry, process.process_nb, process.socket_file)
-                    for process, entry in zip(self._processes, entries_of))))
-        return self._send(built)
+        return entries.change(self._processes, action, family, ident, items)
 
     def _numbered(self, values):
         return [(process.process_nb, value) for process, value in zip(self._processes, values)]
 
     def _change(self, build):
         """Send each process the command that is built for it; all are built before any is sent."""
-        return self._send([build(process) for process in self._processes])
-
-    def _send(self, built):
-        asks = [process.ask_change(command) for process, command in zip(self._processes, built)]
+        asks = [process.ask_change(build(process)) for process in self._processes]
         return facade.verdict(self._processes, facade.gather(asks))

@@ -10,7 +10,7 @@ import itertools
 import six
 
 from haproxyadmin.exceptions import EntriesFailed, HAProxyBaseError
-from haproxyadmin.internal import facade
+from haproxyadmin.internal import facade, patterns
 from haproxyadmin.internal.facade import Ask
 from haproxyadmin.protocol import commands, replies
 
@@ -309,13 +309,11 @@ def _iterate(items, pairs):
         raise ValueError('expected many entries, got {0!r}'.format(items))
 
 
-def change(processes, action, family, ident, items, by_reference=None):
+def change(processes, action, family, ident, items):
     """Do the same to many entries in all processes.
 
     :param items: iterable of texts, or of pairs where keys are added to a MAP, or a dict; read as
         it is sent.
-    :param by_reference: (optional) deletes the entry of a reference in all processes; without it
-        no text is taken for a reference.
     :return: True when every process took every entry.
     :rtype: bool
     :raises ValueError: for an entry that HAProxy cannot take; the message tells which, and how many
@@ -334,7 +332,7 @@ def change(processes, action, family, ident, items, by_reference=None):
             chunk = list(itertools.islice(numbered, CHUNK))
             if not chunk:
                 break
-            _run(todo, courses, chunk, by_reference)
+            _run(todo, courses, chunk)
     except Exception as error:
         if any(course.failures or course.accepted for course in courses):
             _give_account(error, courses)
@@ -342,9 +340,9 @@ def change(processes, action, family, ident, items, by_reference=None):
     return _verdict(courses)
 
 
-def _run(todo, courses, chunk, by_reference):
+def _run(todo, courses, chunk):
     try:
-        keys, references = _sorted_out(todo.entries(chunk), by_reference)
+        keys, references = _sorted_out(todo, chunk)
         plans = dict((course.process.version, None) for course in courses)
         for version in plans:
             plans[version] = todo.batches(version, keys)
@@ -356,15 +354,15 @@ def _run(todo, courses, chunk, by_reference):
     for course, outcome in zip(courses, outcomes):
         course.end(outcome)
     for index, entry in references:
-        _delete_reference(courses, index, entry, functools.partial(by_reference, *entry))
+        _delete_reference(todo, courses, index, entry)
 
 
-def _sorted_out(entries, by_reference):
-    """Return the entries that are keys, and those that are references."""
-    if by_reference is None:
-        return entries, []
+def _sorted_out(todo, chunk):
+    """Return the entries of a chunk that are keys, and those that are references."""
+    if todo.action != 'del':
+        return todo.entries(chunk), []
     keys, references = [], []
-    for index, entry in entries:
+    for index, entry in todo.entries(chunk):
         try:
             reference = commands.reference(entry[0])
         except ValueError as error:
@@ -373,7 +371,7 @@ def _sorted_out(entries, by_reference):
     return keys, references
 
 
-def _delete_reference(courses, index, entry, delete):
+def _delete_reference(todo, courses, index, entry):
     over = [course for course in courses if course.is_over()]
     if over:
         message = 'it was not sent: what a reference stands for has to be known of {0}, too'.format(
@@ -383,7 +381,8 @@ def _delete_reference(courses, index, entry, delete):
                 course.failed(index, entry, message)
         return
     try:
-        delete()
+        patterns.change_by_reference([course.process for course in courses], todo.action,
+                                     todo.family, todo.ident, *entry)
     except HAProxyBaseError as error:
         answers = dict(error.by_socket)
         for course in courses:

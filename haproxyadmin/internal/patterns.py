@@ -1,6 +1,8 @@
 """One process's ACLs and MAPs."""
 import functools
 
+from haproxyadmin import utils
+from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.internal import facade
 from haproxyadmin.internal.facade import Ask
 from haproxyadmin.protocol import commands, replies
@@ -20,6 +22,47 @@ def ask_match(process, family, ident, text):
     """Return what looks a text up in an ACL or MAP."""
     command = commands.patterns('get', family, ident, process.version, text)
     return Ask(process, command, _match)
+
+
+def change(processes, action, family, ident, *texts):
+    """Change an ACL or MAP in all processes: all of it, or all entries of a key.
+
+    :return: see :func:`haproxyadmin.internal.facade.verdict`.
+    """
+    asks = [ask_change(process, action, family, ident, *texts) for process in processes]
+    return facade.verdict(processes, facade.gather(asks))
+
+
+def change_entry(processes, action, family, ident, key, *texts):
+    """Change all entries of a key in all processes, or the entry of a reference."""
+    by = change_by_reference if commands.reference(key) else change
+    return by(processes, action, family, ident, key, *texts)
+
+
+def change_by_reference(processes, action, family, ident, key, *texts):
+    """Change the entry that a reference points to, if it is the same in all processes.
+
+    :param key: a text that looks like a reference; where no entry has it, it may be a key.
+    :raises haproxyadmin.exceptions.CommandFailed: when it is neither, or not the same entry in all
+        processes; nothing is changed then.
+    """
+    reference = commands.reference(key)
+    asks = [process.ask_change(commands.by_reference(
+        action, family, ident, process.version, reference, *texts)) for process in processes]
+    found = facade.values_of(facade.gather(
+        [ask_entry(process, family, ident, reference) for process in processes]))
+    held = [entry for entry, _ in found]
+    if utils.elements_of_list_same(held) and held[0] is not None:
+        return facade.verdict(processes, facade.gather(asks))
+    if all(entry is None for entry in held):
+        if commands.native(key) == reference and any(is_key for _, is_key in found):
+            return change(processes, action, family, ident, key, *texts)
+        what = 'neither the reference nor the key of an entry of {0} {1}'
+    else:
+        what = 'not the same entry of {0} {1} in all processes'
+    raise CommandFailed('{0} is {1}: {2}'.format(reference, what.format(family, ident), ', '.join(
+        '{0!r} in process {1} on {2}'.format(entry, process.process_nb, process.socket_file)
+        for process, entry in zip(processes, held))))
 
 
 def ask_change(process, action, family, ident, *texts):
