@@ -49,6 +49,5 @@ class Backend(facade.Facade):
         :type name: str
         :rtype: list of :class:`haproxyadmin.server.Server`
         """
-        listings = facade.values_of(facade.gather(
-            [member.ask_servers() for member in self._members]))
+        listings = facade.answers([member.ask_servers() for member in self._members])
         return servers_of([listing.of(name) for listing in listings])

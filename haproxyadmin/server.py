@@ -115,8 +115,7 @@ class Server(facade.Facade):
         self._need_version((1, 7), 'a port')
         addresses = {}
         # Read live also for a server of a snapshot: an old address would be set again.
-        rows = facade.values_of(facade.gather(
-            [member.live.ask_row() for member in self._members]))
+        rows = facade.answers([member.live.ask_row() for member in self._members])
         for member, row in zip(self._members, rows):
             text = utils.field(row, 'addr')
             addresses[member] = utils.address_and_port(text)[0]
@@ -252,8 +251,8 @@ class Server(facade.Facade):
         for member in self._members:
             if member.hap_process.version < version:
                 raise CommandFailed('HAProxy {0} on {1} cannot set {2} of a server, {3} can'.format(
-                    '.'.join(map(str, member.hap_process.version)), member.socket_file, what,
-                    '.'.join(map(str, version))))
+                    commands.version_text(member.hap_process.version), member.socket_file, what,
+                    commands.version_text(version)))
 
 
 def _last_result(check_status):

@@ -284,7 +284,7 @@ class Reading(object):
         return self._ask_all(lambda process: process.ask_servers(backend))
 
     def _ask_all(self, ask):
-        return facade.values_of(facade.gather([ask(process) for process in self._processes]))
+        return facade.answers([ask(process) for process in self._processes])
 
     def _agreed(self, name):
         return facade.agreed(self._processes, [info.get(name, '') for info in self.info()])
@@ -315,8 +315,7 @@ class Snapshot(Reading):
 
     def __init__(self, processes):
         self._taken_at = time.time()
-        self._processes = facade.values_of(facade.gather(
-            [ask_frozen(process) for process in processes]))
+        self._processes = facade.answers([ask_frozen(process) for process in processes])
 
     @property
     def taken_at(self):

@@ -125,7 +125,7 @@ class _Change(object):
 
     def is_repeated(self, version):
         """Return True if HAProxy may delete one entry of a key at a time."""
-        return self.action == 'del' and version >= (3, 3)
+        return self.action == 'del' and version >= commands.DELETES_ONE_SINCE
 
     def batches(self, version, entries, again=0):
         """Put entries into batches of at most ``MAX_BATCH`` bytes; a longer entry goes alone.
@@ -139,7 +139,8 @@ class _Change(object):
             if payloads is not None:
                 return payloads
         head = self.head(version)
-        most = MAX_COMMANDS if self.action == 'del' or version < (1, 8) else MAX_BATCH
+        few = self.action == 'del' or version < commands.ANY_WORDS_SINCE
+        most = MAX_COMMANDS if few else MAX_BATCH
         batches = []
         draft = _Draft(head, most, None)
         for index, entry in entries:

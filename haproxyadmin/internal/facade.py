@@ -138,7 +138,12 @@ def gather(asks):
 
 def answer(ask):
     """Return the value of one ask, or raise what ended it."""
-    return values_of(gather([ask]))[0]
+    return answers([ask])[0]
+
+
+def answers(asks):
+    """Return the values of many, asked at the same time, or raise the first error of them."""
+    return values_of(gather(asks))
 
 
 def values_of(outcomes):
@@ -433,7 +438,7 @@ class Facade(object):
     def _rows(self):
         if isinstance(self._members, Finds) and self._members.in_memory:
             return self._members.rows()
-        return values_of(gather([member.ask_row() for member in self._members]))
+        return answers([member.ask_row() for member in self._members])
 
     def _fields(self, name):
         if isinstance(self._members, Finds) and self._members.in_memory:

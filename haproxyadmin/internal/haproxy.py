@@ -238,7 +238,7 @@ class _HAProxyProcess(object):
         line = commands.raw(command)
         if b'\n' in line and self.version < commands.PAYLOAD_SINCE:
             raise ValueError('HAProxy {0} takes no payload, each line would be a command'.format(
-                '.'.join(map(str, self.version))))
+                commands.version_text(self.version)))
         return Ask(self, line, _all_lines if full_output else facade.first_line,
                    reads=commands.only_shows(line), judged=False)
 

@@ -49,8 +49,8 @@ def change_by_reference(processes, action, family, ident, key, *texts):
     reference = commands.reference(key)
     asks = [process.ask_change(commands.by_reference(
         action, family, ident, process.version, reference, *texts)) for process in processes]
-    found = facade.values_of(facade.gather(
-        [ask_entry(process, family, ident, reference) for process in processes]))
+    found = facade.answers([ask_entry(process, family, ident, reference)
+                            for process in processes])
     held = [entry for entry, _ in found]
     if utils.elements_of_list_same(held) and held[0] is not None:
         return facade.verdict(processes, facade.gather(asks))
@@ -71,7 +71,7 @@ def ask_change(process, action, family, ident, *texts):
     Versions from 3.3 on may delete one at a time, so they are asked until nothing is left.
     """
     ask = process.ask_change(commands.patterns(action, family, ident, process.version, *texts))
-    if action == 'del' and process.version >= (3, 3):
+    if action == 'del' and process.version >= commands.DELETES_ONE_SINCE:
         ask.then = functools.partial(_delete_next, ask, 0)
     return ask
 

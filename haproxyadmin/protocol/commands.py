@@ -36,6 +36,12 @@ SHOW_ALL = b'show info;show stat -1 7 -1'
 SHOW_LEVEL = b'show cli level'
 LEVEL_SINCE = (2, 0)
 PAYLOAD_SINCE = (1, 9)
+# `add map` stores what a payload holds.
+MAP_PAYLOAD_SINCE = (2, 0)
+# A line of more than 64 words does not crash it.
+ANY_WORDS_SINCE = (1, 8)
+# `del acl` and `del map` may delete one entry of a key at a time.
+DELETES_ONE_SINCE = (3, 3)
 # Before, a worker that ends leaves out what it has stopped.
 ROWS_STAY = (2, 5)
 # From here on an address is applied about a millisecond after HAProxy has said that it is.
@@ -64,6 +70,11 @@ def version_tuple(text):
     """
     numbers = [int(number) for number in re.findall(r'[0-9]+', text.split('-')[0])[:3]]
     return tuple(numbers + [0] * (3 - len(numbers)))
+
+
+def version_text(version):
+    """Return a version as it is written, ``(2, 2, 9)`` as ``'2.2.9'``."""
+    return '.'.join(map(str, version))
 
 
 def to_bytes(text):
@@ -146,7 +157,7 @@ def _check_version_takes(raw, text, version):
         refused = 'a blank or tab'
     if refused:
         raise ValueError('HAProxy {0} takes no text with {1}: {2!r}'.format(
-            '.'.join(map(str, version)), refused, text))
+            version_text(version), refused, text))
 
 
 def is_integer(value):
@@ -415,7 +426,7 @@ def takes_payload(version, key, value):
     :type key: bytes
     :type value: bytes
     """
-    return version >= (2, 0) and not _BLANK.search(key) and not _BLANK.match(value)
+    return version >= MAP_PAYLOAD_SINCE and not _BLANK.search(key) and not _BLANK.match(value)
 
 
 def payload(keys, values, version):
@@ -428,7 +439,7 @@ def payload(keys, values, version):
     :rtype: bytes
     """
     texts = keys + values
-    if version < (2, 0) or set(map(type, texts)) != set([str]) or not all(texts):
+    if version < MAP_PAYLOAD_SINCE or set(map(type, texts)) != set([str]) or not all(texts):
         return None
     lines = '\n'.join(map(' '.join, zip(keys, values)))
     # A single blank in each line is the one between a key and a value without any.
