@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Manage HAProxy through its stats sockets, over all its processes."""
 from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server, utils
 from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_ENABLE, STATE_MAINT,

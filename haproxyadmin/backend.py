@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run operations on a backend and read its statistics."""
 from haproxyadmin.internal import facade
 from haproxyadmin.protocol.metrics import BACKEND_METRICS

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run operations on a frontend and read its statistics."""
 from haproxyadmin.internal.facade import Facade
 from haproxyadmin.protocol import commands

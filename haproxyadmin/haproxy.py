@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The way into haproxyadmin: HAProxy as a whole, over all its processes."""
 
 from haproxyadmin.internal import entries, facade, patterns

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Run operations on a server and read its statistics."""
 import time
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What can be read of HAProxy as a whole, live or as it was at one moment."""
 import operator
 import time

@@ -1,4 +1,5 @@
 # -*- coding: utf-8 -*-
+# SPDX-License-Identifier: Apache-2.0
 """Functions of haproxyadmin: parse replies, compare and add up what processes report.
 
 Parsing is lazy. A :class:`Dump` indexes the rows of a ``show stat`` by name and keeps their

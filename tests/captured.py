@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Read what real HAProxys from 1.5.8 to 3.4.0 answered, as captured in ``tests/data``.
 
 The captures come from one configuration that was started under each version. Pointers, pids,

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What the tests against real HAProxies have in common."""
 import pytest
 import six

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Fixtures of all tests: HAProxies to test against, one of its own for each test class.
 
 ``HAPROXYADMIN_HAPROXY`` says where the HAProxies are (see ``tools/lab.py``; ``tools/test`` sets

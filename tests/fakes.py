@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """A strict fake of HAProxy: real Unix sockets that answer with what real HAProxys answered.
 
 A :class:`Fleet` is a directory with the socket of each :class:`Process`. A process answers ``show

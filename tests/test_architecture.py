@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The house: which module may import which, and what may stand where."""
 import ast
 import inspect

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """backend.py: a backend over all processes that have it, and its servers."""
 import pytest
 import six

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """tools/benchmark runs, and says what it is to say; what it measures here means nothing."""
 import json
 import os

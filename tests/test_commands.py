@@ -1,4 +1,5 @@
 # -*- coding: utf-8 -*-
+# SPDX-License-Identifier: Apache-2.0
 """protocol/commands.py: what is sent, what is refused before that, and how text is escaped."""
 import itertools
 import re

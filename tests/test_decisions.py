@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Each decision of the specification has a test that names it.
 
 The id stands in the name of the test or in its docstring, as ``C1`` or ``(C1)``.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """internal/entries.py: many entries of an ACL or MAP at once, in batches."""
 import itertools
 

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """haproxyadmin.exceptions: the documented tree, what each error carries, and copies of it."""
 import copy
 import errno

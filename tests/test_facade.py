@@ -1,4 +1,5 @@
 # -*- coding: utf-8 -*-
+# SPDX-License-Identifier: Apache-2.0
 """internal/facade.py: asking one process or many, trying again, and what becomes of a change."""
 import threading
 

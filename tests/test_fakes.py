@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The fake is strict, and answers as a HAProxy does."""
 import socket
 

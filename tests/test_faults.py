@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Whatever happens between the library and HAProxy: a right answer, or an error that tells.
 
 What goes wrong is done by real sockets between the library and real HAProxies, ``tools/faulty.py``;

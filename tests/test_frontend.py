@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """frontend.py: a frontend over all processes that have it."""
 import pytest
 import six

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Replies that are none: only documented exceptions come out of the parsers and of every call.
 
 The targets stand in ``tools/fuzzing.py``; ``tools/fuzz`` runs them under atheris. Here hypothesis

@@ -1,4 +1,5 @@
 # -*- coding: utf-8 -*-
+# SPDX-License-Identifier: Apache-2.0
 """haproxy.py and internal/haproxy.py: finding processes, and HAProxy as a whole."""
 import errno
 import itertools

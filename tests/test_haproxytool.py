@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """haproxytool 0.5.7, a command line on top of this library, against real HAProxies.
 
 It is the one of the environment, or else is installed by pip into the cache directory

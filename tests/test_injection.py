@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """No text of a caller is more than the one word that it is: on real HAProxies, all that is public.
 
 The cases stand in ``tools/hostile.py``; ``tools/injection`` prints what becomes of each.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """haproxyadmin.internal: one process's view of frontends, backends and servers."""
 import copy
 import pickle

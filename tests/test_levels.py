@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a socket's level allows is done; what it does not is refused in words that say so.
 
 HAProxy's levels are ``user``, ``operator`` and ``admin``.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Hold the metric lists, HAProxy's own words on its fields, and real dumps against each other."""
 import csv
 import io

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """README.rst, the docs and the docstrings: their examples on a real HAProxy; and tools/try."""
 import doctest
 import os

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """How processes are found behind sockets, among real HAProxies and what is none."""
 import contextlib
 import errno

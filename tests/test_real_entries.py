@@ -1,4 +1,5 @@
 # -*- coding: utf-8 -*-
+# SPDX-License-Identifier: Apache-2.0
 """Many entries of ACLs and MAPs at once, on real HAProxies: what is stored, and the account of it."""
 import os
 

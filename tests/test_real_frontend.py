@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Frontends and backends on real HAProxies: values against what their sockets say."""
 import pytest
 

@@ -1,4 +1,5 @@
 # -*- coding: utf-8 -*-
+# SPDX-License-Identifier: Apache-2.0
 """HAProxy as a whole, on real HAProxies: values against what their sockets say."""
 import contextlib
 import os

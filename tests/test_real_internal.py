@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One process's view, on real HAProxies: values against what its socket says."""
 import pytest
 

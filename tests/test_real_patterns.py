@@ -1,4 +1,5 @@
 # -*- coding: utf-8 -*-
+# SPDX-License-Identifier: Apache-2.0
 """ACLs and MAPs on real HAProxies, held against what their sockets list."""
 import pytest
 import six

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Objects that outlive a reload, after which their ids are another's, on real HAProxies."""
 import pytest
 

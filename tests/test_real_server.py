@@ -1,4 +1,5 @@
 # -*- coding: utf-8 -*-
+# SPDX-License-Identifier: Apache-2.0
 """Servers on real HAProxies: values against what their sockets say."""
 import socket
 import threading

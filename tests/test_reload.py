@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """HAProxy is reloaded and restarted while many threads use one object of the library.
 
 ``tools/upheaval.py`` does it; ``tools/reload`` does it a hundred times and prints the table. Every

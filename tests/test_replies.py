@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """protocol/replies.py: every captured reply of 13 versions is judged as what it is.
 
 The truth is the table ``VERDICTS``, made by hand from the names of the cases and what HAProxy did.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What a call costs: commands, connections, and rows that are taken apart.
 
 Not in seconds: tools/benchmark measures these.

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """server.py: a server over all processes that have it."""
 import pytest
 import six

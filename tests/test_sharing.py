@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One HAProxy object in several threads and in forked children, on real HAProxies.
 
 A stats socket takes 10 connections by default: a call never opens more than one to a process.

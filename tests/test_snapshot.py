@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """snapshot.py: everything read at once, and answered from memory from then on."""
 import pickle
 import time

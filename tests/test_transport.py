@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """protocol/transport.py: exchanges with sockets that answer, stay silent, dribble and hang up."""
 import contextlib
 import errno

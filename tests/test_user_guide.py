@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Every console session of the User Guide of 0.2.4, and of its README, typed into a console.
 
 Scripts that were written after it keep working; the examples of today's pages are in

@@ -1,4 +1,5 @@
 # -*- coding: utf-8 -*-
+# SPDX-License-Identifier: Apache-2.0
 """haproxyadmin.utils: parse replies, compare and add up; the documented examples among them."""
 import copy
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What HAProxy itself says, read from its sockets without the library, and what was configured."""
 import collections
 import csv

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One HAProxy process's view of frontends, backends and servers.
 
 These classes are not meant for use outside of haproxyadmin.

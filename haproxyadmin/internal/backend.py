@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One process's view of a backend."""
 from haproxyadmin.internal import facade
 from haproxyadmin.internal.base import _Proxy

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What one process's view of a frontend, backend and server has in common."""
 import functools
 

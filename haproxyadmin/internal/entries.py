@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Many changes of an ACL or MAP at once: a stream of entries, in batches.
 
 A batch is one exchange. Where HAProxy can take it, it is a payload, which is stored up to the first

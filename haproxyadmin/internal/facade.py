@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Ask one process or many, and make one answer of theirs: the one place that fans out."""
 import collections
 import operator

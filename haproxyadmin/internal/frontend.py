@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One process's view of a frontend."""
 from haproxyadmin.internal.base import _Proxy
 from haproxyadmin.protocol import commands

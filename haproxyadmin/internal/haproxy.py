@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One HAProxy process behind its stats socket, and how processes are found."""
 import errno
 import functools

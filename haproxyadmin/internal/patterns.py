@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One process's ACLs and MAPs."""
 import functools
 

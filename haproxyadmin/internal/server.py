@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """One process's view of a server."""
 from haproxyadmin import utils
 from haproxyadmin.internal.base import _Member

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Build every command line, and check every argument that goes into one.
 
 A caller's text reaches HAProxy as ONE word, whatever is in it, or not at all: whatever

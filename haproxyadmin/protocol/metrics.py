@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Name the figures that HAProxy reports, and how those of several processes make one."""
 
 # These four do not grow with HAProxy: dashboards iterate over them.

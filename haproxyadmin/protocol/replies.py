@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Judge a reply: is it whole, is it a success, a refusal, or the data that was asked for."""
 import re
 

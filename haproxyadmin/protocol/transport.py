@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Exchange commands and replies with HAProxy's stats sockets.
 
 A connection takes one command line and ends with the reply: reading to the end of file is
