@@ -15,8 +15,7 @@ import stat
 
 import six
 
-from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, IncosistentData,
-                                     MultipleCommandResults)
+from haproxyadmin.exceptions import CommandFailed, IncosistentData, MultipleCommandResults
 from haproxyadmin.protocol import commands, replies, transport
 from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_SUM
 
@@ -735,7 +734,7 @@ def _check_verdicts(results, succeeded):
     if not elements_of_list_same(verdicts):
         raise MultipleCommandResults(results)
     if not verdicts[0]:
-        raise CommandFailed(results[0][1])
+        raise CommandFailed(results[0][1] or replies.NOTHING)
     return True
 
 
@@ -802,16 +801,12 @@ def connected_socket(path, timeout=1):
     :param path: file name.
     :type path: str
     :param timeout: (optional) seconds that connecting and each silence may last.
-    :return: False if the answer is not HAProxy's.
+    :return: False if the answer is not HAProxy's, or there is none.
     :rtype: bool
-    :raises haproxyadmin.exceptions.HAProxySocketError: the subclass of the cause, where there is
-        no answer.
     """
     reply, = transport.exchange_all([transport.Request(commands.file_name(path),
                                                        commands.SHOW_INFO, timeout)])
-    if isinstance(reply, HAProxySocketError):
-        raise reply
-    return is_info(info2dict(text_lines(reply)))
+    return isinstance(reply, bytes) and is_info(info2dict(text_lines(reply)))
 
 
 def is_info(info):

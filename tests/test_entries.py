@@ -39,6 +39,7 @@ class Store(object):
         self.entries = []
         self.one_at_a_time = one_at_a_time
         self.refused = refused
+        self.words = "'{0}' is not a valid IPv4 or IPv6 address.\n\n"
 
     def __call__(self, command):
         if ';' in command.replace('\\;', '') and '<<\n' not in command:
@@ -63,13 +64,13 @@ class Store(object):
 
     def _add(self, *entry):
         if entry[0] in self.refused:
-            return "'{0}' is not a valid IPv4 or IPv6 address.\n\n".format(entry[0])
+            return self.words.format(entry[0])
         self.entries.append(entry)
         return '\n'
 
     def _delete(self, key):
         if key in self.refused:
-            return "'{0}' is not a valid IPv4 or IPv6 address.\n\n".format(key)
+            return self.words.format(key)
         places = [place for place, entry in enumerate(self.entries) if entry[0] == key]
         if not places:
             return 'Key not found.\n\n'
@@ -241,6 +242,26 @@ def test_what_was_accepted_before_is_told_where_the_iterable_is_wrong(fleet):
     assert caught.value.failures == []
     assert caught.value.results == [
         (number, '{0} entries accepted, 0 not'.format(entries.CHUNK)) for number in (1, 2)]
+
+
+def test_a_refusal_that_names_no_entry_is_told_of_all_that_it_may_mean(fleet):
+    """C6: nothing is sent again that may be stored."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    kept = stores(started)
+    kept[1].refused = ['key00003']
+    kept[1].words = 'out of memory\n\n'
+    items = pairs(400)
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.add_map_entries(7, items)
+    failed = [failure.index for failure in caught.value.failures]
+    assert failed == list(range(len(failed))) and 50 < len(failed) < 300
+    assert all('not known which' in failure.message for failure in caught.value.failures)
+    assert kept[0].entries == items
+    # The batches that follow are stored, and nothing twice.
+    assert kept[1].entries == items[:3] + items[len(failed):]
+    assert caught.value.results[1] == (2, '{0} entries accepted, {1} not'.format(
+        400 - len(failed), len(failed)))
 
 
 def test_a_dictionary_stands_for_its_keys_where_keys_are_due(fleet):

@@ -661,6 +661,21 @@ class TestProxies(object):
         assert [server.name for server in hap.servers()][:5] == [
             'be_static_srv1', 'be_static_srv2', 'be_static_tracker', 'be_static_nocheck', 'tcp1']
 
+    def test_what_a_process_lists_twice_is_one_object(self, fleet):
+        """R1; the last one counts."""
+        started = fleet('2.2', 2)
+        for process in started:
+            process.set('be_static', 'be_static_srv1', 'weight', 1)
+            process.set('be_static', 'be_static_srv2', 'svname', 'be_static_srv1')
+        hap = started.haproxy()
+        server, = hap.server('be_static_srv1', 'be_static')
+        assert (server.process_nb, server.weight) == ([1, 2], 100)
+        assert len([row for row in hap.stats() if row['svname'] == server.name]) == 1
+        started.answer('set weight be_static/be_static_srv1 5', '\n')
+        started.forget()
+        assert server.setweight(5) is True
+        assert started.commands == [['set weight be_static/be_static_srv1 5']] * 2
+
     def test_a_server_of_two_backends_is_two_objects(self, fleet):
         """V10"""
         started = fleet('2.2', 1)
@@ -894,6 +909,20 @@ class TestPatterns(object):
         started.answer('del map #7 #0x1b', '\n')
         assert hap.show_map(7) == ['0x1a 0 foo', '0x1b a\n\nb\n0xc\n1', '0x1c 2 bar']
         assert hap.del_map(7, '0x1b') is True
+
+    @pytest.mark.parametrize('call, command', [
+        (lambda hap: hap.errors(), 'show errors'),
+        (lambda hap: hap.get_map(7, 'k'), 'get map #7 k')])
+    def test_a_refused_read_tells_which_process_refused(self, call, command, fleet):
+        """E2"""
+        started = fleet('2.2', 2)
+        hap = started.haproxy()
+        process = started[1 if command == 'show errors' else 0]
+        process.answers[command] = 'No such thing.\n\n'
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            call(hap)
+        assert caught.value.by_socket == [(process.path, 'No such thing.')]
+        assert caught.value.results == [(process.number, 'No such thing.')]
 
     def test_an_unknown_map_of_a_reference_is_told(self, fleet):
         """C8, C5"""

@@ -411,6 +411,13 @@ def test_check_command_raises_a_common_refusal(results):
     assert str(caught.value) == 'No such server.'
 
 
+def test_a_refusal_without_words_says_so():
+    """E2"""
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        utils.check_command_addr_port('port', [(1, '')])
+    assert str(caught.value) == 'HAProxy answered nothing'
+
+
 @pytest.mark.parametrize('results', [
     [(1, ''), (2, 'No such server.')], [(1, 'Permission denied'), (2, 'Done.')]])
 def test_check_command_tells_mixed_results(results):

@@ -11,7 +11,7 @@ import pytest
 
 import captured
 
-from haproxyadmin import SERVER_METRICS, haproxy, utils
+from haproxyadmin import SERVER_METRICS, exceptions, haproxy, utils
 from haproxyadmin.backend import Backend
 from haproxyadmin.frontend import Frontend
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server
@@ -184,7 +184,7 @@ def test_batches_are_full_and_never_above_4096_bytes(method, version, length, fl
     keys = ['{0:05d}'.format(number) + 'k' * length for number in range(300)]
     items = [(key, 'v') for key in keys] if method == 'add_map_entries' else keys
     if method.startswith('del'):
-        with pytest.raises(haproxy.CommandFailed):
+        with pytest.raises(exceptions.CommandFailed):
             getattr(hap, method)(7, items)
     else:
         assert getattr(hap, method)(7, items) is True

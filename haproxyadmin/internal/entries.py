@@ -269,6 +269,11 @@ class _Course(object):
             self.accepted += len(batch.entries)
             return self.ask()
         position = _culprit(batch.entries, answer)
+        if position is None:
+            for index, entry in batch.entries:
+                self.failed(index, entry, '{0}; it is not known which of {1} entries is meant, nor '
+                            'if this one is stored'.format(answer, len(batch.entries)))
+            return self.ask()
         self.accepted += position
         self.failed(batch.entries[position][0], batch.entries[position][1], answer)
         rest = batch.entries[position + 1:]
@@ -289,10 +294,10 @@ def _culprit(entries, message):
 
         'notanip' is not a valid IPv4 or IPv6 address.
 
-    A message that names none, such as of an unknown MAP, is about the first.
+    A message about the MAP or the caller is about the first. None where no entry is named.
     """
     named = ''
-    place = 0
+    place = 0 if len(entries) == 1 or replies.refuses_all(message) else None
     for position, (_, entry) in enumerate(entries):
         for text in entry:
             text = commands.native(commands.plain(text))

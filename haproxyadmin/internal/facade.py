@@ -193,7 +193,7 @@ def refusal(lines):
     if not replies.is_message(first_line(lines)):
         return replies.Malformed('this is not the answer: {0!r}'.format(first_line(lines)[:80]))
     # 1.7.0 answers a lookup in a MAP with nothing at all.
-    return CommandFailed(whole_text(lines) or 'HAProxy answered nothing')
+    return CommandFailed(whole_text(lines) or replies.NOTHING)
 
 
 def slots_of(instance):
@@ -234,8 +234,9 @@ def merge(lists, key=by_name):
     """
     things = collections.OrderedDict()
     for members in lists:
-        for member in members:
-            name = key(member)
+        # What one process lists twice is one thing; the last one counts, as in its rows by name.
+        for name, member in collections.OrderedDict(
+                (key(member), member) for member in members).items():
             if name in things:
                 things[name].append(member)
             else:

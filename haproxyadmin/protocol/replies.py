@@ -39,6 +39,8 @@ _ADDRESS_REFUSED = re.compile(r"Invalid addr |problem converting port ", re.IGNO
 
 _REFUSES_ALL = ('Unknown ACL identifier', 'Unknown map identifier', 'Unknown command',
                 'Permission denied', 'This ACL is shared')
+# Told where HAProxy owes words.
+NOTHING = 'HAProxy answered nothing'
 LISTING_HEAD = '# id (file) description'
 _ENTRY = re.compile(r'0x[0-9a-f]+ ')
 _BETWEEN_ENTRIES = re.compile(r'\n(?=0x[0-9a-f]+ )')
