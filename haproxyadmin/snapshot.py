@@ -272,8 +272,7 @@ class Reading(object):
         found = _servers_of([[listing.of(name) for listing in listings if name in listing.names]
                              for listings in lists])
         if not found:
-            names = set(name for listings in lists for listing in listings
-                        for name in listing.names)
+            names = set(own for listings in lists for listing in listings for own in listing.names)
             raise ValueError('no server {0!r}{1}{2}'.format(
                 hostname, '' if backend is None else ' in backend {0!r}'.format(backend),
                 utils.nearest(hostname, names)))

@@ -47,6 +47,11 @@ def setups():
 SETUPS = setups()
 
 
+def versions():
+    """Return the versions to test, for what is the same in all layouts."""
+    return sorted(set(setup.version for setup in SETUPS))
+
+
 def pytest_addoption(parser):
     try:
         import pytest_timeout  # noqa: F401

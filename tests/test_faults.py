@@ -19,7 +19,7 @@ from haproxyadmin.protocol import transport
 import conftest
 import faulty
 
-VERSIONS = sorted(set(setup.version for setup in conftest.setups()))
+VERSIONS = conftest.versions()
 FAST = [fault for fault in faulty.FAULTS if fault not in faulty.SLOW]
 OPERATIONS = faulty.READS + faulty.CHANGES
 # What a time-out means is the same for all.

@@ -12,7 +12,7 @@ import conftest
 import hostile
 import lab as labs
 
-VERSIONS = sorted(set(setup.version for setup in conftest.setups()))
+VERSIONS = conftest.versions()
 
 
 @pytest.fixture(scope='module', params=VERSIONS)

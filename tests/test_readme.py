@@ -209,30 +209,18 @@ class Program(object):
             env=dict(os.environ, TMPDIR=self.left), stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_as_from_a_terminal)
 
-    def wait_for(self, text):
-        """Read what it prints up to a text."""
+    def wait_for(self, text, nudge=None):
+        """Read what it prints up to a text; call ``nudge`` where nothing comes for a second."""
         printed = b''
         while text not in printed:
+            while nudge and not select.select([self.process.stdout], [], [], 1)[0]:
+                nudge()
             byte = os.read(self.process.stdout.fileno(), 1)
             assert byte, printed
             printed += byte
 
     def interrupt(self, number=signal.SIGINT):
         os.killpg(self.process.pid, number)
-
-    def interrupt_until(self, text):
-        """Press Ctrl-C until it prints a text, as whoever sits at it would.
-
-        Python does not notice a signal that comes just before it waits for input.
-        """
-        printed = b''
-        while text not in printed:
-            if not select.select([self.process.stdout], [], [], 1)[0]:
-                self.interrupt()
-                continue
-            byte = os.read(self.process.stdout.fileno(), 1)
-            assert byte, printed
-            printed += byte
 
     def end(self):
         """Wait for its end; return what it printed last and its exit status."""
@@ -300,7 +288,8 @@ class TestEnd(object):
         # Before its prompt the console does not read yet.
         program.wait_for(b'>>> ')
         program.interrupt()
-        program.interrupt_until(b'KeyboardInterrupt')
+        # Python does not notice a signal that comes just before it waits for input.
+        program.wait_for(b'KeyboardInterrupt', program.interrupt)
         program.process.stdin.write(b"hap.nodename\nlab.traffic('frontend_proc1', 2)\n")
         printed, status = program.end()
         assert "'test.foo.com'" in printed and '[200, 200]' in printed

@@ -97,11 +97,7 @@ class Pair(object):
         self._stop_haproxy()
 
 
-def versions():
-    return sorted(set(setup.version for setup in conftest.setups()))
-
-
-@pytest.fixture(scope='module', params=versions())
+@pytest.fixture(scope='module', params=conftest.versions())
 def started(request, tmpdir_factory):
     pair = Pair(request.param, tmpdir_factory.mktemp('e'))
     yield pair
@@ -315,7 +311,7 @@ def test_text_is_not_many_entries(pair):
     assert pair.stored('str.acl') == [[], []]
 
 
-@pytest.mark.parametrize('version', versions())
+@pytest.mark.parametrize('version', conftest.versions())
 def test_a_process_that_dies_in_the_middle(version, tmpdir):
     """C1: the other process is done, and the account says where the first ended."""
     pair = Pair(version, tmpdir)

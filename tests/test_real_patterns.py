@@ -1,6 +1,8 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
 """ACLs and MAPs on real HAProxies, held against what their sockets list."""
+import contextlib
+
 import pytest
 import six
 
@@ -400,18 +402,27 @@ class TestOperator(object):
         assert truth.all_entries(lab, 'map', '#0') == everywhere(lab, HOSTS + ['k v'])
 
 
-@pytest.mark.parametrize('version', sorted(set(setup.version for setup in conftest.setups())))
+@contextlib.contextmanager
+def with_map(version, path, entry, text):
+    """Start a HAProxy with a MAP of one entry; give it and the library's object of it.
+
+    :param text: a part of the configuration that uses the file ``path``.
+    """
+    with open(path, 'w') as entries:
+        entries.write(entry + '\n')
+    with conftest.start(version, config=truth.config() + text) as lab:
+        yield lab, haproxy.HAProxy(socket_file=lab.socket_files[0], timeout=10)
+
+
+@pytest.mark.parametrize('version', conftest.versions())
 def test_c3_names_of_files_are_one_word(version, tmpdir):
     path = str(tmpdir.join('odd name; help <<'))
-    with open(path, 'w') as entries:
-        entries.write('key value\n')
-    text = truth.config() + """
+    text = """
 frontend odd
     bind "127.0.0.1:${HAPROXYADMIN_PORT_ODD}"
     http-request set-header X-Value "%%[src,map('%s')]"
 """ % path
-    with conftest.start(version, config=text) as lab:
-        hap = haproxy.HAProxy(socket_file=lab.socket_files[0], timeout=10)
+    with with_map(version, path, 'key value', text) as (lab, hap):
         assert '({0})'.format(path) in hap.show_map()[1]
         assert [line.split(' ', 1)[1] for line in hap.show_map(path)] == ['key value']
         assert hap.add_map(path, 'other', 'one more') is True
@@ -423,7 +434,7 @@ frontend odd
         assert hap.show_map(path) == []
 
 
-@pytest.mark.parametrize('version', sorted(set(setup.version for setup in conftest.setups())))
+@pytest.mark.parametrize('version', conftest.versions())
 def test_an_entry_that_a_request_has_put_there_may_hold_newlines(version, tmpdir):
     """Then it is listed over several lines, and can be changed by its reference alone.
 
@@ -431,9 +442,7 @@ def test_an_entry_that_a_request_has_put_there_may_hold_newlines(version, tmpdir
     """
     key = 'a\n\nb' if version >= '3.2' else 'a%0A%0Ab'
     path = str(tmpdir.join('seen.map'))
-    with open(path, 'w') as entries:
-        entries.write('first value\n')
-    text = truth.config() + """
+    text = """
 frontend seen
     bind "127.0.0.1:${HAPROXYADMIN_PORT_SEEN}"
     http-request set-map(%s) %%[url_param(k),url_dec] %%[url_param(v),url_dec]
@@ -441,8 +450,7 @@ frontend seen
     acl none src,map(%s) -m found
     use_backend app if none
 """ % (path, path)
-    with conftest.start(version, config=text) as lab:
-        hap = haproxy.HAProxy(socket_file=lab.socket_files[0], timeout=10)
+    with with_map(version, path, 'first value', text) as (lab, hap):
         assert lab.traffic('seen', 1, path='/?k=a%0a%0Ab&v=1') == [200]
         assert lab.traffic('seen', 1, path='/?k=last&v=2') == [200]
         references, listed = zip(*[entry.split(' ', 1) for entry in hap.show_map(path)])

@@ -1,8 +1,8 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
 """Servers on real HAProxies: values against what their sockets say."""
+import contextlib
 import socket
-import threading
 
 import pytest
 
@@ -10,6 +10,7 @@ from haproxyadmin import (SERVER_METRICS, STATE_DISABLE, STATE_DRAIN, STATE_ENAB
                           STATE_READY, VALID_STATES, exceptions, haproxy, server)
 from lab import wait_until
 import lab as labs
+import listener
 
 import truth
 from checks import check_metrics, check_statistics, error_of, is_number, rows_of
@@ -331,35 +332,20 @@ class TestAddresses(object):
         assert sent.commands == []
 
 
-class Agent(object):
+class Agent(listener.Listener):
     """An agent that tells the state of a server to HAProxy's agent check."""
 
     def __init__(self, words):
+        super(Agent, self).__init__(('127.0.0.1', 0))
         self.words = words
-        self.sock = socket.socket()
-        self.sock.bind(('127.0.0.1', 0))
-        self.sock.listen(20)
-        self.port = self.sock.getsockname()[1]
-        self.thread = threading.Thread(target=self.serve)
-        self.thread.daemon = True
-        self.thread.start()
+        self.listen()
 
-    def serve(self):
-        while True:
-            try:
-                client = self.sock.accept()[0]
-            except (OSError, socket.error):
-                return
+    def serve(self, client):
+        with contextlib.closing(client):
             try:
                 client.sendall(self.words)
-            except (OSError, socket.error):
-                pass
-            client.close()
-
-    def close(self):
-        self.sock.shutdown(socket.SHUT_RDWR)
-        self.sock.close()
-        self.thread.join()
+            except socket.error:
+                pass  # HAProxy was not patient
 
 
 ODD = truth.config() + '''
@@ -460,7 +446,7 @@ class TestAgentChecks(object):
         config = truth.config() + '''
     server agent "127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN1}" check inter 100ms rise 1 \
 agent-check agent-inter 200ms agent-port %d
-''' % agent.port
+''' % agent.path[1]
         try:
             with labs.Lab(labs.find(lab.version), config=config) as started:
                 hap = haproxy.HAProxy(socket_dir=started.socket_dir, timeout=10)
@@ -473,4 +459,4 @@ agent-check agent-inter 200ms agent-port %d
                 agent.words = b'up drain\n'
                 wait_until(lambda: found.status == 'DRAIN (agent)', 'drain')
         finally:
-            agent.close()
+            agent.refuse()

@@ -12,7 +12,7 @@ import lab
 import upheaval
 from haproxyadmin import exceptions
 
-VERSIONS = sorted(set(setup.version for setup in conftest.setups()))
+VERSIONS = conftest.versions()
 
 DOCUMENTED = set(['right answer', 'NoSuchObject', 'CommandFailed', 'EntriesFailed',
                   'MultipleCommandResults', 'HAProxySocketError', 'SocketApplicationError',

@@ -228,7 +228,7 @@ class TestSharing(object):
         assert [wait() for wait in children] == ['all well'] * 3
 
 
-@pytest.mark.parametrize('version', sorted(set(setup.version for setup in conftest.setups())))
+@pytest.mark.parametrize('version', conftest.versions())
 def test_an_address_is_not_undone_by_the_port_that_is_set_next(version, monkeypatch):
     """From 3.0 on HAProxy, with several threads, applies an address after it has answered."""
     with conftest.start(version, config=group.CONFIG) as started:

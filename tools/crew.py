@@ -38,7 +38,5 @@ class Crew(lab.Stopped):
         raise NotImplementedError
 
     def _repeat(self, pause, function, *arguments):
-        while not self._stopping.is_set():
+        while not self._stopping.wait(pause):
             function(*arguments)
-            if pause:
-                self._stopping.wait(pause)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Unix sockets that stand in for HAProxy's, or in front of them."""
+"""Sockets that stand in for HAProxy's, in front of them, or for what HAProxy asks."""
 
 import contextlib
 import errno
@@ -13,10 +13,16 @@ PATIENCE = 10
 
 
 def bound(path, kind=socket.SOCK_STREAM):
-    """Return a socket bound to a path; what was there before goes."""
-    if os.path.exists(path):
-        os.unlink(path)
-    sock = socket.socket(socket.AF_UNIX, kind)
+    """Return a socket bound to a path; what was there before goes.
+
+    :param path: of a Unix socket, or ``(address, port)`` of TCP.
+    """
+    if isinstance(path, tuple):
+        sock = socket.socket(socket.AF_INET, kind)
+    else:
+        sock = socket.socket(socket.AF_UNIX, kind)
+        if os.path.exists(path):
+            os.unlink(path)
     sock.bind(path)
     return sock
 
@@ -51,6 +57,8 @@ class Listener(object):
         """Begin to take connections."""
         self.stopping.clear()
         self._listener = bound(self.path)
+        # A port of 0 is one that is free.
+        self.path = self._listener.getsockname()
         self._listener.listen(128)
         self._thread = started(self._accept)
 

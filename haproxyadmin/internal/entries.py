@@ -124,10 +124,6 @@ class _Change(object):
                     index, item))
         return [(index, tuple(item)) for index, item in chunk]
 
-    def is_repeated(self, version):
-        """Return True if HAProxy may delete one entry of a key at a time."""
-        return self.action == 'del' and version >= commands.DELETES_ONE_SINCE
-
     def batches(self, version, entries, again=0):
         """Put entries into batches of at most ``MAX_BATCH`` bytes; a longer entry goes alone.
 
@@ -237,8 +233,7 @@ class _Course(object):
         self.error = outcome
         fate = 'it was not sent' if getattr(outcome, 'undelivered', False) else (
             'it is not known if it took effect')
-        for index, entry in self._batches[0].entries:
-            self.failed(index, entry, '{0}; {1}'.format(outcome, fate))
+        self._all_failed(self._batches[0], '{0}; {1}'.format(outcome, fate))
 
     def result(self):
         """Return the account of this process in words."""
@@ -257,7 +252,7 @@ class _Course(object):
         self._batches.popleft()
         if not batch.again:
             self.accepted += len(kept)
-        if kept and self._change.is_repeated(self.process.version):
+        if kept and commands.is_repeated(self._change.action, self.process.version):
             self._batches.extendleft(reversed(self._change.batches(
                 self.process.version, kept, again=batch.again + 1)))
         return self.ask()
@@ -270,15 +265,18 @@ class _Course(object):
             return self.ask()
         position = _culprit(batch.entries, answer)
         if position is None:
-            for index, entry in batch.entries:
-                self.failed(index, entry, '{0}; it is not known which of {1} entries is meant, nor '
-                            'if this one is stored'.format(answer, len(batch.entries)))
+            self._all_failed(batch, '{0}; it is not known which of {1} entries is meant, nor if '
+                             'this one is stored'.format(answer, len(batch.entries)))
             return self.ask()
         self.accepted += position
         self.failed(batch.entries[position][0], batch.entries[position][1], answer)
         rest = batch.entries[position + 1:]
         self._batches.extendleft(reversed(self._change.batches(self.process.version, rest)))
         return self.ask()
+
+    def _all_failed(self, batch, message):
+        for index, entry in batch.entries:
+            self.failed(index, entry, message)
 
     def failed(self, index, entry, message):
         """Take down an entry that was refused."""

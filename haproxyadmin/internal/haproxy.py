@@ -4,7 +4,6 @@ import errno
 import functools
 import logging
 import os
-import stat
 import time
 
 from haproxyadmin import utils
@@ -389,7 +388,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     if socket_dir is None and socket_file in (None, ''):
         raise ValueError('a socket directory or a socket file is needed')
     socket_dir = commands.file_name(socket_dir)
-    paths = [socket_file] if socket_dir is None else _sockets_in(socket_dir)
+    paths, others = ([socket_file], '') if socket_dir is None else _sockets_in(socket_dir)
     candidates = [_HAProxyProcess(path, retry, retry_interval, timeout) for path in paths]
     for candidate in candidates:
         candidate.retry = None
@@ -399,7 +398,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
                 if not isinstance(info, Exception)]
     _report_unusable(infos)
     if not answered:
-        _raise_unusable(socket_dir, socket_file, infos)
+        _raise_unusable(socket_dir, infos, others)
     processes = _without_doubles([(process, _identity(info), now - int(info['Uptime_sec']))
                                   for process, info in answered])
     for process in processes:
@@ -407,7 +406,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     return sorted(processes, key=lambda process: (process.process_nb, process.socket_file))
 
 
-def _looked_into(socket_dir):
+def _sockets_in(socket_dir):
     """Return the paths of the sockets in a directory, and lines that tell why others are none."""
     try:
         names = sorted(os.listdir(socket_dir))
@@ -416,24 +415,23 @@ def _looked_into(socket_dir):
             raise at_start(SocketPermissionError(socket_dir, '{0}: {1}'.format(
                 socket_dir, error.strerror), error))
         raise ValueError('no socket directory: {0}'.format(error))
-    sockets, others = [], []
+    sockets, others = [], ''
     for path in [os.path.join(socket_dir, name) for name in names]:
-        try:
-            if stat.S_ISSOCK(os.stat(path).st_mode):
-                sockets.append(path)
-                continue
-            reason = 'not a socket'
-        except OSError as error:
-            reason = error.strerror
-        others.append('\n  {0}: {1}'.format(path, reason))
-    return sockets, ''.join(others)
-
-
-def _sockets_in(socket_dir):
-    sockets, others = _looked_into(socket_dir)
+        if utils.is_unix_socket(path):
+            sockets.append(path)
+        else:
+            others += '\n  {0}: {1}'.format(path, _why_no_socket(path))
     if not sockets:
         raise ValueError('no socket in {0}{1}'.format(socket_dir, others))
-    return sockets
+    return sockets, others
+
+
+def _why_no_socket(path):
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.strerror
+    return 'not a socket'
 
 
 def _report_unusable(infos):
@@ -442,12 +440,11 @@ def _report_unusable(infos):
             LOG.warning('left out: %s', info)
 
 
-def _raise_unusable(socket_dir, socket_file, infos):
+def _raise_unusable(socket_dir, infos, others):
     if socket_dir is None:
         raise at_start(infos[0])
     raise ValueError('no socket of HAProxy in {0}{1}{2}'.format(
-        socket_dir, ''.join('\n  {0}'.format(error) for error in infos),
-        _looked_into(socket_dir)[1]))
+        socket_dir, ''.join('\n  {0}'.format(error) for error in infos), others))
 
 
 def _identity(info):

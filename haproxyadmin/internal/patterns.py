@@ -72,7 +72,7 @@ def ask_change(process, action, family, ident, *texts):
     Versions from 3.3 on may delete one at a time, so they are asked until nothing is left.
     """
     ask = process.ask_change(commands.patterns(action, family, ident, process.version, *texts))
-    if action == 'del' and process.version >= commands.DELETES_ONE_SINCE:
+    if commands.is_repeated(action, process.version):
         ask.then = functools.partial(_delete_next, ask, 0)
     return ask
 

@@ -41,7 +41,6 @@ PAYLOAD_SINCE = (1, 9)
 MAP_PAYLOAD_SINCE = (2, 0)
 # A line of more than 64 words does not crash it.
 ANY_WORDS_SINCE = (1, 8)
-# `del acl` and `del map` may delete one entry of a key at a time.
 DELETES_ONE_SINCE = (3, 3)
 # Before, a worker that ends leaves out what it has stopped.
 ROWS_STAY = (2, 5)
@@ -196,9 +195,8 @@ def number(value, name, highest=MAX_INT):
 
 def digits(value):
     """Return the integer that a text of digits stands for; anything else as it is."""
-    if isinstance(value, (six.text_type, bytes)) and _DIGITS.match(native(value)):
-        return _integer(native(value))
-    return value
+    text = native(value)
+    return _integer(text) if isinstance(text, str) and _DIGITS.match(text) else value
 
 
 def _integer(text):
@@ -224,7 +222,8 @@ def weight(value):
 
     :raises ValueError: for anything else.
     """
-    percent = isinstance(value, (six.text_type, bytes)) and _PERCENT.match(native(value))
+    text = native(value)
+    percent = isinstance(text, str) and _PERCENT.match(text)
     if not percent:
         try:
             return number(value, 'weight', MAX_WEIGHT)
@@ -261,9 +260,9 @@ def reference(key):
     :rtype: str
     :raises ValueError: for a key that HAProxy takes for a broken reference.
     """
-    if not isinstance(key, (six.text_type, bytes)):
-        return None
     text = native(key)
+    if not isinstance(text, str):
+        return None
     match = _REFERENCE.match(text)
     if match:
         return match.group(1)
@@ -451,6 +450,11 @@ def payload(keys, values, version):
         return to_bytes(lines)
     except ValueError:
         return None
+
+
+def is_repeated(action, version):
+    """Return True if a change of an ACL or MAP may reach one entry of a key at a time."""
+    return action == 'del' and version >= DELETES_ONE_SINCE
 
 
 def by_reference(action, family, ident, version, ref, *texts):
