@@ -299,7 +299,7 @@ def _culprit(entries, message):
     for position, (_, entry) in enumerate(entries):
         for text in entry:
             text = commands.native(commands.plain(text))
-            if len(text) > len(named) and "'{0}'".format(text) in message:
+            if len(text) > len(named) and replies.quotes(message, text):
                 named, place = text, position
     return place
 

@@ -253,7 +253,7 @@ class _HAProxyProcess(object):
         """
         if self.version >= commands.LEVEL_SINCE:
             return Ask(self, commands.SHOW_LEVEL, facade.first_line)
-        return Ask(self, commands.PROBE_ADMIN, _level_by_refusal, parse=facade.as_is,
+        return Ask(self, commands.PROBE_ADMIN, replies.level_of_probe, parse=facade.as_is,
                    judged=False)
 
     def informed(self, then, lines):
@@ -347,10 +347,6 @@ def _error_report(lines):
     if not replies.is_error_report(facade.first_line(lines)):
         raise facade.refusal(lines)
     return lines
-
-
-def _level_by_refusal(reply):
-    return replies.LEVELS[0] if replies.is_denied(reply) else replies.LEVELS[-1]
 
 
 def _chosen(names, name):

@@ -155,6 +155,14 @@ def is_denied(reply):
     return reply.startswith(_DENIED)
 
 
+def level_of_probe(reply):
+    """Return the level that an answer to ``commands.PROBE_ADMIN`` tells: an admin's or not.
+
+    :type reply: bytes
+    """
+    return LEVELS[0] if is_denied(reply) else LEVELS[-1]
+
+
 def denied_because(reply, reason):
     """Return a refusal, or those of all commands of a line, with a reason.
 
@@ -168,6 +176,11 @@ def denied_because(reply, reason):
 def refuses_all(message):
     """Return True if a refusal is about the ACL or MAP, or the caller, and not about an entry."""
     return message.startswith(_REFUSES_ALL)
+
+
+def quotes(message, text):
+    """Return True if a refusal quotes a text: ``'notanip' is not a valid IPv4 address``."""
+    return "'{0}'".format(text) in message
 
 
 def outputs(text, count):
