@@ -12,6 +12,7 @@
     │   ├── IncosistentData          (... on a value)
     │   └── MultipleCommandResults   (... on a change)
     └── HAProxySocketError           (no talking to HAProxy; also an OSError)
+        ├── NoHAProxyFound           (when HAProxy() finds none; also a ValueError)
         ├── SocketApplicationError   (closed early, or not HAProxy; also a ValueError)
         ├── SocketConnectionError    (nobody listens)
         ├── SocketPermissionError    (not allowed to connect)
@@ -226,33 +227,28 @@ class SocketTransportError(HAProxySocketError):
     _summary = 'an earlier connection is still open'
 
 
-def _also_value_error(kind):
-    # Under the documented name, which is what users see; pickle finds it by its kind.
-    return type(kind.__name__, (kind, ValueError), {
-        '__doc__': kind.__doc__, '__module__': __name__,
-        '__reduce__': lambda self: (_restore_at_start, (kind, self.args), self._state())})
+class NoHAProxyFound(HAProxySocketError, ValueError):
+    """No HAProxy answers where :class:`haproxyadmin.haproxy.HAProxy` was told to look for it.
 
+    :param socket_file: the directory or the socket file that was named.
+    :param message: (optional) the reason for each candidate.
+    :param cause: (optional) the precise exception of the first candidate, or of the directory.
+    :type cause: HAProxySocketError
 
-def _restore_at_start(kind, args):
-    return _restore(_AT_START[kind], args)
-
-
-# What the constructor of HAProxy raises for its only socket: callers catch either class.
-_AT_START = dict((kind, _also_value_error(kind)) for kind in (
-    HAProxySocketError, SocketConnectionError, SocketPermissionError, SocketTimeout,
-    SocketTransportError))
-
-
-def at_start(error):
-    """Return the error as one that is a :class:`ValueError` too.
-
-    :param error: what talking to the socket raised.
-    :type error: HAProxySocketError
-    :rtype: HAProxySocketError
+    ``cause`` is also the ``__cause__``; ``errno``, ``strerror`` and ``filename`` are those of the
+    cause.
     """
-    if isinstance(error, ValueError):
-        return error
-    paired = _AT_START[error.__class__](error.socket_file)
-    paired.__setstate__(error._state())
-    paired.__cause__ = getattr(error, '__cause__', None)
-    return paired
+
+    _summary = 'no HAProxy found'
+
+    def __init__(self, socket_file, message=None, cause=None):
+        super(NoHAProxyFound, self).__init__(socket_file, message, cause)
+        if cause is not None:
+            self.strerror = cause.strerror
+            self.filename = cause.filename
+        self.cause = self.__cause__ = cause
+
+    def __setstate__(self, state):
+        super(NoHAProxyFound, self).__setstate__(state)
+        # On Python 3 it lives outside the instance's dictionary.
+        self.__cause__ = self.cause

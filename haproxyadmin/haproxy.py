@@ -30,9 +30,9 @@ class HAProxy(Reading):
     :type retry: int or None
     :param retry_interval: (optional) seconds between two tries.
     :param timeout: (optional) seconds that connecting and each silence of HAProxy may last.
-    :raises ValueError: when no socket answers as HAProxy; the message tells each candidate and
-        why not. For a single socket it is also the
-        :class:`haproxyadmin.exceptions.HAProxySocketError` of the cause.
+    :raises haproxyadmin.exceptions.NoHAProxyFound: if no socket answers as HAProxy; the message
+        lists each candidate and the reason, ``cause`` is the precise exception of the first.
+    :raises ValueError: if neither a directory nor a file is given, and for a wrong argument.
 
     **Freshness.** Every property and method asks HAProxy again, each process with one command, all
     processes at the same time. What is kept says which rows to ask for; no figure is answered

@@ -13,7 +13,7 @@ from haproxyadmin import exceptions
 from haproxyadmin.exceptions import (CommandFailed, EntriesFailed, HAProxyBaseError,
                                      HAProxyDataError, HAProxySocketError, IncosistentData,
                                      MultipleCommandResults,
-                                     NoSuchObject, SocketApplicationError, SocketConnectionError,
+                                     NoHAProxyFound, NoSuchObject, SocketApplicationError, SocketConnectionError,
                                      SocketPermissionError, SocketTimeout, SocketTransportError)
 
 RESULTS = [(1, 'OPEN'), (2, 'STOP')]
@@ -30,7 +30,8 @@ EXAMPLES = [
     IncosistentData(RESULTS),
     MultipleCommandResults(RESULTS),
 ] + [kind('/run/1', 'show info on /run/1: no', REFUSED, True) for kind in SOCKET_ERRORS] + [
-    exceptions.at_start(kind('/run/1', 'no', REFUSED)) for kind in SOCKET_ERRORS]
+    NoHAProxyFound('/run', 'no HAProxy in /run', kind('/run/1', 'no', REFUSED))
+    for kind in SOCKET_ERRORS] + [NoHAProxyFound('/run')]
 
 
 @pytest.mark.parametrize('kind, parents', [
@@ -46,6 +47,7 @@ EXAMPLES = [
     (SocketPermissionError, [HAProxySocketError]),
     (SocketTimeout, [HAProxySocketError]),
     (SocketTransportError, [HAProxySocketError]),
+    (NoHAProxyFound, [HAProxySocketError, ValueError]),
 ])
 def test_the_tree_is_the_documented_one(kind, parents):
     """E1"""
@@ -65,6 +67,9 @@ def test_other_errors_are_no_value_error(kind):
     (SocketTimeout, SocketConnectionError), (SocketTimeout, SocketApplicationError),
     (SocketPermissionError, SocketConnectionError), (IncosistentData, MultipleCommandResults),
     (CommandFailed, HAProxyDataError), (CommandFailed, HAProxySocketError),
+    (NoHAProxyFound, SocketApplicationError), (NoHAProxyFound, SocketConnectionError),
+    (NoHAProxyFound, SocketPermissionError), (NoHAProxyFound, SocketTimeout),
+    (NoHAProxyFound, SocketTransportError),
 ])
 def test_siblings_are_not_each_other(left, right):
     assert not issubclass(left, right) and not issubclass(right, left)
@@ -93,6 +98,8 @@ def test_siblings_are_not_each_other(left, right):
     (SocketPermissionError('/run/1'), '/run/1: permission denied'),
     (SocketApplicationError('/run/1'), '/run/1: no answer of HAProxy'),
     (SocketTransportError('/run/1'), '/run/1: an earlier connection is still open'),
+    (NoHAProxyFound('/run'), '/run: no HAProxy found'),
+    (NoHAProxyFound('/run', 'no HAProxy in /run'), 'no HAProxy in /run'),
 ])
 def test_str_is_the_message(error, text):
     """E1, E2"""
@@ -188,23 +195,27 @@ def test_results_added_later_survive_pickle():
     assert_same(error, pickle.loads(pickle.dumps(error)))
 
 
-@pytest.mark.parametrize('kind', SOCKET_ERRORS)
-def test_an_error_of_the_constructor_is_both(kind):
-    """F2: callers who catch ValueError, and those who catch the documented class, go on working."""
-    error = kind('/run/1', 'show info on /run/1: no', REFUSED, True)
-    paired = exceptions.at_start(error)
-    assert isinstance(paired, kind) and isinstance(paired, ValueError)
-    for name in ('args', 'message', 'errno', 'strerror', 'filename', 'socket_file', 'undelivered'):
-        assert getattr(paired, name) == getattr(error, name)
-    assert str(paired) == 'show info on /run/1: no'
+@pytest.mark.parametrize('cause', [
+    SocketConnectionError('/run/1', 'no', REFUSED), SocketApplicationError('/run/1', 'no')],
+    ids=lambda cause: type(cause).__name__)
+@pytest.mark.parametrize('copying', [
+    lambda error: error, copy.copy, copy.deepcopy,
+    lambda error: pickle.loads(pickle.dumps(error, 2))])
+def test_no_haproxy_has_the_numbers_of_its_cause(cause, copying):
+    """E1, F2"""
+    error = copying(NoHAProxyFound('/run', 'no HAProxy in /run', cause))
+    assert_same(error.cause, cause)
+    assert error.__cause__ is error.cause
+    for name in ('errno', 'strerror', 'filename'):
+        assert getattr(error, name) == getattr(cause, name), name
+    assert error.socket_file == '/run'
 
 
-def test_an_error_of_the_constructor_keeps_its_cause():
-    error = SocketConnectionError('/run/1', 'no', REFUSED)
-    error.__cause__ = REFUSED
-    assert exceptions.at_start(error).__cause__ is REFUSED
+def test_no_haproxy_without_a_cause_has_no_numbers():
+    error = NoHAProxyFound('/run')
+    assert (error.cause, error.errno, error.strerror, error.filename) == (None, None, None, '/run')
 
 
-def test_an_error_that_is_a_value_error_stays_itself():
-    error = SocketApplicationError('/run/1')
-    assert exceptions.at_start(error) is error
+def test_the_pairs_of_classes_are_gone():
+    """NoHAProxyFound takes their place."""
+    assert not hasattr(exceptions, 'at_start')

@@ -39,6 +39,19 @@ def found_by(started, **options):
     return [path for path, commands in zip(started.paths, started.commands) if commands]
 
 
+def not_found(**arguments):
+    """Return what is raised where no HAProxy is; it is none of the documented subclasses."""
+    with pytest.raises(exceptions.NoHAProxyFound) as caught:
+        HAProxy(**arguments)
+    error = caught.value
+    assert isinstance(error, ValueError) and isinstance(error, OSError)
+    assert not isinstance(error, SILENT_IN_HAPROXYTOOL)
+    assert error.cause is error.__cause__
+    for name in ('errno', 'strerror', 'filename'):
+        assert getattr(error, name) == getattr(error.cause, name), name
+    return error
+
+
 # Finding processes
 
 class TestConstructing(object):
@@ -99,7 +112,7 @@ class TestConstructing(object):
         assert HAProxy(socket_dir=kind(inner), timeout=long).processids == [4000]
         assert HAProxy(socket_file=kind(process.path), timeout=long).processids == [4000]
         assert utils.connected_socket(kind(process.path), long) is True
-        with pytest.raises(exceptions.SocketConnectionError) as caught:
+        with pytest.raises(exceptions.NoHAProxyFound) as caught:
             HAProxy(socket_file=kind(started.path('missing')))
         assert 'missing' in str(caught.value)
         with pytest.raises(ValueError):
@@ -122,33 +135,47 @@ class TestUnusableSockets(object):
 
     @pytest.mark.parametrize('arguments', [{}, {'socket_dir': None, 'socket_file': None}])
     def test_nothing_given_is_a_value_error(self, arguments):
-        """F2"""
-        with pytest.raises(ValueError):
-            HAProxy(**arguments)
-
-    def test_a_missing_directory_is_a_value_error(self, fleet):
-        """F2"""
-        started = fleet('2.2', 1)
-        for path in (started.path('missing'), started[0].path, '', 5):
-            with pytest.raises(ValueError) as caught:
-                HAProxy(socket_dir=path)
-            assert str(path) in str(caught.value) or path == 5
-        assert started.connections == [0]
-
-    def test_an_empty_directory_is_a_value_error(self, fleet):
-        """F2"""
-        started = fleet('2.2', 0)
+        """F2: of the caller's; nothing was looked for."""
         with pytest.raises(ValueError) as caught:
-            HAProxy(socket_dir=started.directory)
-        assert started.directory in str(caught.value)
+            HAProxy(**arguments)
+        assert type(caught.value) is ValueError
+
+    @pytest.mark.parametrize('value', [5, 1.5, True, [1], ['/run'], object, '/run\0/x', b'\0x'])
+    @pytest.mark.parametrize('name', ['socket_dir', 'socket_file'])
+    def test_what_is_no_path_is_a_value_error(self, name, value):
+        """F2"""
+        with pytest.raises(ValueError) as caught:
+            HAProxy(**{name: value})
+        assert type(caught.value) is ValueError
+        assert name in str(caught.value)
+
+    @pytest.mark.parametrize('prepare, kind, number', [
+        (lambda started: started.path('missing'), exceptions.SocketConnectionError, errno.ENOENT),
+        (lambda started: started.file('plain'), exceptions.HAProxySocketError, errno.ENOTDIR),
+        (lambda started: started.deaf(), exceptions.HAProxySocketError, errno.ENOTDIR),
+        (lambda started: started.path('x' * 300), exceptions.HAProxySocketError,
+         errno.ENAMETOOLONG),
+    ])
+    def test_no_directory_is_no_haproxy_found(self, prepare, kind, number, fleet):
+        """F2"""
+        path = prepare(fleet('2.2', 0))
+        error = not_found(socket_dir=path)
+        assert type(error.cause) is kind and error.cause.errno == number
+        assert error.socket_file == error.filename == path and path in str(error)
+
+    def test_an_empty_directory_is_no_haproxy_found(self, fleet):
+        """F2: no error of the operating system, so there is no number."""
+        started = fleet('2.2', 0)
+        error = not_found(socket_dir=started.directory)
+        assert type(error.cause) is exceptions.SocketConnectionError
+        assert (error.errno, error.socket_file) == (None, started.directory)
+        assert started.directory in str(error)
 
     def test_a_directory_of_files_tells_that_they_are_no_sockets(self, fleet):
         """F2"""
         started = fleet('2.2', 0)
         path = started.file('haproxy.pid')
-        with pytest.raises(ValueError) as caught:
-            HAProxy(socket_dir=started.directory)
-        assert '{0}: not a socket'.format(path) in str(caught.value)
+        assert '{0}: not a socket'.format(path) in str(not_found(socket_dir=started.directory))
 
     def test_the_message_tells_each_candidate_and_why_not(self, fleet):
         """F2"""
@@ -166,14 +193,17 @@ class TestUnusableSockets(object):
             (started.full().path, 'timed out after 1 s'),
             (started.file('haproxy.pid'), 'not a socket'),
         ]
-        with pytest.raises(ValueError) as caught:
-            HAProxy(socket_dir=started.directory, timeout=1)
-        lines = str(caught.value).split('\n')
+        error = not_found(socket_dir=started.directory, timeout=1)
+        lines = str(error).split('\n')
         assert started.directory in lines[0]
         assert len(lines) == len(reasons) + 1
         for path, reason in reasons:
             line, = [line for line in lines[1:] if path in line]
             assert reason in line
+        # The first of them.
+        assert type(error.cause) is exceptions.SocketTimeout
+        assert error.cause.socket_file == error.filename == started[0].path
+        assert error.errno == errno.ETIMEDOUT and error.socket_file == started.directory
 
     def test_the_others_are_used(self, fleet):
         """F2"""
@@ -220,14 +250,13 @@ class TestUnusableSockets(object):
         (lambda started: started.deaf(), exceptions.SocketTimeout),
         (lambda started: started.datagram(), exceptions.SocketConnectionError),
     ])
-    def test_one_socket_file_raises_the_error_of_the_cause(self, prepare, kind, fleet):
-        """F2: and a ValueError at the same time."""
+    def test_one_socket_file_keeps_the_error_of_the_cause(self, prepare, kind, fleet):
+        """F2"""
         path = prepare(fleet('2.2', 0))
-        with pytest.raises(kind) as caught:
-            HAProxy(socket_file=path, timeout=0.1)
-        assert isinstance(caught.value, ValueError) and isinstance(caught.value, OSError)
-        assert caught.value.socket_file == path and path in str(caught.value)
-        assert isinstance(caught.value.errno, int)
+        error = not_found(socket_file=path, timeout=0.1)
+        assert type(error.cause) is kind
+        assert error.socket_file == path and path in str(error)
+        assert isinstance(error.errno, int)
 
     @pytest.mark.parametrize('behaviour', [
         fakes.closing, fakes.replying(b'220 ESMTP\n\n'), fakes.replying(b'Name: x\n\n'),
@@ -236,10 +265,9 @@ class TestUnusableSockets(object):
         """F2"""
         started = fleet('2.2', 1)
         started[0].behaviour = behaviour
-        with pytest.raises(exceptions.SocketApplicationError) as caught:
-            HAProxy(socket_file=started[0].path, timeout=fakes.LONG)
-        assert isinstance(caught.value, ValueError)
-        assert started[0].path in str(caught.value)
+        error = not_found(socket_file=started[0].path, timeout=fakes.LONG)
+        assert type(error.cause) is exceptions.SocketApplicationError
+        assert started[0].path in str(error)
 
     def test_a_forbidden_socket_is_a_permission_error(self, fleet):
         """F2, E1"""
@@ -250,15 +278,68 @@ class TestUnusableSockets(object):
             os.seteuid(65534)
         try:
             for arguments in ({'socket_file': started[0].path}, {'socket_dir': started.directory}):
-                with pytest.raises(exceptions.SocketPermissionError) as caught:
-                    HAProxy(**arguments)
-                assert isinstance(caught.value, ValueError)
-                assert caught.value.errno == errno.EACCES
-                assert started.directory in str(caught.value)
+                error = not_found(**arguments)
+                assert type(error.cause) is exceptions.SocketPermissionError
+                assert error.errno == errno.EACCES
+                assert started.directory in str(error)
         finally:
             if root:
                 os.seteuid(0)
             os.chmod(started.directory, 0o700)
+
+
+SILENT_IN_HAPROXYTOOL = (exceptions.SocketApplicationError, exceptions.SocketConnectionError,
+                         exceptions.SocketPermissionError)
+
+
+class TestProgramsThatCatchErrors(object):
+    """haproxytool says nothing of three exceptions, and prints any other ValueError."""
+
+    def printed(self, **arguments):
+        try:
+            HAProxy(timeout=0.1, **arguments)
+        except SILENT_IN_HAPROXYTOOL:
+            return ''
+        except ValueError as error:
+            return str(error)
+
+    @pytest.mark.parametrize('prepare', [
+        lambda started: {'socket_file': started.path('missing')},
+        lambda started: {'socket_file': started.file('plain')},
+        lambda started: {'socket_file': started.stale()},
+        lambda started: {'socket_file': started.datagram()},
+        lambda started: {'socket_file': started.deaf()},
+        lambda started: {'socket_file': started.directory},
+        lambda started: {'socket_file': 'x' * 200},
+        lambda started: {'socket_dir': started.path('missing')},
+        lambda started: {'socket_dir': started.file('plain')},
+        lambda started: {'socket_dir': started.stale()},
+        lambda started: {'socket_dir': started.directory},
+        lambda started: started.stale() and {'socket_dir': started.directory},
+        lambda started: {},
+    ])
+    def test_nothing_there_is_printed(self, prepare, fleet):
+        """F2"""
+        assert self.printed(**prepare(fleet('2.2', 0)))
+
+    @pytest.mark.parametrize('behaviour', [
+        fakes.closing, fakes.silent, fakes.replying(b'220 ESMTP\n\n'), fakes.master])
+    @pytest.mark.parametrize('name', ['socket_dir', 'socket_file'])
+    def test_no_haproxy_is_printed(self, name, behaviour, fleet):
+        """F2"""
+        started = fleet('2.2', 1)
+        started[0].behaviour = behaviour
+        assert started[0].path in self.printed(**{
+            name: started.directory if name == 'socket_dir' else started[0].path})
+
+    def test_later_errors_are_the_documented_ones(self, fleet):
+        """E1"""
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        started[0].vanish()
+        with pytest.raises(exceptions.SocketConnectionError) as caught:
+            hap.info()
+        assert not isinstance(caught.value, ValueError)
 
 
 class TestDoubles(object):

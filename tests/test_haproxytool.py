@@ -449,11 +449,17 @@ class TestFailing(object):
         ('dump', []), ('map', ['-l']), ('acl', ['-l'])])
     def test_a_missing_socket_file(self, tool, tmpdir, group, words):
         path = str(tmpdir.join('nope.sock'))
-        assert tool(group, '-F', path, *words) == (1, '')
+        assert tool(group, '-F', path, *words) == (
+            1, "'show info' on {0}: No such file or directory".format(path))
 
     def test_a_missing_directory(self, tool, tmpdir):
-        status, output = tool('haproxy', '-D', str(tmpdir.join('nope')), '-p')
-        assert status == 1 and str(tmpdir) in output
+        path = str(tmpdir.join('nope'))
+        assert tool('haproxy', '-D', path, '-p') == (
+            1, 'cannot list {0}: No such file or directory'.format(path))
+
+    def test_an_empty_directory(self, tool, tmpdir):
+        status, output = tool('haproxy', '-D', str(tmpdir), '-p')
+        assert status == 1 and 'no socket in {0}'.format(tmpdir) in output
 
     def test_an_unknown_command(self, tool):
         assert tool('nope') == (1, "<nope> isn't a haproxytool command. See 'haproxytool --help'.")
@@ -478,10 +484,12 @@ class TestProgram(object):
 
     def test_a_missing_socket_file(self, installed, tmpdir):
         path = str(tmpdir.join('nope.sock'))
-        assert self.call('haproxy', '-F', path, '-p') == (1, '', '')
+        assert self.call('haproxy', '-F', path, '-p') == (
+            1, '', "'show info' on {0}: No such file or directory\n".format(path))
         # Nothing listens on it.
         tmpdir.join('nope.sock').write('')
-        assert self.call('dump', '-F', path) == (1, '', '')
+        assert self.call('dump', '-F', path) == (
+            1, '', "'show info' on {0}: Connection refused\n".format(path))
 
     @pytest.mark.one_layout
     def test_pids(self, installed, lab):

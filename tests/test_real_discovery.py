@@ -145,17 +145,19 @@ class TestNotFound(object):
     def test_f2_a_missing_directory(self, tmpdir):
         path = str(tmpdir.join('nope'))
         error = error_of(haproxy.HAProxy, socket_dir=path)
-        assert isinstance(error, ValueError)
+        assert type(error) is exceptions.NoHAProxyFound
+        assert type(error.cause) is exceptions.SocketConnectionError
         assert path in str(error)
 
     def test_f2_a_file_as_directory(self, lab):
         error = error_of(haproxy.HAProxy, socket_dir=lab.socket_files[0])
-        assert isinstance(error, ValueError)
+        assert type(error) is exceptions.NoHAProxyFound
+        assert error.errno == errno.ENOTDIR
         assert lab.socket_files[0] in str(error)
 
     def test_f2_an_empty_directory(self, tmpdir):
         error = error_of(haproxy.HAProxy, socket_dir=str(tmpdir))
-        assert type(error) is ValueError
+        assert type(error) is exceptions.NoHAProxyFound
         assert str(tmpdir) in str(error)
 
     def test_f2_each_candidate_and_why(self, tmpdir, listener):
@@ -168,7 +170,9 @@ class TestNotFound(object):
         error = error_of(haproxy.HAProxy, socket_dir=str(tmpdir), timeout=2, retry_interval=20)
         # There are no retries.
         assert time.time() - started < 20
-        assert type(error) is ValueError
+        assert type(error) is exceptions.NoHAProxyFound
+        assert type(error.cause) is exceptions.SocketConnectionError
+        assert error.errno == errno.ECONNREFUSED
         reasons = dict((os.path.basename(word.rstrip(':')), line)
                        for line in str(error).splitlines()[1:] for word in line.split()
                        if word.startswith(str(tmpdir)))
@@ -209,9 +213,9 @@ class TestNotFound(object):
         error = error_of(haproxy.HAProxy, socket_file=path, timeout=timeout)
         assert time.time() - started < 20
         datagram.close()
-        assert isinstance(error, kind)
+        assert type(error) is exceptions.NoHAProxyFound
         assert isinstance(error, ValueError)
-        assert isinstance(error, exceptions.HAProxySocketError)
+        assert type(error.cause) is kind and error.__cause__ is error.cause
         # On Python 2 also a socket.error, which is no OSError there.
         assert isinstance(error, OSError) and isinstance(error, socket.error)
         assert error.errno == number
@@ -234,20 +238,23 @@ class TestNotFound(object):
                 error_of(_HAProxyProcess(path, retry=5, retry_interval=60).proc_info)])
         finally:
             os.chmod(path, mode)
-        for kinds, number, text in errors:
-            assert 'SocketPermissionError' in kinds and 'OSError' in kinds
+        for kinds, _, number, text in errors:
+            assert 'OSError' in kinds
             assert number == errno.EACCES
             assert path in text
-        assert 'ValueError' in errors[0][0]
+        assert errors[0][0][0] == 'NoHAProxyFound' and 'ValueError' in errors[0][0]
+        assert errors[0][1] == 'SocketPermissionError'
+        assert errors[1][0][0] == 'SocketPermissionError'
 
     def test_f2_a_forbidden_directory(self, lab, tmpdir):
         os.chmod(str(tmpdir), 0)
         try:
-            (kinds, number, text), = as_nobody(
+            (kinds, cause, number, text), = as_nobody(
                 lambda: [error_of(haproxy.HAProxy, socket_dir=str(tmpdir))])
         finally:
             os.chmod(str(tmpdir), 0o700)
-        assert 'ValueError' in kinds
+        assert kinds[0] == 'NoHAProxyFound' and 'ValueError' in kinds
+        assert (cause, number) == ('SocketPermissionError', errno.EACCES)
         assert str(tmpdir) in text and 'denied' in text
 
     def test_f2_a_directory_that_may_only_be_listed(self, lab):
@@ -255,11 +262,12 @@ class TestNotFound(object):
         os.chmod(lab.directory, 0o711)
         os.chmod(lab.socket_dir, 0o744)
         try:
-            (kinds, _, text), = as_nobody(
+            (kinds, cause, number, text), = as_nobody(
                 lambda: [error_of(haproxy.HAProxy, socket_dir=lab.socket_dir)])
         finally:
             os.chmod(lab.socket_dir, mode)
-        assert 'ValueError' in kinds and 'not a socket' not in text
+        assert kinds[0] == 'NoHAProxyFound' and 'not a socket' not in text
+        assert (cause, number) == ('SocketPermissionError', errno.EACCES)
         for path in lab.socket_files:
             assert path + ': Permission denied' in text
 
@@ -274,8 +282,9 @@ def as_nobody(call):
             if os.getuid() == 0:
                 os.setgid(65534)
                 os.setuid(65534)
-            report = [([kind.__name__ for kind in type(error).__mro__], getattr(error, 'errno', None), str(error))
-                      for error in call()]
+            report = [([kind.__name__ for kind in type(error).__mro__],
+                       type(getattr(error, 'cause', None)).__name__,
+                       getattr(error, 'errno', None), str(error)) for error in call()]
             os.write(writer, repr(report).encode('utf-8'))
         finally:
             os._exit(0)
@@ -358,6 +367,7 @@ class TestMasterSocket(object):
         started = time.time()
         error = error_of(haproxy.HAProxy, socket_file=lab.master_files[0], timeout=60)
         assert time.time() - started < 50
-        assert type(error) is exceptions.SocketApplicationError
+        assert type(error) is exceptions.NoHAProxyFound
+        assert type(error.cause) is exceptions.SocketApplicationError
         assert lab.master_files[0] in str(error)
         assert utils.connected_socket(lab.master_files[0]) is False

@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """One HAProxy process behind its stats socket, and how processes are found."""
-import errno
 import functools
 import logging
 import os
 import time
 
 from haproxyadmin import utils
-from haproxyadmin.exceptions import SocketPermissionError, at_start
+from haproxyadmin.exceptions import NoHAProxyFound, SocketConnectionError
 from haproxyadmin.internal import facade
 from haproxyadmin.internal.backend import _Backend
 from haproxyadmin.internal.frontend import _Frontend
 from haproxyadmin.internal.facade import Ask
 from haproxyadmin.internal.server import listing
-from haproxyadmin.protocol import commands, replies
+from haproxyadmin.protocol import commands, replies, transport
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 
 LOG = logging.getLogger('haproxyadmin')
 # What any time may be: thirty years, which time.sleep() takes.
 MAX_SECONDS = 10 ** 9
-PERMISSION = (errno.EACCES, errno.EPERM)
 # Seconds by which two readings of one process's start may differ.
 SAME_START = 2
 
@@ -377,14 +375,18 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     come by process number, then by socket file.
 
     :rtype: list of :class:`_HAProxyProcess`
-    :raises ValueError: where there is none; the message tells each candidate and why not. For a
-        single socket it is also the :class:`haproxyadmin.exceptions.HAProxySocketError` of
-        the cause.
+    :raises haproxyadmin.exceptions.NoHAProxyFound: if no socket answers as HAProxy; the message
+        lists each candidate and the reason.
+    :raises ValueError: for a wrong argument; nothing is sent.
     """
     if socket_dir is None and socket_file in (None, ''):
         raise ValueError('a socket directory or a socket file is needed')
-    socket_dir = commands.file_name(socket_dir)
-    paths, others = ([socket_file], '') if socket_dir is None else _sockets_in(socket_dir)
+    if socket_dir is None:
+        place, others = _checked_path('socket_file', socket_file), ''
+        paths = [place]
+    else:
+        place = _checked_path('socket_dir', socket_dir)
+        paths, others = _sockets_in(place)
     candidates = [_HAProxyProcess(path, retry, retry_interval, timeout) for path in paths]
     for candidate in candidates:
         candidate.retry = None
@@ -394,7 +396,10 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
                 if not isinstance(info, Exception)]
     _report_unusable(infos)
     if not answered:
-        _raise_unusable(socket_dir, infos, others)
+        if socket_dir is None:
+            raise _nothing_found(place, infos[0])
+        raise NoHAProxyFound(place, 'no HAProxy in {0}{1}{2}'.format(
+            place, ''.join('\n  {0}'.format(error) for error in infos), others), infos[0])
     processes = _without_doubles([(process, _identity(info), now - int(info['Uptime_sec']))
                                   for process, info in answered])
     for process in processes:
@@ -402,45 +407,48 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     return sorted(processes, key=lambda process: (process.process_nb, process.socket_file))
 
 
+def _checked_path(name, value):
+    """Return a caller's path as the text of this Python."""
+    path = commands.file_name(value)
+    return _checked(name, path, isinstance(path, str) and '\0' not in path)
+
+
 def _sockets_in(socket_dir):
-    """Return the paths of the sockets in a directory, and lines that tell why others are none."""
+    """Return the paths of the sockets in a directory, and lines that tell why others are none.
+
+    What cannot be looked at may be a socket, too; connecting to it tells why not.
+    """
     try:
         names = sorted(os.listdir(socket_dir))
-    except (OSError, TypeError, ValueError) as error:
-        if getattr(error, 'errno', None) in PERMISSION:
-            raise at_start(SocketPermissionError(socket_dir, '{0}: {1}'.format(
-                socket_dir, error.strerror), error))
-        raise ValueError('no socket directory: {0}'.format(error))
+    except OSError as error:
+        raise _not_listed(socket_dir, error)
     sockets, others = [], ''
     for path in [os.path.join(socket_dir, name) for name in names]:
-        if utils.is_unix_socket(path):
+        if utils.is_unix_socket(path) or not os.path.exists(path):
             sockets.append(path)
         else:
-            others += '\n  {0}: {1}'.format(path, _why_no_socket(path))
+            others += '\n  {0}: not a socket'.format(path)
     if not sockets:
-        raise ValueError('no socket in {0}{1}'.format(socket_dir, others))
+        raise _nothing_found(socket_dir, SocketConnectionError(
+            socket_dir, 'no socket in {0}{1}'.format(socket_dir, others)))
     return sockets, others
 
 
-def _why_no_socket(path):
-    try:
-        os.stat(path)
-    except OSError as error:
-        return error.strerror
-    return 'not a socket'
+def _not_listed(socket_dir, error):
+    cause = transport.kind_of(error)(
+        socket_dir, 'cannot list {0}: {1}'.format(socket_dir, error.strerror), error)
+    cause.__cause__ = error
+    return _nothing_found(socket_dir, cause)
+
+
+def _nothing_found(place, cause):
+    return NoHAProxyFound(place, str(cause), cause)
 
 
 def _report_unusable(infos):
     for info in infos:
         if isinstance(info, Exception):
             LOG.warning('left out: %s', info)
-
-
-def _raise_unusable(socket_dir, infos, others):
-    if socket_dir is None:
-        raise at_start(infos[0])
-    raise ValueError('no socket of HAProxy in {0}{1}{2}'.format(
-        socket_dir, ''.join('\n  {0}'.format(error) for error in infos), others))
 
 
 def _identity(info):

@@ -48,6 +48,11 @@ _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 _now = getattr(time, 'monotonic', time.time)  # Python 2 has no monotonic clock
 
 
+def kind_of(cause):
+    """Return the class of exception for an error of the operating system."""
+    return _KINDS.get(getattr(cause, 'errno', None), HAProxySocketError)
+
+
 class Request(object):
     """A command for one socket.
 
@@ -291,10 +296,10 @@ class _Exchange(object):
             undelivered=self.sock is None))
 
     def _fail(self, cause, undelivered=False):
-        kind = _KINDS.get(getattr(cause, 'errno', None), HAProxySocketError)
-        error = kind(self.request.socket_file,
-                     '{0}: {1}'.format(self.request, getattr(cause, 'strerror', None) or cause),
-                     cause, undelivered)
+        error = kind_of(cause)(
+            self.request.socket_file,
+            '{0}: {1}'.format(self.request, getattr(cause, 'strerror', None) or cause),
+            cause, undelivered)
         error.__cause__ = cause
         self._end(error)
 
