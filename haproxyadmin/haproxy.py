@@ -21,9 +21,10 @@ class HAProxy(Reading):
 
     Constructing sends one ``show info`` to each socket, all at the same time.
 
-    :param socket_dir: (optional) a directory with the stats sockets; wins over ``socket_file``.
+    :param socket_dir: (optional) a directory with the stats sockets; wins over ``socket_file``. An
+        empty name, or any false value, counts as not given.
     :type socket_dir: str
-    :param socket_file: (optional) the only stats socket.
+    :param socket_file: (optional) the only stats socket, in the same way.
     :type socket_file: str
     :param retry: (optional) how often a failed exchange is tried again: None for never, 0 without
         end. A change is repeated only while HAProxy has certainly not received it.

@@ -133,7 +133,27 @@ class TestConstructing(object):
 
 class TestUnusableSockets(object):
 
-    @pytest.mark.parametrize('arguments', [{}, {'socket_dir': None, 'socket_file': None}])
+    @pytest.mark.parametrize('empty', ['', b'', u'', None, False, 0, (), []])
+    def test_a_false_directory_counts_as_not_given(self, empty, fleet):
+        """F1"""
+        started = fleet('2.2', 1)
+        hap = HAProxy(socket_dir=empty, socket_file=started[0].path, timeout=fakes.LONG)
+        assert hap.processids == [4001]
+        hap = HAProxy(socket_dir=started.directory, socket_file=empty, timeout=fakes.LONG)
+        assert hap.processids == [4001]
+
+    @pytest.mark.parametrize('options', [
+        {'retry': 'x'}, {'retry': -1}, {'retry_interval': 'x'}, {'timeout': 'x'}, {'timeout': 0}])
+    @pytest.mark.parametrize('name', ['socket_dir', 'socket_file'])
+    def test_a_wrong_option_is_reported_before_anything_is_looked_for(self, name, options):
+        with pytest.raises(ValueError) as caught:
+            HAProxy(**dict(options, **{name: '/nonexistent'}))
+        assert type(caught.value) is ValueError
+        assert list(options)[0] in str(caught.value)
+
+    @pytest.mark.parametrize('arguments', [
+        {}, {'socket_dir': None, 'socket_file': None}, {'socket_dir': ''}, {'socket_file': ''},
+        {'socket_dir': b'', 'socket_file': u''}, {'socket_dir': False, 'socket_file': 0}])
     def test_nothing_given_is_a_value_error(self, arguments):
         """F2: of the caller's; nothing was looked for."""
         with pytest.raises(ValueError) as caught:

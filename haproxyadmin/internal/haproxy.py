@@ -379,15 +379,15 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
         lists each candidate and the reason.
     :raises ValueError: for a wrong argument; nothing is sent.
     """
-    if socket_dir is None and socket_file in (None, ''):
-        raise ValueError('a socket directory or a socket file is needed')
-    if socket_dir is None:
-        place, others = _checked_path('socket_file', socket_file), ''
-        paths = [place]
-    else:
-        place = _checked_path('socket_dir', socket_dir)
+    if not (socket_dir or socket_file):
+        raise ValueError('pass socket_dir= or socket_file=')
+    place = (_checked_path('socket_dir', socket_dir) if socket_dir
+             else _checked_path('socket_file', socket_file))
+    # Wrong options are reported before anything is looked for.
+    candidates, others = [_HAProxyProcess(place, retry, retry_interval, timeout)], ''
+    if socket_dir:
         paths, others = _sockets_in(place)
-    candidates = [_HAProxyProcess(path, retry, retry_interval, timeout) for path in paths]
+        candidates = [_HAProxyProcess(path, retry, retry_interval, timeout) for path in paths]
     for candidate in candidates:
         candidate.retry = None
     infos = facade.gather([candidate.ask_info(facade.as_is) for candidate in candidates])
@@ -396,7 +396,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
                 if not isinstance(info, Exception)]
     _report_unusable(infos)
     if not answered:
-        if socket_dir is None:
+        if not socket_dir:
             raise _nothing_found(place, infos[0])
         raise NoHAProxyFound(place, 'no HAProxy in {0}{1}{2}'.format(
             place, ''.join('\n  {0}'.format(error) for error in infos), others), infos[0])
