@@ -56,7 +56,25 @@ class HAProxy(Reading):
     """
 
     def __init__(self, socket_dir=None, socket_file=None, retry=2, retry_interval=2, timeout=1):
-        self._processes = find_processes(socket_dir, socket_file, retry, retry_interval, timeout)
+        self._processes, self._left_out = find_processes(
+            socket_dir, socket_file, retry, retry_interval, timeout)
+
+    @property
+    def left_out(self):
+        """The sockets that did not answer as HAProxy when this object was made, by socket file.
+
+        They are not asked again. Other files of the directory are not among them; neither is a
+        second socket of the same process.
+
+        :return: list of ``(socket file, exception)``, empty if all answered.
+        :rtype: list of tuple
+
+        Usage::
+
+            >>> hap.left_out
+            []
+        """
+        return list(self._left_out)
 
     def snapshot(self):
         """Read everything at once, and answer from memory from then on.

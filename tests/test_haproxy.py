@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """haproxy.py and internal/haproxy.py: finding processes, and HAProxy as a whole."""
 import errno
+import gc
 import itertools
+import logging
 import os
+import pickle
 import time
+import weakref
 
 import pytest
 import six
@@ -131,6 +135,10 @@ class TestConstructing(object):
         assert len(hap.frontends()) > 2
 
 
+class Thing(object):
+    """Something to refer to."""
+
+
 class TestUnusableSockets(object):
 
     @pytest.mark.parametrize('empty', ['', b'', u'', None, False, 0, (), []])
@@ -233,6 +241,61 @@ class TestUnusableSockets(object):
         started.file('haproxy.pid')
         hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
         assert hap.processids == [4001, 4003]
+
+    def test_what_did_not_answer_is_left_out(self, fleet, caplog):
+        """F2, E3: at INFO, for it is no fault of the caller's."""
+        started = fleet('2.2', 3)
+        started[0].behaviour = fakes.closing
+        paths = [started[0].path, started.stale(), started.deaf('deaf.sock')]
+        started.file('haproxy.pid')
+        os.mkdir(started.path('old'))
+        with caplog.at_level(logging.INFO, 'haproxyadmin'):
+            hap = HAProxy(socket_dir=started.directory, timeout=1)
+        assert hap.processids == [4002, 4003]
+        wanted = {started[0].path: exceptions.SocketApplicationError,
+                  started.path('stale.sock'): exceptions.SocketConnectionError,
+                  started.path('deaf.sock'): exceptions.SocketTimeout}
+        assert sorted(wanted) == sorted(paths)
+        assert [address for address, _ in hap.left_out] == sorted(paths)
+        assert dict((address, type(error)) for address, error in hap.left_out) == wanted
+        assert all(error.socket_file == address for address, error in hap.left_out)
+        records = [record for record in caplog.records if 'left out' in record.getMessage()]
+        assert [record.levelno for record in records] == [logging.INFO] * 3
+        # What a caller does with the list is no matter of ours.
+        del hap.left_out[:]
+        assert len(hap.left_out) == 3
+
+    def test_what_was_left_out_survives_pickle(self, fleet):
+        started = fleet('2.2', 1)
+        started.stale()
+        hap = started.haproxy()
+        again = pickle.loads(pickle.dumps(hap, 2))
+        assert [(address, str(error)) for address, error in again.left_out] == [
+            (address, str(error)) for address, error in hap.left_out] != []
+
+    def test_nothing_is_left_out_where_all_answered(self, fleet, caplog):
+        started = fleet('2.2', 2)
+        started.file('haproxy.pid')
+        # Two sockets of one process: one is not used, but it did answer.
+        started.add('again', 1, 4001)
+        with caplog.at_level(logging.INFO, 'haproxyadmin'):
+            assert started.haproxy().left_out == []
+            assert HAProxy(socket_file=started[0].path, timeout=fakes.LONG).left_out == []
+        assert caplog.records == []
+
+    def test_what_is_left_out_holds_nothing_of_the_caller(self, fleet):
+        """On Python 3 an exception refers to the frames that it went through."""
+        started = fleet('2.2', 2)
+        started.stale()
+        started[0].behaviour = fakes.replying(b'220 ESMTP\n\n')
+
+        def construct():
+            large = Thing()
+            return weakref.ref(large), HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
+        reference, hap = construct()
+        gc.collect()
+        assert reference() is None
+        assert len(hap.left_out) == 2
 
     def test_candidates_are_probed_at_once_and_without_retries(self, fleet):
         """F2, R4"""

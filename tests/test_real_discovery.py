@@ -2,6 +2,7 @@
 """How processes are found behind sockets, among real HAProxies and what is none."""
 import contextlib
 import errno
+import logging
 import os
 import socket
 import stat
@@ -70,6 +71,7 @@ class TestFound(object):
     def test_a_directory(self, lab):
         found = haproxy.HAProxy(lab.socket_dir)
         assert found.processids == lab.pids
+        assert found.left_out == []
 
     def test_one_file(self, lab):
         for path, pid in zip(lab.socket_files, lab.pids):
@@ -106,11 +108,14 @@ class TestFound(object):
         tmpdir.join('notes.txt').write('Name: HAProxy')
         tmpdir.mkdir('old')
         started = time.time()
-        found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=60)
+        with caplog.at_level(logging.INFO, 'haproxyadmin'):
+            found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=60)
         assert time.time() - started < 50
         assert found.processids == lab.pids
+        assert [address for address, _ in found.left_out] == sorted(unusable)
         for path in unusable:
             assert path in caplog.text
+        assert not [record for record in caplog.records if record.levelno > logging.INFO]
 
     @pytest.mark.one_haproxy
     def test_f2_one_silent_socket_costs_one_timeout(self, lab, tmpdir, listener):

@@ -345,7 +345,7 @@ def test_all_of_it_survives_pickle(protocol, fleet):
     hap = started.haproxy()
     snapshot = hap.snapshot()
     server = snapshot.server(SERVER)[0]
-    process = find_processes(started.directory, None, None, 2, 5)[0]
+    process = find_processes(started.directory, None, None, 2, 5)[0][0]
     started.forget()
 
     def again(thing):

@@ -374,7 +374,8 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     Sends one ``show info`` to each socket, all at the same time and without retries. Processes
     come by process number, then by socket file.
 
-    :rtype: list of :class:`_HAProxyProcess`
+    :return: the processes, and ``(socket file, exception)`` of each socket that did not answer.
+    :rtype: tuple of list
     :raises haproxyadmin.exceptions.NoHAProxyFound: if no socket answers as HAProxy; the message
         lists each candidate and the reason.
     :raises ValueError: for a wrong argument; nothing is sent.
@@ -394,7 +395,6 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     now = time.time()
     answered = [(candidate, info) for candidate, info in zip(candidates, infos)
                 if not isinstance(info, Exception)]
-    _report_unusable(infos)
     if not answered:
         if not socket_dir:
             raise _nothing_found(place, infos[0])
@@ -404,7 +404,8 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
                                   for process, info in answered])
     for process in processes:
         process.retry = retry
-    return sorted(processes, key=lambda process: (process.process_nb, process.socket_file))
+    return (sorted(processes, key=lambda process: (process.process_nb, process.socket_file)),
+            _left_out(candidates, infos))
 
 
 def _checked_path(name, value):
@@ -445,10 +446,17 @@ def _nothing_found(place, cause):
     return NoHAProxyFound(place, str(cause), cause)
 
 
-def _report_unusable(infos):
-    for info in infos:
-        if isinstance(info, Exception):
-            LOG.warning('left out: %s', info)
+def _left_out(candidates, infos):
+    """Return ``(socket file, exception)`` of the candidates that did not answer."""
+    left_out = [(candidate.socket_file, info) for candidate, info in zip(candidates, infos)
+                if isinstance(info, Exception)]
+    for _, error in left_out:
+        LOG.info('left out: %s', error)
+        cause = getattr(error, '__cause__', None)
+        if cause is not None:
+            # It is kept, and would keep the frames of all callers.
+            cause.__traceback__ = None
+    return left_out
 
 
 def _identity(info):
