@@ -21,10 +21,10 @@ class HAProxy(Reading):
 
     Constructing sends one ``show info`` to each socket, all at the same time.
 
-    :param socket_dir: (optional) a directory with the stats sockets; wins over ``socket_file``. An
-        empty name, or any false value, counts as not given.
+    :param socket_dir: (optional) a directory with the stats sockets; wins over ``socket_file``.
+        Names that begin with a dot are not tried, nor those that HAProxy uses only while it binds.
     :type socket_dir: str
-    :param socket_file: (optional) the only stats socket, in the same way.
+    :param socket_file: (optional) the only stats socket.
     :type socket_file: str
     :param retry: (optional) how often a failed exchange is tried again: None for never, 0 without
         end. A change is repeated only while HAProxy has certainly not received it.
@@ -34,6 +34,10 @@ class HAProxy(Reading):
     :raises haproxyadmin.exceptions.NoHAProxyFound: if no socket answers as HAProxy; the message
         lists each candidate and the reason, ``cause`` is the precise exception of the first.
     :raises ValueError: if neither a directory nor a file is given, and for a wrong argument.
+
+    An empty name, or any false value, counts as not given. A relative path is made absolute, so that
+    ``os.chdir()`` does no harm, unless it is then longer than the 107 bytes that an address of a
+    Unix socket may have.
 
     **Freshness.** Every property and method asks HAProxy again, each process with one command, all
     processes at the same time. What is kept says which rows to ask for; no figure is answered

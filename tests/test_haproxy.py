@@ -135,6 +135,89 @@ class TestConstructing(object):
         assert len(hap.frontends()) > 2
 
 
+@pytest.fixture
+def inside(fleet):
+    """A fleet of two with its directory as the working directory, which a test may change."""
+    started = fleet('2.2', 2)
+    before = os.getcwd()
+    os.chdir(started.directory)
+    yield started
+    os.chdir(before)
+
+
+class TestRelativePaths(object):
+
+    @pytest.mark.parametrize('path', ['1.sock', './1.sock', b'1.sock'])
+    def test_a_relative_socket_survives_a_change_of_directory(self, path, inside):
+        """F1"""
+        hap = HAProxy(socket_file=path, retry=None, timeout=fakes.LONG)
+        os.chdir('/')
+        assert hap.processids == [4001]
+        # As an absolute path is printed, everywhere.
+        assert repr(hap) == 'HAProxy(processes=[1], sockets={0})'.format(inside.paths[:1])
+        inside[0].vanish()
+        with pytest.raises(exceptions.SocketConnectionError) as caught:
+            hap.info()
+        assert inside.paths[0] in str(caught.value)
+
+    @pytest.mark.parametrize('path', ['.', './', b'.', 'inner/..', 'link/..'])
+    def test_a_relative_directory_survives_a_change_of_directory(self, path, inside):
+        """F1: what follows a link is not where the link stands."""
+        os.makedirs('inner/most')
+        os.symlink('inner/most', 'link')
+        if path == 'link/..':
+            for place in inside.paths:
+                os.symlink(place, os.path.join('inner', os.path.basename(place)))
+        inside.stale('inner/stale.sock')
+        hap = HAProxy(socket_dir=path, timeout=fakes.LONG)
+        os.chdir('/')
+        assert hap.processids == [4001, 4002]
+        assert len(hap.left_out) == (path == 'link/..')
+        if path not in ('inner/..', 'link/..'):
+            assert repr(hap) == 'HAProxy(processes=[1, 2], sockets={0})'.format(inside.paths)
+
+    def test_an_absolute_path_stays_as_it_was_given(self, inside):
+        path = inside.directory + '//./1.sock'
+        hap = HAProxy(socket_file=path, timeout=fakes.LONG)
+        assert repr(hap) == 'HAProxy(processes=[1], sockets={0})'.format([path])
+
+    @pytest.mark.parametrize('given', ['socket_file', 'socket_dir'])
+    def test_a_path_that_would_be_too_long_stays_relative(self, given, inside):
+        """An address of a Unix socket has 107 bytes."""
+        deep = inside.path('x' * 100)
+        os.mkdir(deep)
+        os.symlink(inside.paths[0], os.path.join(deep, '1.sock'))
+        os.chdir(deep)
+        hap = HAProxy(timeout=fakes.LONG, **{
+            given: '1.sock' if given == 'socket_file' else '.'})
+        assert hap.processids == [4001]
+        assert './1.sock' in repr(hap) or "'1.sock'" in repr(hap)
+
+    @pytest.mark.parametrize('length', [106, 107, 108])
+    def test_the_longest_path(self, length, inside):
+        name = 'x' * (length - len(inside.directory) - 1)
+        os.symlink('1.sock', name)
+        hap = HAProxy(socket_file=name, timeout=fakes.LONG)
+        path = inside.path(name) if length <= 107 else name
+        assert repr(hap) == 'HAProxy(processes=[1], sockets={0})'.format([path])
+
+    def test_errors_name_the_whole_path(self, inside):
+        """E2"""
+        for arguments in ({'socket_file': 'nope'}, {'socket_dir': 'nope'}):
+            error = not_found(**arguments)
+            assert error.socket_file == error.filename == inside.path('nope')
+            assert inside.path('nope') in str(error)
+
+    def test_a_working_directory_that_is_gone(self, inside):
+        gone = inside.path('gone')
+        os.mkdir(gone)
+        os.chdir(gone)
+        os.rmdir(gone)
+        assert not_found(socket_file='1.sock').errno == errno.ENOENT
+        assert not_found(socket_dir='.').socket_file == '.'
+        assert HAProxy(socket_file=inside.paths[0], timeout=fakes.LONG).processids == [4001]
+
+
 class Thing(object):
     """Something to refer to."""
 
@@ -199,11 +282,53 @@ class TestUnusableSockets(object):
         assert (error.errno, error.socket_file) == (None, started.directory)
         assert started.directory in str(error)
 
-    def test_a_directory_of_files_tells_that_they_are_no_sockets(self, fleet):
+    @pytest.mark.parametrize('count, words', [
+        (0, ': it is empty'), (1, '; not tried: 1 other file'),
+        (12, '; not tried: 12 other files')])
+    def test_other_files_are_counted(self, count, words, fleet):
         """F2"""
         started = fleet('2.2', 0)
-        path = started.file('haproxy.pid')
-        assert '{0}: not a socket'.format(path) in str(not_found(socket_dir=started.directory))
+        for number in range(count):
+            started.file('{0}.pid'.format(number))
+        error = not_found(socket_dir=started.directory)
+        assert str(error) == 'no socket in {0}{1}'.format(started.directory, words)
+
+    def test_a_socket_as_directory_is_told_the_right_argument(self, fleet):
+        """F2"""
+        path = fleet('2.2', 1)[0].path
+        error = not_found(socket_dir=path)
+        assert str(error) == (
+            'cannot list {0}: Not a directory; this is a socket, use socket_file='.format(path))
+        assert 'use socket_file=' not in str(not_found(socket_dir=path + 'x'))
+
+    def test_a_directory_as_socket_is_told_the_right_argument(self, fleet):
+        """F2"""
+        started = fleet('2.2', 1)
+        error = not_found(socket_file=started.directory)
+        assert str(error) == ("'show info' on {0}: Connection refused; this is a directory, "
+                              'use socket_dir='.format(started.directory))
+        path = started.file('plain')
+        assert str(not_found(socket_file=path)) == (
+            "'show info' on {0}: Connection refused; this is not a socket".format(path))
+        assert str(not_found(socket_file=started.stale())).endswith(': Connection refused')
+
+    @pytest.mark.parametrize('name', [
+        '.haproxy.sock', '..sock', 'haproxy.sock.4711.tmp', 'haproxy.sock.1.bak'])
+    def test_a_hidden_or_temporary_name_is_no_candidate(self, name, fleet):
+        """HAProxy has the other two names while it binds."""
+        started = fleet('2.2', 1)
+        passing = started.add(name, 1, 4711)
+        hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
+        assert hap.processids == [4001] and hap.left_out == []
+        assert passing.connections == 0
+        assert HAProxy(socket_file=passing.path, timeout=fakes.LONG).processids == [4711]
+
+    @pytest.mark.parametrize('name', [
+        'haproxy.tmp', 'haproxy.sock.bak', '4711.tmp', 'a.47x.tmp', 'a.1.bak2', 'a.1.tmp.sock'])
+    def test_a_name_that_is_alike_is_a_candidate(self, name, fleet):
+        started = fleet('2.2', 0)
+        started.add(name)
+        assert HAProxy(socket_dir=started.directory, timeout=fakes.LONG).processids == [4000]
 
     def test_the_message_tells_each_candidate_and_why_not(self, fleet):
         """F2"""
@@ -219,12 +344,15 @@ class TestUnusableSockets(object):
             (started.datagram(), os.strerror(errno.EPROTOTYPE)),
             (started.deaf(), 'timed out after 1 s'),
             (started.full().path, 'timed out after 1 s'),
-            (started.file('haproxy.pid'), 'not a socket'),
         ]
+        os.symlink(started.path('gone'), started.path('link.sock'))
+        reasons.append((started.path('link.sock'), os.strerror(errno.ENOENT)))
+        started.file('haproxy.pid')
         error = not_found(socket_dir=started.directory, timeout=1)
         lines = str(error).split('\n')
         assert started.directory in lines[0]
-        assert len(lines) == len(reasons) + 1
+        assert len(lines) == len(reasons) + 2
+        assert lines[-1] == '  not tried: 1 other file'
         for path, reason in reasons:
             line, = [line for line in lines[1:] if path in line]
             assert reason in line

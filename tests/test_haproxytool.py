@@ -489,7 +489,7 @@ class TestProgram(object):
         # Nothing listens on it.
         tmpdir.join('nope.sock').write('')
         assert self.call('dump', '-F', path) == (
-            1, '', "'show info' on {0}: Connection refused\n".format(path))
+            1, '', "'show info' on {0}: Connection refused; this is not a socket\n".format(path))
 
     @pytest.mark.one_layout
     def test_pids(self, installed, lab):

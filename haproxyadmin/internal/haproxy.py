@@ -3,6 +3,7 @@
 import functools
 import logging
 import os
+import re
 import time
 
 from haproxyadmin import utils
@@ -20,6 +21,11 @@ LOG = logging.getLogger('haproxyadmin')
 MAX_SECONDS = 10 ** 9
 # Seconds by which two readings of one process's start may differ.
 SAME_START = 2
+# Bytes of the longest path of a Unix socket.
+MAX_SOCKET_PATH = 107
+# Names of a directory that are not tried: hidden ones, and those that HAProxy gives the new and
+# the old socket while it binds.
+_SKIPPED = re.compile(r'\A\.|\.[0-9]+\.(tmp|bak)\Z')
 
 
 class _HAProxyProcess(object):
@@ -382,13 +388,15 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     """
     if not (socket_dir or socket_file):
         raise ValueError('pass socket_dir= or socket_file=')
-    place = (_checked_path('socket_dir', socket_dir) if socket_dir
-             else _checked_path('socket_file', socket_file))
+    path = (_checked_path('socket_dir', socket_dir) if socket_dir
+            else _checked_path('socket_file', socket_file))
+    place = _lasting(path)
     # Wrong options are reported before anything is looked for.
-    candidates, others = [_HAProxyProcess(place, retry, retry_interval, timeout)], ''
+    candidates, others = [_HAProxyProcess(place, retry, retry_interval, timeout)], 0
     if socket_dir:
-        paths, others = _sockets_in(place)
-        candidates = [_HAProxyProcess(path, retry, retry_interval, timeout) for path in paths]
+        paths, others = _sockets_in(path, place)
+        candidates = [_HAProxyProcess(_lasting(path), retry, retry_interval, timeout)
+                      for path in paths]
     for candidate in candidates:
         candidate.retry = None
     infos = facade.gather([candidate.ask_info(facade.as_is) for candidate in candidates])
@@ -397,9 +405,10 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
                 if not isinstance(info, Exception)]
     if not answered:
         if not socket_dir:
-            raise _nothing_found(place, infos[0])
-        raise NoHAProxyFound(place, 'no HAProxy in {0}{1}{2}'.format(
-            place, ''.join('\n  {0}'.format(error) for error in infos), others), infos[0])
+            raise NoHAProxyFound(place, '{0}{1}'.format(infos[0], _no_socket(place)), infos[0])
+        raise NoHAProxyFound(place, '\n  '.join(
+            ['no HAProxy in {0}'.format(place)] + list(map(str, infos))
+            + ([_not_tried(others)] if others else [])), infos[0])
     processes = _without_doubles([(process, _identity(info), now - int(info['Uptime_sec']))
                                   for process, info in answered])
     for process in processes:
@@ -414,30 +423,56 @@ def _checked_path(name, value):
     return _checked(name, path, isinstance(path, str) and '\0' not in path)
 
 
-def _sockets_in(socket_dir):
-    """Return the paths of the sockets in a directory, and lines that tell why others are none.
+def _lasting(path):
+    """Return a path that still leads there after a change of the working directory."""
+    if os.path.isabs(path):
+        return path
+    try:
+        absolute = os.path.join(os.getcwd(), path)
+    except OSError:
+        return path  # it has been removed
+    if os.pardir not in path.split(os.sep):
+        # What follows a link is not where the link stands.
+        absolute = os.path.normpath(absolute)
+    return absolute if len(commands.to_bytes(absolute)) <= MAX_SOCKET_PATH else path
+
+
+def _sockets_in(socket_dir, place):
+    """Return the paths of the sockets in a directory, and how many others are in it.
 
     What cannot be looked at may be a socket, too; connecting to it tells why not.
+
+    :param place: the directory for messages.
     """
     try:
         names = sorted(os.listdir(socket_dir))
     except OSError as error:
-        raise _not_listed(socket_dir, error)
-    sockets, others = [], ''
-    for path in [os.path.join(socket_dir, name) for name in names]:
-        if utils.is_unix_socket(path) or not os.path.exists(path):
-            sockets.append(path)
-        else:
-            others += '\n  {0}: not a socket'.format(path)
+        raise _not_listed(place, error)
+    paths = [os.path.join(socket_dir, name) for name in names if not _SKIPPED.search(name)]
+    sockets = [path for path in paths if utils.is_unix_socket(path) or not os.path.exists(path)]
+    others = len(names) - len(sockets)
     if not sockets:
-        raise _nothing_found(socket_dir, SocketConnectionError(
-            socket_dir, 'no socket in {0}{1}'.format(socket_dir, others)))
+        raise _nothing_found(place, SocketConnectionError(place, 'no socket in {0}{1}'.format(
+            place, '; ' + _not_tried(others) if others else ': it is empty')))
     return sockets, others
 
 
+def _not_tried(others):
+    return 'not tried: {0} other file{1}'.format(others, '' if others == 1 else 's')
+
+
+def _no_socket(path):
+    """Return what to add to the error of a path that is no socket."""
+    if os.path.isdir(path):
+        return '; this is a directory, use socket_dir='
+    return '; this is not a socket' if (
+        os.path.exists(path) and not utils.is_unix_socket(path)) else ''
+
+
 def _not_listed(socket_dir, error):
+    hint = '; this is a socket, use socket_file=' if utils.is_unix_socket(socket_dir) else ''
     cause = transport.kind_of(error)(
-        socket_dir, 'cannot list {0}: {1}'.format(socket_dir, error.strerror), error)
+        socket_dir, 'cannot list {0}: {1}{2}'.format(socket_dir, error.strerror, hint), error)
     cause.__cause__ = error
     return _nothing_found(socket_dir, cause)
 
