@@ -35,9 +35,9 @@ class HAProxy(Reading):
         lists each candidate and the reason, ``cause`` is the precise exception of the first.
     :raises ValueError: if neither a directory nor a file is given, and for a wrong argument.
 
-    An empty name, or any false value, counts as not given. A relative path is made absolute, so that
-    ``os.chdir()`` does no harm, unless it is then longer than the 107 bytes that an address of a
-    Unix socket may have.
+    An empty name, or any false value, counts as not given. A relative path is made absolute, so
+    that ``os.chdir()`` does no harm, unless it is then longer than the 107 bytes that an address of
+    a Unix socket may have.
 
     **Freshness.** Every property and method asks HAProxy again, each process with one command, all
     processes at the same time. What is kept says which rows to ask for; no figure is answered

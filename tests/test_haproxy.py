@@ -7,6 +7,8 @@ import itertools
 import logging
 import os
 import pickle
+import socket
+import threading
 import time
 import weakref
 
@@ -392,6 +394,46 @@ class TestUnusableSockets(object):
         # What a caller does with the list is no matter of ours.
         del hap.left_out[:]
         assert len(hap.left_out) == 3
+
+    @pytest.mark.parametrize('number', [
+        errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS])
+    @pytest.mark.parametrize('name', ['socket_dir', 'socket_file'])
+    def test_an_error_of_our_own_is_raised_as_itself(self, name, number, fleet, monkeypatch):
+        """F2: whatever else answered."""
+        started = fleet('2.2', 3)
+        failing = {'socket_dir': 2, 'socket_file': 1}[name]
+        calls, socket_class = [], socket.socket
+
+        def make(*args, **options):
+            if threading.current_thread() is caller:
+                calls.append(args)
+                if len(calls) == failing:
+                    raise socket.error(number, os.strerror(number))
+            return socket_class(*args, **options)
+        caller = threading.current_thread()
+        monkeypatch.setattr(socket, 'socket', make)
+        with pytest.raises(exceptions.HAProxySocketError) as caught:
+            HAProxy(timeout=fakes.LONG, **{name: (
+                started.directory if name == 'socket_dir' else started[1].path)})
+        monkeypatch.undo()
+        assert type(caught.value) is exceptions.HAProxySocketError
+        assert caught.value.errno == number
+        assert caught.value.socket_file == started[1].path
+        assert os.strerror(number) in str(caught.value)
+
+    @pytest.mark.parametrize('number', [errno.EMFILE, errno.ENFILE, errno.ENOMEM])
+    def test_an_error_of_our_own_while_the_directory_is_read(self, number, fleet, monkeypatch):
+        """F2"""
+        started = fleet('2.2', 1)
+
+        def fail(path):
+            raise OSError(number, os.strerror(number), path)
+        monkeypatch.setattr(os, 'listdir', fail)
+        with pytest.raises(exceptions.HAProxySocketError) as caught:
+            HAProxy(socket_dir=started.directory)
+        monkeypatch.undo()
+        assert type(caught.value) is exceptions.HAProxySocketError
+        assert (caught.value.errno, caught.value.filename) == (number, started.directory)
 
     def test_what_was_left_out_survives_pickle(self, fleet):
         started = fleet('2.2', 1)

@@ -6,16 +6,21 @@ import logging
 import os
 import socket
 import stat
+import subprocess
+import sys
 import time
 
 import pytest
 
+import haproxyadmin
 from haproxyadmin import exceptions, haproxy, utils
 from haproxyadmin.internal import _HAProxyProcess
 
 import listener as listeners
 import truth
 from checks import error_of
+
+PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(haproxyadmin.__file__)))
 
 
 class Stranger(listeners.Listener):
@@ -298,6 +303,39 @@ class TestNotFound(object):
         assert (cause, number) == ('SocketPermissionError', errno.EACCES)
         for path in lab.socket_files:
             assert path + ': Permission denied' in text
+
+
+TOO_FEW = '''
+import resource, sys
+from haproxyadmin import exceptions, haproxy
+directory, count = sys.argv[1], int(sys.argv[2])
+# 0, 1 and 2 are open already.
+resource.setrlimit(resource.RLIMIT_NOFILE, (3 + count, 3 + count))
+try:
+    print(haproxy.HAProxy(socket_dir=directory, timeout=30).processids)
+except exceptions.HAProxySocketError as error:
+    print(type(error).__name__, error.errno, error.socket_file)
+'''
+
+
+@pytest.mark.only('nbproc4', 'instances')
+class TestTooFewDescriptors(object):
+
+    def constructed(self, directory, count):
+        process = subprocess.Popen(
+            [sys.executable, '-c', 'from __future__ import print_function' + TOO_FEW, directory,
+             str(count)], env=dict(os.environ, PYTHONPATH=PACKAGE_ROOT), close_fds=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return process.communicate()[0].decode('utf-8').strip()
+
+    @pytest.mark.parametrize('count', [0, 1, 2, 3])
+    def test_f2_an_error_of_ours_is_raised_whatever_else_answered(self, lab, count):
+        at = lab.socket_dir if count == 0 else lab.socket_files[count]
+        assert self.constructed(lab.socket_dir, count) == 'HAProxySocketError {0} {1}'.format(
+            errno.EMFILE, at)
+
+    def test_f2_as_many_as_there_are_sockets(self, lab):
+        assert self.constructed(lab.socket_dir, 4) == str(lab.pids)
 
 
 def as_nobody(call):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """One HAProxy process behind its stats socket, and how processes are found."""
+import errno
 import functools
 import logging
 import os
@@ -21,6 +22,8 @@ LOG = logging.getLogger('haproxyadmin')
 MAX_SECONDS = 10 ** 9
 # Seconds by which two readings of one process's start may differ.
 SAME_START = 2
+# What the caller's machine has run out of: descriptors or memory.
+OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 # Bytes of the longest path of a Unix socket.
 MAX_SOCKET_PATH = 107
 # Names of a directory that are not tried: hidden ones, and those that HAProxy gives the new and
@@ -384,6 +387,8 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     :rtype: tuple of list
     :raises haproxyadmin.exceptions.NoHAProxyFound: if no socket answers as HAProxy; the message
         lists each candidate and the reason.
+    :raises haproxyadmin.exceptions.HAProxySocketError: if descriptors or memory run out, whatever
+        else answered.
     :raises ValueError: for a wrong argument; nothing is sent.
     """
     if not (socket_dir or socket_file):
@@ -403,12 +408,13 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     now = time.time()
     answered = [(candidate, info) for candidate, info in zip(candidates, infos)
                 if not isinstance(info, Exception)]
+    for info in infos:
+        if _is_our_own(info):
+            # To leave processes out then would be to change some of many.
+            raise info
     if not answered:
-        if not socket_dir:
-            raise NoHAProxyFound(place, '{0}{1}'.format(infos[0], _no_socket(place)), infos[0])
-        raise NoHAProxyFound(place, '\n  '.join(
-            ['no HAProxy in {0}'.format(place)] + list(map(str, infos))
-            + ([_not_tried(others)] if others else [])), infos[0])
+        raise _none_answered(place, infos, others) if socket_dir else NoHAProxyFound(
+            place, '{0}{1}'.format(infos[0], _no_socket(place)), infos[0])
     processes = _without_doubles([(process, _identity(info), now - int(info['Uptime_sec']))
                                   for process, info in answered])
     for process in processes:
@@ -421,6 +427,11 @@ def _checked_path(name, value):
     """Return a caller's path as the text of this Python."""
     path = commands.file_name(value)
     return _checked(name, path, isinstance(path, str) and '\0' not in path)
+
+
+def _is_our_own(outcome):
+    """Return True for an error of this machine, which says nothing about HAProxy."""
+    return getattr(outcome, 'errno', None) in OUR_OWN
 
 
 def _lasting(path):
@@ -452,8 +463,9 @@ def _sockets_in(socket_dir, place):
     sockets = [path for path in paths if utils.is_unix_socket(path) or not os.path.exists(path)]
     others = len(names) - len(sockets)
     if not sockets:
-        raise _nothing_found(place, SocketConnectionError(place, 'no socket in {0}{1}'.format(
-            place, '; ' + _not_tried(others) if others else ': it is empty')))
+        message = 'no socket in {0}{1}'.format(
+            place, '; ' + _not_tried(others) if others else ': it is empty')
+        raise NoHAProxyFound(place, message, SocketConnectionError(place, message))
     return sockets, others
 
 
@@ -474,11 +486,15 @@ def _not_listed(socket_dir, error):
     cause = transport.kind_of(error)(
         socket_dir, 'cannot list {0}: {1}{2}'.format(socket_dir, error.strerror, hint), error)
     cause.__cause__ = error
-    return _nothing_found(socket_dir, cause)
+    return cause if _is_our_own(cause) else NoHAProxyFound(socket_dir, str(cause), cause)
 
 
-def _nothing_found(place, cause):
-    return NoHAProxyFound(place, str(cause), cause)
+def _none_answered(socket_dir, errors, others):
+    """Return the exception for a directory without an HAProxy: each candidate and the reason."""
+    lines = ['no HAProxy in {0}'.format(socket_dir)] + list(map(str, errors))
+    if others:
+        lines.append(_not_tried(others))
+    return NoHAProxyFound(socket_dir, '\n  '.join(lines), errors[0])
 
 
 def _left_out(candidates, infos):
