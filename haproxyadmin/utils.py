@@ -790,7 +790,7 @@ def is_unix_socket(path):
     :rtype: bool
     """
     try:
-        return stat.S_ISSOCK(os.stat(path).st_mode)
+        return stat.S_ISSOCK(os.stat(commands.file_name(path)).st_mode)
     except (OSError, TypeError, ValueError):
         return False
 

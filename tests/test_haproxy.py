@@ -8,6 +8,8 @@ import logging
 import os
 import pickle
 import socket
+import subprocess
+import sys
 import threading
 import time
 import weakref
@@ -135,6 +137,56 @@ class TestConstructing(object):
         hap = fleet(version, 2).haproxy()
         assert hap.version.startswith(version)
         assert len(hap.frontends()) > 2
+
+
+IN_ASCII = '''
+from __future__ import print_function
+import ast, sys
+from haproxyadmin import exceptions, haproxy, utils
+directory, path = [ast.literal_eval(argument) for argument in sys.argv[1:3]]
+for arguments in [{'socket_dir': directory}, {'socket_file': path}]:
+    hap = haproxy.HAProxy(timeout=30, **arguments)
+    print(hap.processids, len(hap.left_out))
+    repr(hap)
+# On Python 2 text is UTF-8 everywhere.
+for text in [path, path.decode('utf-8')] if len(sys.argv) > 3 else [path]:
+    print(utils.is_unix_socket(text), utils.connected_socket(text, 30))
+    print(haproxy.HAProxy(socket_file=text, timeout=30).processids)
+print(utils.is_unix_socket(path + b'x'), utils.connected_socket(path + b'x', 30))
+for arguments in [{'socket_dir': path + b'x'}, {'socket_file': path + b'x'}]:
+    try:
+        haproxy.HAProxy(**arguments)
+    except exceptions.NoHAProxyFound as error:
+        print(error.errno)
+        str(error), repr(error)
+'''
+
+
+class TestPathsUnderAnotherLocale(object):
+
+    @pytest.mark.parametrize('name', [
+        u'\u017elu\u0165'.encode('utf-8'), u'\u017elu\u0165'.encode('iso-8859-2')])
+    @pytest.mark.parametrize('environment', [
+        {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}, {'LC_ALL': 'C.UTF-8'}])
+    def test_bytes_are_the_name_as_it_is(self, environment, name, fleet):
+        """C4: Python 3 decodes names in its own way, which is ASCII there."""
+        started = fleet('2.2', 0)
+        inner = os.path.join(started.directory.encode('ascii'), name)
+        os.mkdir(inner)
+        started.directory = getattr(os, 'fsdecode', str)(inner)
+        path = os.path.join(inner, name)
+        started.add(getattr(os, 'fsdecode', str)(name))
+        also = ['also as text'] if six.PY2 and name.startswith(b'\xc5') else []
+        process = subprocess.Popen(
+            [sys.executable, '-c', IN_ASCII] + ['b' + repr(text).lstrip('b')
+                                                for text in (inner, path)] + also,
+            env=dict(os.environ, PYTHONPATH=os.path.dirname(os.path.dirname(
+                os.path.abspath(haproxyadmin.__file__))), **environment),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        output = process.communicate()[0].decode('ascii', 'replace')
+        assert output.splitlines() == [
+            '[4000] 0', '[4000] 0'] + ['True True', '[4000]'] * (1 + len(also)) + [
+                'False False', str(errno.ENOENT), str(errno.ENOENT)]
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@
 A caller's text reaches HAProxy as ONE word, whatever is in it, or not at all: whatever
 HAProxy (or the version that runs) cannot take is a :class:`ValueError` here.
 """
+import os
 import re
 
 import six
@@ -94,9 +95,23 @@ def native(text):
     return text
 
 
+# Python 2 has none: names of files are bytes there.
+_fsdecode = getattr(os, 'fsdecode', native)
+
+
+def of_pathlib(path):
+    """Return the text or bytes of a path of pathlib; anything else as it is."""
+    return path.__fspath__() if hasattr(path, '__fspath__') else path
+
+
 def file_name(path):
-    """Return a file name as the text of this Python, one of pathlib too; anything else as it is."""
-    return native(path.__fspath__() if hasattr(path, '__fspath__') else path)
+    """Return the name of a file of this machine as the text of this Python.
+
+    :param path: text, bytes or a path of pathlib; anything else is returned as it is.
+    """
+    path = of_pathlib(path)
+    # Under an ASCII locale, for instance, Python 3 does not name files in UTF-8.
+    return _fsdecode(path) if isinstance(path, bytes) else native(path)
 
 
 def plain(text):
@@ -240,7 +255,7 @@ def identifier(value, version):
     :rtype: bytes
     :raises ValueError: for anything else; ``#`` alone would mean 0 to HAProxy, and ``@`` a version.
     """
-    text = file_name(value)
+    text = native(of_pathlib(value))
     if isinstance(text, str):
         name = text[1:] if text.startswith('#') else text
         if not _DIGITS.match(name):
