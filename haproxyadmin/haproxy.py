@@ -59,6 +59,8 @@ class HAProxy(Reading):
         ...     print(frontend.name, frontend.requests, frontend.process_nb)
     """
 
+    _left_out = ()
+
     def __init__(self, socket_dir=None, socket_file=None, retry=2, retry_interval=2, timeout=1):
         self._processes, self._left_out = find_processes(
             socket_dir, socket_file, retry, retry_interval, timeout)

@@ -305,7 +305,8 @@ class TestUnusableSockets(object):
             HAProxy(**arguments)
         assert type(caught.value) is ValueError
 
-    @pytest.mark.parametrize('value', [5, 1.5, True, [1], ['/run'], object, '/run\0/x', b'\0x'])
+    @pytest.mark.parametrize('value', [
+        5, 1.5, True, [1], ['/run'], object, pathlib and pathlib.Path or 5, '/run\0/x', b'\0x'])
     @pytest.mark.parametrize('name', ['socket_dir', 'socket_file'])
     def test_what_is_no_path_is_a_value_error(self, name, value):
         """F2"""

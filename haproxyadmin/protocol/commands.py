@@ -101,7 +101,8 @@ _fsdecode = getattr(os, 'fsdecode', native)
 
 def of_pathlib(path):
     """Return the text or bytes of a path of pathlib; anything else as it is."""
-    return path.__fspath__() if hasattr(path, '__fspath__') else path
+    # The class itself is no path.
+    return path.__fspath__() if hasattr(type(path), '__fspath__') else path
 
 
 def file_name(path):
