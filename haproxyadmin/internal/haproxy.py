@@ -13,7 +13,7 @@ from haproxyadmin.internal.backend import _Backend
 from haproxyadmin.internal.frontend import _Frontend
 from haproxyadmin.internal.facade import Ask
 from haproxyadmin.internal.server import listing
-from haproxyadmin.protocol import commands, replies
+from haproxyadmin.protocol import commands, replies, transport
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 
 LOG = logging.getLogger('haproxyadmin')
@@ -35,7 +35,8 @@ class _HAProxyProcess(object):
         end. A change is repeated only while HAProxy has certainly not received it.
     :type retry: int or None
     :param retry_interval: (optional) seconds between two tries.
-    :param timeout: (optional) seconds that connecting and each silence of HAProxy may last.
+    :param timeout: (optional) seconds that connecting and each silence of HAProxy may last, None
+        for any time.
     """
 
     __slots__ = ('socket_file', 'retry', 'retry_interval', 'timeout', '_process_nb', '_version',
@@ -50,7 +51,8 @@ class _HAProxyProcess(object):
             commands.is_integer(retry) and retry >= 0))
         self.retry_interval = _checked('retry_interval', retry_interval, _is_seconds(
             retry_interval))
-        self.timeout = _checked('timeout', timeout, _is_seconds(timeout) and timeout > 0)
+        self.timeout = _checked('timeout', timeout, timeout is None or (
+            _is_seconds(timeout) and timeout > 0))
         self._process_nb = None
         self._version = None
         self._header = None
@@ -184,11 +186,11 @@ class _HAProxyProcess(object):
         """Return what asks for the servers of all backends, or of one: a listing for each."""
         return self.ask_list(functools.partial(self._servers_in, backend), commands.SERVERS)
 
-    def ask_info(self, then):
+    def ask_info(self, then, conduct=transport.PLAIN):
         """Return what asks for ``show info``."""
         # Its answer tells the version, which judging a refusal needs.
         return Ask(self, commands.SHOW_INFO, functools.partial(self.informed, then),
-                   judged=False)
+                   judged=False, conduct=conduct)
 
     def ask_list(self, then, kind):
         """Return what asks for all rows of a kind, and once more where the last list had more.
@@ -239,8 +241,12 @@ class _HAProxyProcess(object):
         if b'\n' in line and self.version < commands.PAYLOAD_SINCE:
             raise ValueError('HAProxy {0} takes no payload, each line would be a command'.format(
                 commands.version_text(self.version)))
-        return Ask(self, line, _all_lines if full_output else facade.first_line,
-                   reads=commands.only_shows(line), judged=False)
+        ask = Ask(self, line, _all_lines if full_output else facade.first_line,
+                  reads=commands.only_shows(line), judged=False,
+                  conduct=transport.OPEN_ENDED if commands.is_open_ended(line) else transport.PLAIN)
+        if ask.timeout is not None:
+            ask.timeout += commands.seconds_waited(line)
+        return ask
 
     def ask_errors(self, command):
         """Return what sends a ``show errors``; its value is the lines of the report."""
@@ -388,7 +394,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     candidates = [_HAProxyProcess(path, retry, retry_interval, timeout) for path in paths]
     for candidate in candidates:
         candidate.retry = None
-    infos = facade.gather([candidate.ask_info(facade.as_is) for candidate in candidates])
+    infos = facade.gather([candidate.ask_info(facade.as_is, transport.PROBE) for candidate in candidates])
     now = time.time()
     answered = [(candidate, info) for candidate, info in zip(candidates, infos)
                 if not isinstance(info, Exception)]
