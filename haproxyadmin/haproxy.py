@@ -30,7 +30,8 @@ class HAProxy(Reading):
         end. A change is repeated only while HAProxy has certainly not received it.
     :type retry: int or None
     :param retry_interval: (optional) seconds between two tries.
-    :param timeout: (optional) seconds that connecting and each silence of HAProxy may last.
+    :param timeout: (optional) seconds that connecting and each silence of HAProxy may last, None
+        for any time.
     :raises haproxyadmin.exceptions.NoHAProxyFound: if no socket answers as HAProxy; the message
         lists each candidate and the reason, ``cause`` is the precise exception of the first.
     :raises ValueError: if neither a directory nor a file is given, and for a wrong argument.
@@ -199,6 +200,7 @@ class HAProxy(Reading):
 
         Nothing is escaped and no reply is judged. A command that only reads (``show ...``) is
         tried again after a failure, any other only while HAProxy has certainly not received it.
+        For each ``wait DELAY`` of the line (3.0) HAProxy may stay silent for that much longer.
 
         :param cmd: what HAProxy's command line takes; further lines only as the payload of a first
             line that ends in ``" <<"``.

@@ -800,12 +800,13 @@ def connected_socket(path, timeout=1):
 
     :param path: file name.
     :type path: str
-    :param timeout: (optional) seconds that connecting and each silence may last.
+    :param timeout: (optional) seconds that connecting and each silence may last, None for any time.
     :return: False if the answer is not HAProxy's, or there is none.
     :rtype: bool
     """
     reply, = transport.exchange_all([transport.Request(commands.file_name(path),
-                                                       commands.SHOW_INFO, timeout)])
+                                                       commands.SHOW_INFO, timeout,
+                                                       transport.PROBE)])
     return isinstance(reply, bytes) and is_info(info2dict(text_lines(reply)))
 
 

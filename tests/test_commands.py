@@ -483,3 +483,22 @@ def test_the_pattern_of_a_word_is_that_of_the_facts():
     escaped = set(re.findall(br'\\(.)', commands.word(every, ANY).replace(b'\\\\', b'', 1)))
     assert escaped == {b' ', b'\t', b';', b'<'}
     assert len(commands.word(every, ANY)) == len(every) + 5
+
+
+@pytest.mark.parametrize('command, seconds', [
+    (b'wait 3s srv-removable b/s', 3), (b'wait 3000', 3), (b'wait 1500ms', 1.5), (b'wait 2m', 120),
+    (b'wait 1h;wait 1d', 90000), (b'wait 500us', 0.0005), (b'show info;wait 2s;show info', 2),
+    (b' wait  2s ; wait 3s', 5), (b'show info', 0), (b'add map #0 wait 3s', 0), (b'wait', 0),
+    (b'wait 3x', 0), (b'wait -h', 0), (b'set server b/wait 3s state maint', 0),
+])
+def test_how_long_a_line_makes_haproxy_wait(command, seconds):
+    assert commands.seconds_waited(command) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize('command, expected', [
+    (b'prompt', True), (b'show info; prompt', True), (b'prompt i', True),
+    (b'show events buf0 -w', True), (b'show events buf0 -nw', True), (b'show events buf0', False),
+    (b'show info', False), (b'wait 3s', False), (b'add map #0 prompt x', False),
+])
+def test_what_haproxy_goes_on_with(command, expected):
+    assert commands.is_open_ended(command) is expected

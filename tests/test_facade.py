@@ -473,7 +473,7 @@ def test_a_command_of_the_caller_is_repeated_only_when_it_shows(command, tries, 
 @pytest.mark.parametrize('option, values', [
     ('retry', [-1, True, '2', 1.5]),
     ('retry_interval', [-1, None, True, 'x']),
-    ('timeout', [0, -1, None, True, 'x', float('nan')]),
+    ('timeout', [0, -1, True, 'x', float('nan')]),
 ])
 def test_what_is_no_option_is_refused(option, values, fleet):
     """C2, C6"""

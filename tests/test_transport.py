@@ -24,8 +24,8 @@ import listener
 COMMAND = b'show info'
 
 
-def exchange(path, command=COMMAND, timeout=fakes.LONG):
-    outcome, = transport.exchange_all([transport.Request(path, command, timeout)])
+def exchange(path, command=COMMAND, timeout=fakes.LONG, conduct=transport.PLAIN):
+    outcome, = transport.exchange_all([transport.Request(path, command, timeout, conduct)])
     return outcome
 
 
@@ -79,11 +79,8 @@ def test_a_command_larger_than_the_buffers_of_the_socket_is_sent_whole(fleet):
     def count(process, client):
         time.sleep(0.05)
         size = 0
-        while True:
-            chunk = client.recv(65536)
-            if not chunk:
-                break
-            size += len(chunk)
+        while size < 2000001:
+            size += len(client.recv(65536))
         received.append(size)
         client.sendall(b'done\n')
     started[0].script = [count]
@@ -96,7 +93,175 @@ def test_a_peer_that_waits_for_the_end_of_the_input_gets_it(fleet):
     started = fleet('2.2')
     started[0].script = [fakes.master]
     with took(0, 25):
-        assert exchange(started[0].path).startswith(b'Unknown command')
+        assert exchange(started[0].path, conduct=transport.PROBE).startswith(b'Unknown command')
+
+
+def test_the_end_of_the_input_is_not_told_otherwise(fleet):
+    """It ends HAProxy's ``wait``."""
+    started = fleet('2.2')
+    told = []
+
+    def behave(process, client):
+        process.receive(client)
+        client.setblocking(False)
+        try:
+            told.append(client.recv(1))
+        except socket.error as error:
+            told.append(error.errno)
+        client.sendall(b'Done.\n\n')
+    started[0].script = [behave]
+    assert exchange(started[0].path) == b'Done.\n\n'
+    assert told == [errno.EAGAIN]
+
+
+# What is no HAProxy
+
+def endless(pause):
+    """Send for ever."""
+    def behave(process, client):
+        process.receive(client)
+        try:
+            while not process.stopping.wait(pause):
+                client.sendall(b'x' * 40000)
+        except socket.error:
+            pass
+    return behave
+
+
+def test_a_probe_takes_little_of_a_stream(fleet):
+    started = fleet('2.2')
+    started[0].script = [endless(0)]
+    outcome = exchange(started[0].path, conduct=transport.PROBE)
+    assert isinstance(outcome, exceptions.SocketApplicationError)
+    assert 'larger than 65536 bytes' in str(outcome)
+
+
+def test_a_probe_ends_after_twice_the_timeout(fleet):
+    """Whatever comes meanwhile, and however fast."""
+    started = fleet('2.2')
+    started[0].script = [fakes.dribbling(100000, 0.01, b'x' * 200000000)]
+    with took(1, 20):
+        outcome = exchange(started[0].path, timeout=0.5, conduct=transport.Conduct(
+            True, transport.MAX_REPLY, 2))
+    assert isinstance(outcome, exceptions.SocketTimeout)
+
+
+def test_no_timeout_waits_without_limit(fleet):
+    started = fleet('2.2')
+    started[0].script = [fakes.delayed(0.3)]
+    assert exchange(started[0].path, timeout=None).startswith(b'Name: HAProxy')
+
+
+# Where there is no poll()
+
+class Select(object):
+    error = select.error
+    select = staticmethod(select.select)
+
+
+@pytest.fixture
+def no_poll(monkeypatch):
+    """What eventlet leaves of the module."""
+    monkeypatch.setattr(transport, 'select', Select)
+
+
+def test_select_serves_where_there_is_no_poll(no_poll, fleet):
+    started = fleet('2.2', 3)
+    reply = b'%07d\n' * 100000
+    for process in started:
+        process.script = [fakes.replying(reply)]
+    outcomes = transport.exchange_all([
+        transport.Request(path, b'show info', fakes.LONG) for path in started.paths])
+    assert outcomes == [reply] * 3
+    started[0].script = [fakes.silent]
+    assert isinstance(exchange(started[0].path, timeout=0.25), exceptions.SocketTimeout)
+
+
+@pytest.fixture
+def many_files():
+    """More open files than select() can wait for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < 1100:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1100, hard))
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1030)]
+    yield
+    for number in taken:
+        os.close(number)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_more_files_than_select_can_wait_for_are_an_error_before_anything_is_sent(
+        monkeypatch, fleet, many_files):
+    started = fleet('2.2')
+    assert exchange(started[0].path).startswith(b'Name: HAProxy')
+    monkeypatch.setattr(transport, 'select', Select)
+    outcome = exchange(started[0].path)
+    assert isinstance(outcome, exceptions.HAProxySocketError)
+    assert outcome.undelivered
+    assert 'select' in str(outcome) or 'descriptor' in str(outcome)
+    assert started.commands == [['show info']]
+
+
+# Signals
+
+class Alarm(Exception):
+    pass
+
+
+class OSAlarm(OSError):
+    pass
+
+
+@pytest.mark.parametrize('raised', [
+    OSAlarm(), OSAlarm('late'), OSAlarm(errno.EAGAIN, 'late'), OSAlarm(errno.ECONNRESET, 'late'),
+    socket.timeout('late'), ValueError('late'), Alarm(), select.error(), select.error(errno.EINTR)],
+    ids=repr)
+@pytest.mark.parametrize('behave', [
+    fakes.silent, endless(0), fakes.dribbling(10, 0.01, b'x' * 1000000)], ids=[
+        'while it waits', 'while it reads', 'in between'])
+def test_what_a_signal_handler_raises_is_the_callers(fleet, raised, behave):
+    started = fleet('2.2')
+    started[0].script = [behave] * 10
+
+    def handle(number, frame):
+        raise raised
+    former = signal.signal(signal.SIGALRM, handle)
+    before = open_files()
+    try:
+        for pause in (0.01, 0.013, 0.02):
+            signal.setitimer(signal.ITIMER_REAL, pause)
+            with pytest.raises(type(raised)) as caught:
+                exchange(started[0].path)
+            assert caught.value is raised
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+    labs.wait_until(lambda: open_files() <= before, 'nothing is left open')
+
+
+@pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='no timers')
+def test_a_peer_that_closes_early_does_not_kill_the_program(fleet):
+    started = fleet('2.2')
+    former = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        for _ in range(20):
+            started[0].script = [fakes.closing_at_once]
+            outcome = exchange(started[0].path, b'x' * 2000000)
+            assert isinstance(outcome, exceptions.HAProxySocketError)
+    finally:
+        signal.signal(signal.SIGPIPE, former)
+
+
+def test_a_clock_that_is_set_back_changes_nothing(monkeypatch, fleet):
+    started = fleet('2.2')
+    started[0].script = [fakes.silent]
+    monkeypatch.setattr(time, 'time', lambda: 0)
+    assert isinstance(exchange(started[0].path, timeout=0.25), exceptions.SocketTimeout)
+
+
+def test_the_clock_of_python_2_only_goes_forward():
+    first = transport._elapsed()
+    labs.wait_until(lambda: transport._elapsed() > first, 'it goes on')
 
 
 def test_outcomes_are_in_the_order_of_the_requests(fleet):

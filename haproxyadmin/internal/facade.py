@@ -25,15 +25,18 @@ class Ask(transport.Request):
     :param parse: (optional) takes the bytes of the reply; by default it makes lines of them.
     :param judged: (optional) False where ``then`` wants a refusal as HAProxy wrote it; else one
         for the socket's level has the level added to it, at the cost of one command more.
+    :param conduct: (optional) see :class:`haproxyadmin.protocol.transport.Request`.
     """
 
     __slots__ = ('process', 'then', 'reads', 'parse', 'judged')
 
-    def __init__(self, process, command, then, reads=True, parse=utils.text_lines, judged=True):
+    def __init__(self, process, command, then, reads=True, parse=utils.text_lines, judged=True,
+                 conduct=transport.PLAIN):
         # Not through the base class: a loop over all servers makes tens of thousands of these.
         self.socket_file = process.socket_file
         self.command = command
         self.timeout = process.timeout
+        self.conduct = conduct
         self.process = process
         self.then = then
         self.reads = reads
@@ -58,10 +61,12 @@ class Ask(transport.Request):
             return self.then(self.parse(reply))
         except CommandFailed as error:
             error.set_account(*account([(self.process, str(error))]))
-            return error
+            return transport.without_trace(error)
         except HAProxyBaseError as error:
-            return error
+            return transport.without_trace(error)
         except ValueError as error:
+            if not transport.is_ours():
+                raise
             # Malformed, or a field that is no number where one is due.
             return self._unusable(error)
 
@@ -148,11 +153,17 @@ def answers(asks):
 
 
 def values_of(outcomes):
-    """Return the outcomes of reads, or raise the first error among them."""
-    for outcome in outcomes:
-        if isinstance(outcome, Exception):
-            raise outcome
-    return outcomes
+    """Return the outcomes of reads, or raise the first error among them; the list is empty then."""
+    error = next((outcome for outcome in outcomes if isinstance(outcome, Exception)), None)
+    if error is None:
+        return outcomes
+    # The frames that the traceback refers to must keep neither what the others replied nor, in a
+    # circle, the exception.
+    del outcomes[:]
+    try:
+        raise error
+    finally:
+        del error
 
 
 def verdict(members, outcomes, judge=utils.check_command):

@@ -42,7 +42,8 @@ class _HAProxyProcess(object):
         end. A change is repeated only while HAProxy has certainly not received it.
     :type retry: int or None
     :param retry_interval: (optional) seconds between two tries.
-    :param timeout: (optional) seconds that connecting and each silence of HAProxy may last.
+    :param timeout: (optional) seconds that connecting and each silence of HAProxy may last, None
+        for any time.
     """
 
     __slots__ = ('socket_file', 'retry', 'retry_interval', 'timeout', '_process_nb', '_version',
@@ -57,7 +58,8 @@ class _HAProxyProcess(object):
             commands.is_integer(retry) and retry >= 0))
         self.retry_interval = _checked('retry_interval', retry_interval, _is_seconds(
             retry_interval))
-        self.timeout = _checked('timeout', timeout, _is_seconds(timeout) and timeout > 0)
+        self.timeout = _checked('timeout', timeout, timeout is None or (
+            _is_seconds(timeout) and timeout > 0))
         self._process_nb = None
         self._version = None
         self._header = None
@@ -191,11 +193,11 @@ class _HAProxyProcess(object):
         """Return what asks for the servers of all backends, or of one: a listing for each."""
         return self.ask_list(functools.partial(self._servers_in, backend), commands.SERVERS)
 
-    def ask_info(self, then):
+    def ask_info(self, then, conduct=transport.PLAIN):
         """Return what asks for ``show info``."""
         # Its answer tells the version, which judging a refusal needs.
         return Ask(self, commands.SHOW_INFO, functools.partial(self.informed, then),
-                   judged=False)
+                   judged=False, conduct=conduct)
 
     def ask_list(self, then, kind):
         """Return what asks for all rows of a kind, and once more where the last list had more.
@@ -246,8 +248,12 @@ class _HAProxyProcess(object):
         if b'\n' in line and self.version < commands.PAYLOAD_SINCE:
             raise ValueError('HAProxy {0} takes no payload, each line would be a command'.format(
                 commands.version_text(self.version)))
-        return Ask(self, line, _all_lines if full_output else facade.first_line,
-                   reads=commands.only_shows(line), judged=False)
+        ask = Ask(self, line, _all_lines if full_output else facade.first_line,
+                  reads=commands.only_shows(line), judged=False,
+                  conduct=transport.OPEN_ENDED if commands.is_open_ended(line) else transport.PLAIN)
+        if ask.timeout is not None:
+            ask.timeout += commands.seconds_waited(line)
+        return ask
 
     def ask_errors(self, command):
         """Return what sends a ``show errors``; its value is the lines of the report."""
@@ -404,7 +410,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
                       for path in paths]
     for candidate in candidates:
         candidate.retry = None
-    infos = facade.gather([candidate.ask_info(facade.as_is) for candidate in candidates])
+    infos = facade.gather([candidate.ask_info(facade.as_is, transport.PROBE) for candidate in candidates])
     now = time.time()
     answered = [(candidate, info) for candidate, info in zip(candidates, infos)
                 if not isinstance(info, Exception)]

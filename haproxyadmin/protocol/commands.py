@@ -59,6 +59,10 @@ _SPECIAL = re.compile(br'([ \t;\\<])')
 _SEPARATOR = br'(?<!\\);'
 # From 3.0 on `<<` may have a name with it, and a backslash at the end continues the line.
 _WAITS = br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z'
+# What an interactive session begins with, and events that are followed.
+_OPEN_ENDED = br'(\A|;)[ \t]*(prompt\b|show[ \t]+events[ \t][^;]*-\w*w)'
+_WAIT = br'(?:\A|;)[ \t]*wait[ \t]+([0-9]{1,9})(us|ms|s|m|h|d|)(?=[ \t;]|\Z)'
+_UNITS = {b'us': 1e-6, b'ms': 1e-3, b'': 1e-3, b's': 1, b'm': 60, b'h': 3600, b'd': 86400}
 _FORBIDDEN = re.compile(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
@@ -332,6 +336,19 @@ def raw(command):
 def only_shows(command):
     """Return True if a command line only reads, so that it may be sent twice."""
     return all(part.strip().startswith(b'show ') for part in command.split(b';'))
+
+
+def is_open_ended(command):
+    """Return True if HAProxy goes on with a command line until the client says that it is done."""
+    return bool(re.search(_OPEN_ENDED, command))
+
+
+def seconds_waited(command):
+    """Return how long a command line makes HAProxy wait at most: ``wait 3s srv-removable b/s``.
+
+    :rtype: float
+    """
+    return sum(int(count) * _UNITS[unit] for count, unit in re.findall(_WAIT, command))
 
 
 def show_stat(iid=-1, kind=EVERYTHING, sid=-1):

@@ -5,11 +5,13 @@ A connection takes one command line and ends with the reply: reading to the end 
 the only framing that HAProxy offers. All exchanges of one call run at the same time, in one
 thread, and leave nothing behind.
 """
+import collections
 import errno
 import logging
 import os
 import select
 import socket
+import sys
 import time
 
 import six
@@ -22,6 +24,8 @@ LOG = logging.getLogger('haproxyadmin')
 LOG.addHandler(logging.NullHandler())
 
 MAX_REPLY = 256 * 1024 * 1024
+# How many bytes whatever listens on a socket may send before it has shown to be HAProxy.
+MAX_PROBE_REPLY = 64 * 1024
 # An exchange older than its time-out has to bring this much in each further time-out.
 MIN_PROGRESS = 64 * 1024
 CHUNK = 64 * 1024
@@ -31,6 +35,10 @@ BACKLOG_PAUSE = 0.005
 MAX_WAIT = 3600
 # How many chunks to read of one socket before it is the turn of the next.
 MAX_CHUNKS = 8
+# Descriptors from here on are more than select() may be able to wait for.
+SELECT_LIMIT = 1024
+# The events of select.poll(), also where there is none.
+_READ, _WRITE = 1, 4
 
 _KINDS = {
     errno.ENOENT: SocketConnectionError,
@@ -45,7 +53,28 @@ _KINDS = {
     errno.ECONNRESET: SocketApplicationError,
 }
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
-_now = getattr(time, 'monotonic', time.time)  # Python 2 has no monotonic clock
+# A peer that closes early must not end the program, whatever it does with SIGPIPE. Python 2 has no
+# name for the flag.
+_NO_SIGNAL = getattr(socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith('linux') else 0)
+
+# How an exchange may go. ``half_close``: say after the command that no other follows, which a
+# master socket waits for, and which ends what HAProxy keeps waiting on purpose. ``max_reply``: how
+# many bytes are read at most, None for MAX_REPLY. ``periods``: how many time-outs all of it may
+# take.
+Conduct = collections.namedtuple('Conduct', 'half_close max_reply periods')
+PLAIN = Conduct(False, None, float('inf'))
+# For commands after which HAProxy waits for more.
+OPEN_ENDED = Conduct(True, None, float('inf'))
+# For a socket of which it is not known what listens there.
+PROBE = Conduct(True, MAX_PROBE_REPLY, 2)
+
+
+def _elapsed():
+    """Return seconds of a clock that nobody sets, for Python 2, whose ``time`` has none."""
+    return os.times()[4]
+
+
+_now = getattr(time, 'monotonic', _elapsed)
 
 
 def kind_of(cause):
@@ -59,20 +88,34 @@ class Request(object):
     :param socket_file: the stats socket.
     :param command: the line (and payload) to send, without the last newline.
     :type command: bytes
-    :param timeout: seconds that connecting and every silence may last.
+    :param timeout: seconds that connecting and every silence may last, None for any time.
+    :param conduct: (optional) how the exchange may go.
+    :type conduct: :class:`Conduct`
     """
 
-    __slots__ = ('socket_file', 'command', 'timeout')
+    __slots__ = ('socket_file', 'command', 'timeout', 'conduct')
 
-    def __init__(self, socket_file, command, timeout):
+    def __init__(self, socket_file, command, timeout, conduct=PLAIN):
         self.socket_file = socket_file
         self.command = command
         self.timeout = timeout
+        self.conduct = conduct
 
     def __str__(self):
         """Return the command line for messages: no payload, which may be a private key."""
         line = self.command.split(b'\n', 1)[0][:200]
         return '{0!r} on {1}'.format(six.ensure_str(line, 'utf-8', 'replace'), self.socket_file)
+
+
+def without_trace(error):
+    """Return an exception without its traceback.
+
+    Its frames hold whatever was at hand, replies of many megabytes included, and in a circle with
+    the exception only the garbage collector would end that.
+    """
+    if hasattr(error, '__traceback__'):  # not on Python 2
+        error.__traceback__ = None
+    return error
 
 
 def exchange_all(requests, follow=None):
@@ -106,14 +149,14 @@ def _run(running, now):
 
     :param running: the exchanges; those that end are taken out, and others may be put in then.
     """
-    poller, connected = select.poll(), {}
+    poller, connected = _poller(), {}
     late_at = _late_at(running)
     while running:
         waits = False
         for exchange in running:
             if exchange.sock is None:
                 late_at = min(late_at, exchange.deadline)
-                exchange.connect(now)
+                exchange.connect(now, poller)
                 if exchange.sock is not None:
                     exchange.fileno = exchange.sock.fileno()
                     connected[exchange.fileno] = exchange
@@ -157,10 +200,62 @@ def _poll(poller, seconds):
     try:
         return poller.poll(int(max(0, min(seconds, MAX_WAIT)) * 1000) + 1)
     except select.error as error:
-        # Only Python 2 tells of an interrupted call; its error has no errno.
-        if error.args[0] != errno.EINTR:
+        # Only Python 2 reports an interrupted call; its error has no errno.
+        if not is_ours() or error.args[0] != errno.EINTR:
             raise
         return []
+
+
+def is_ours():
+    """Return False if the exception at hand was raised by a signal handler.
+
+    That one is the caller's, whatever its class. A handler is known by its second argument, the
+    frame that it interrupts and returns to.
+    """
+    trace = sys.exc_info()[2].tb_next
+    while trace is not None:
+        frame = trace.tb_frame
+        for value in frame.f_locals.values():
+            if value is frame.f_back or (type(value) is tuple and frame.f_back in value):
+                return False
+        trace = trace.tb_next
+    return True
+
+
+def _poller():
+    """Return what waits for descriptors; eventlet takes :func:`select.poll` away."""
+    return select.poll() if hasattr(select, 'poll') else _SelectPoller()
+
+
+class _SelectPoller(object):
+    """Waits as :func:`select.poll` does, with :func:`select.select`."""
+
+    def __init__(self):
+        self._events = {}
+
+    def register(self, fileno, events):
+        """Wait for the events of a descriptor from now on."""
+        self._events[fileno] = events
+
+    def unregister(self, fileno):
+        """Do not wait for a descriptor any more."""
+        del self._events[fileno]
+
+    def poll(self, milliseconds):
+        """Return pairs of descriptor and events, as far as there are any."""
+        # Closed by the peer or refused is readable and writable; that is for the exchange to find.
+        readers = [fileno for fileno, events in self._events.items() if events == _READ]
+        writers = [fileno for fileno, events in self._events.items() if events == _WRITE]
+        readable, writable, _ = select.select(readers, writers, [], milliseconds / 1000.0)
+        return [(fileno, _READ) for fileno in readable] + [(fileno, _WRITE) for fileno in writable]
+
+    def check(self, fileno):
+        """Raise the error that waiting for a descriptor would end in.
+
+        :raises ValueError: for one above what :func:`select.select` can wait for, mostly 1,023.
+        """
+        if fileno >= SELECT_LIMIT:
+            select.select([], [fileno], [], 0)
 
 
 class _Exchange(object):
@@ -172,7 +267,7 @@ class _Exchange(object):
     """
 
     __slots__ = ('place', 'request', 'sock', 'fileno', 'unsent', 'chunks', 'size', 'outcome',
-                 'started', 'deadline', 'window_end', 'window_size')
+                 'started', 'timeout', 'deadline', 'end', 'window_end', 'window_size')
 
     def __init__(self, place, request, now):
         self.place = place
@@ -183,23 +278,29 @@ class _Exchange(object):
         self.size = 0
         self.outcome = None
         self.started = now
-        self.deadline = self.window_end = self.started + request.timeout
+        self.timeout = float('inf') if request.timeout is None else request.timeout
+        self.deadline = self.window_end = now + self.timeout
+        self.end = now + self.timeout * request.conduct.periods
         self.window_size = 0
 
     def awaited(self):
         """Return what has to happen to the connection before anything can go on."""
-        return select.POLLOUT if self.unsent else select.POLLIN
+        return _WRITE if self.unsent else _READ
 
-    def connect(self, now):
+    def connect(self, now, poller):
         """Connect, or leave it for later while HAProxy's backlog is full."""
         sock = None
         try:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             sock.setblocking(False)
+            if isinstance(poller, _SelectPoller):
+                poller.check(sock.fileno())
             sock.connect(self.request.socket_file)
-        except (socket.error, TypeError, ValueError) as error:
+        except BaseException as error:
             if sock is not None:
                 sock.close()
+            if not isinstance(error, (socket.error, TypeError, ValueError)) or not is_ours():
+                raise
             if getattr(error, 'errno', None) not in _AGAIN:
                 self._fail(error, undelivered=True)
             return
@@ -215,7 +316,7 @@ class _Exchange(object):
 
     def late_at(self):
         """Return when it may be time to give up."""
-        return min(self.deadline, self.window_end)
+        return min(self.deadline, self.window_end, self.end)
 
     def check_time(self, now):
         """Give up on a peer that is silent, or that dribbles."""
@@ -225,14 +326,14 @@ class _Exchange(object):
         if self.outcome is not None:
             return
         if now >= self.deadline:
-            self._time_out('timed out after {0:g} s'.format(self.request.timeout))
-        elif now >= self.window_end:
+            self._time_out('timed out after {0:g} s'.format(self.timeout))
+        elif now >= self.window_end or now >= self.end:
             if not self.size:
-                self._time_out('timed out after {0:g} s'.format(self.request.timeout))
-            elif self.size - self.window_size < MIN_PROGRESS:
+                self._time_out('timed out after {0:g} s'.format(self.timeout))
+            elif self.size - self.window_size < MIN_PROGRESS or now >= self.end:
                 self._time_out('gave up after {0:.1f} s: the answer comes too slowly'.format(
                     now - self.started))
-            self.window_end = now + self.request.timeout
+            self.window_end = now + self.timeout
             self.window_size = self.size
 
     def close(self):
@@ -243,39 +344,46 @@ class _Exchange(object):
 
     def _write(self, now):
         try:
-            sent = self.sock.send(self.unsent)
+            sent = self.sock.send(self.unsent, _NO_SIGNAL)
         except socket.error as error:
+            if not is_ours():
+                raise
             if error.errno in (errno.EPIPE, errno.ECONNRESET):
                 # HAProxy has hung up; it may have said why before.
                 self.unsent = b''
             elif error.errno not in _AGAIN:
                 self._fail(error)
             return
-        self.deadline = now + self.request.timeout
+        self.deadline = now + self.timeout
         self.unsent = self.unsent[sent:]
-        if not self.unsent:
+        if not self.unsent and self.request.conduct.half_close:
             try:
                 self.sock.shutdown(socket.SHUT_WR)
             except socket.error:
-                pass  # the peer was faster: reading tells what became of it
+                if not is_ours():
+                    raise
+                # The peer was faster: reading shows what became of it.
 
     def _read(self, now):
         for _ in range(MAX_CHUNKS):
             try:
                 chunk = self.sock.recv(CHUNK)
             except socket.error as error:
+                if not is_ours():
+                    raise
                 if error.errno not in _AGAIN:
                     self._fail(error)
                 return
             if not chunk:
                 self._finish()
                 return
-            self.deadline = now + self.request.timeout
+            self.deadline = now + self.timeout
             self.size += len(chunk)
             self.chunks.append(chunk)
-            if self.size > MAX_REPLY:
+            most = self.request.conduct.max_reply or MAX_REPLY
+            if self.size > most:
                 self._end(SocketApplicationError(self.request.socket_file, (
-                    '{0}: the answer is larger than {1} bytes').format(self.request, MAX_REPLY)))
+                    '{0}: the answer is larger than {1} bytes').format(self.request, most)))
                 return
 
     def _finish(self):
@@ -300,7 +408,7 @@ class _Exchange(object):
             self.request.socket_file,
             '{0}: {1}'.format(self.request, getattr(cause, 'strerror', None) or cause),
             cause, undelivered)
-        error.__cause__ = cause
+        error.__cause__ = without_trace(cause)
         self._end(error)
 
     def _end(self, outcome):
