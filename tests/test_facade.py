@@ -1,6 +1,8 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
 """internal/facade.py: asking one process or many, trying again, and what becomes of a change."""
+import gc
+import sys
 import threading
 
 import pytest
@@ -575,3 +577,39 @@ def test_names_that_are_no_ascii_are_compared_as_text(fleet):
     assert frontend == u'\u017elu\u0165'
     assert isinstance(frontend.name, str)
     assert six.ensure_text(frontend.name) == u'\u017elu\u0165'
+
+
+# Memory
+
+@pytest.mark.skipif(sys.version_info < (3,), reason='Python 2 cannot tell')
+@pytest.mark.parametrize('read', [
+    lambda hap: hap.servers(), lambda hap: hap.requests, lambda hap: hap.snapshot(),
+    lambda hap: hap.stats(), lambda hap: hap.command('show stat -1 7 -1')], ids=str)
+def test_a_read_that_fails_keeps_nothing_of_what_the_others_replied(fleet, read):
+    """Neither while the exception is at hand nor, without the garbage collector, afterwards."""
+    import tracemalloc
+    started = fleet('2.2', 3)
+    hap = started.haproxy()
+    row = started[0].row('backend1_proc34', 'BACKEND') or started[0].rows[1]
+    for process in started[:2]:
+        # 4 MB each.
+        process.rows += [row[:1] + ['s%d' % number] + row[2:] for number in range(10000)]
+    started[2].behaviour = fakes.closing
+    gc.collect()
+    gc.disable()
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        try:
+            read(hap)
+        except exceptions.SocketApplicationError as error:
+            assert tracemalloc.get_traced_memory()[0] - before < 1000000
+            kept = error
+        assert kept.__traceback__
+        del kept
+        assert tracemalloc.get_traced_memory()[0] - before < 1000000
+        assert not any(isinstance(thing, exceptions.HAProxyBaseError)
+                       for thing in gc.get_objects())
+    finally:
+        tracemalloc.stop()
+        gc.enable()

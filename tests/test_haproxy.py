@@ -531,6 +531,23 @@ class TestUnusableSockets(object):
         assert time.time() - start < 7
         assert started.connections == [1] * 4
 
+    @pytest.mark.parametrize('pause', [0, 0.2])
+    def test_a_daemon_that_streams_does_not_hold_the_constructor(self, fleet, pause):
+        started = fleet('2.2', 2)
+
+        def stream(process, client):
+            try:
+                while not process.stopping.wait(pause):
+                    client.sendall(b'x' * 20000)
+            except socket.error:
+                pass
+        started[1].behaviour = stream
+        hap = HAProxy(socket_dir=started.directory, timeout=2)
+        assert hap.processids == [4001]
+        (address, error), = hap.left_out
+        assert address == started[1].path
+        assert 'larger than 65536 bytes' in str(error)
+
     def test_retries_are_back_after_probing(self, fleet, monkeypatch):
         """C6, F2"""
         from haproxyadmin.internal import facade

@@ -784,3 +784,36 @@ class TestRetry(object):
         assert isinstance(error, exceptions.SocketConnectionError)
         assert sent.commands == ['show info'] * tries
         assert pauses == [0.7] * (tries - 1)
+
+
+@pytest.mark.only('3.0', '3.2')
+@pytest.mark.one_layout
+class TestWait(object):
+    """``wait`` ends at once when the client says that no more will come."""
+
+    @pytest.fixture
+    def patient(self, hap):
+        """The first process that has the server, and a time-out shorter than the waiting."""
+        member = hap.backend('backend_proc1').server('member_bkall')._members[0]
+        return haproxy.HAProxy(socket_file=member.socket_file, timeout=1, retry=None)
+
+    def test_it_may_take_longer_than_the_timeout(self, patient):
+        start = time.time()
+        (_, lines), = patient.command('wait 1500ms;show info')
+        assert time.time() - start >= 1.5
+        assert 'Name: HAProxy' in lines
+        assert not any('Interrupted' in line for line in lines)
+
+    def test_a_server_is_deleted_when_its_last_session_has_ended(self, lab, patient):
+        path = patient._processes[0].socket_file
+        with lab.hold('frontend_proc1', 1, server='member_bkall') as held:
+            lab.raw('disable server backend_proc1/member_bkall', path)
+            (_, lines), = patient.command('wait 300ms srv-removable backend_proc1/member_bkall')
+            assert lines[0] == 'Wait delay expired.'
+            timer = threading.Timer(0.5, held.close)
+            timer.start()
+            (_, lines), = patient.command('wait 30s srv-removable backend_proc1/member_bkall;'
+                                          'del server backend_proc1/member_bkall')
+            timer.join()
+        assert [line for line in lines if line] == ['Done.', 'Server deleted.']
+        assert 'member_bkall' not in [server.name for server in patient.servers('backend_proc1')]

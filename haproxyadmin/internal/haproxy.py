@@ -410,7 +410,8 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
                       for path in paths]
     for candidate in candidates:
         candidate.retry = None
-    infos = facade.gather([candidate.ask_info(facade.as_is, transport.PROBE) for candidate in candidates])
+    infos = facade.gather([candidate.ask_info(facade.as_is, transport.PROBE)
+                           for candidate in candidates])
     now = time.time()
     answered = [(candidate, info) for candidate, info in zip(candidates, infos)
                 if not isinstance(info, Exception)]
