@@ -347,6 +347,10 @@ class HAProxy(Reading):
     def del_acl_entries(self, acl, keys):
         """Delete many entries from an ACL in all processes, in batches of ``del acl``.
 
+        HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key, from then on
+        as many as take a twentieth of a second, 12 at most. References cost each process one listing
+        for every 2048 entries.
+
         :param acl: its id, or the file that it was loaded from.
         :type acl: int or str
         :param keys: entries or references; see :meth:`del_acl`; read as they are sent,
@@ -542,6 +546,10 @@ class HAProxy(Reading):
     @should_die
     def del_map_entries(self, mapid, keys):
         """Delete many entries from a MAP in all processes, in batches of ``del map``.
+
+        HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key, from then on
+        as many as take a twentieth of a second, 12 at most. References cost each process one listing
+        for every 2048 entries.
 
         :param mapid: its id, or the file that it was loaded from.
         :type mapid: int or str

@@ -400,15 +400,70 @@ def test_a_key_that_is_not_there_is_told(version, fleet):
     assert [store.entries for store in kept] == [[], []]
 
 
-def test_a_line_of_deletions_is_short(fleet):
-    """HAProxy is silent while it searches."""
-    started = fleet('2.2', 1)
+class Clock(object):
+    """The time as the deletions see it: each of so many takes HAProxy so many seconds.
+
+    :param seconds: what each takes; those after the last take as long as that.
+    """
+
+    def __init__(self, *seconds):
+        self._seconds = list(seconds)
+        self._times = 0
+
+    def time(self):
+        # Read before and after each exchange.
+        self._times += 1
+        if self._times % 2:
+            return 0
+        return self._seconds.pop(0) if len(self._seconds) > 1 else self._seconds[0]
+
+
+def deleted(started, count, *given):
+    """Delete so many keys from all processes; return how many went on each line of the first."""
+    hap = started.haproxy()
+    for store in stores(started, *given):
+        store.entries = [('key{0:05d}'.format(number),) for number in range(count)]
+    assert hap.del_acl_entries(7, ['key{0:05d}'.format(number) for number in range(count)]) is True
+    assert [process.handler.entries for process in started] == [[]] * len(started)
+    return [command.count(';') + 1 for command in started.commands[0]]
+
+
+@pytest.mark.parametrize('version', ['1.5', '1.8', '2.0', '2.2'])
+def test_before_2_4_a_line_holds_one_deletion(version, fleet):
+    """HAProxy runs a line in one go, and its watchdog kills it after two seconds of that."""
+    assert deleted(fleet(version, 2), 30) == [1] * 30
+
+
+@pytest.mark.parametrize('version', ['2.4', '2.6', '3.0', '3.2'])
+def test_a_line_of_deletions_grows_while_haproxy_is_quick(version, fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0.001))
+    assert deleted(fleet(version, 1), 100) == [1, 2, 4, 8] + [12] * 7 + [1]
+
+
+def test_a_line_of_deletions_shrinks_where_haproxy_is_slow(fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0, 0, 0, 0, 0.3, 0.3, 0.3, 0.3, 0))
+    assert deleted(fleet('2.6', 1), 70) == [1, 2, 4, 8, 12, 6, 3, 1, 1, 2, 4, 8, 12, 6]
+
+
+def test_where_one_deletion_is_slow_a_line_holds_one(fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0.06))
+    assert deleted(fleet('2.6', 1), 20) == [1] * 20
+
+
+def test_a_clock_that_is_set_makes_no_line_too_long(fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(-1e9, 1e9, -1e9))
+    assert max(deleted(fleet('2.6', 1), 60)) == entries.MAX_COMMANDS
+
+
+def test_a_line_of_deletions_has_4096_bytes_at_most(fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0))
+    started = fleet('2.6', 1)
     hap = started.haproxy()
     store, = stores(started)
-    store.entries = [('key{0}'.format(number),) for number in range(100)]
+    store.entries = [('{0}'.format(number) + 1000 * 'k',) for number in range(20)]
     assert hap.del_acl_entries(7, [key for key, in store.entries]) is True
-    assert all(command.count(';') < entries.MAX_COMMANDS for command in started.commands[0])
-    assert len(started.commands[0]) == -(-100 // entries.MAX_COMMANDS)
+    assert [command.count(';') + 1 for command in started.commands[0]] == [1, 2] + [4] * 4 + [1]
+    assert store.entries == []
 
 
 def test_a_reference_is_looked_up_first(fleet):
@@ -425,6 +480,76 @@ def test_a_reference_is_looked_up_first(fleet):
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a'])
     assert 'not the same entry' in str(caught.value)
+
+
+@pytest.mark.parametrize('version', ['2.2', '3.2', '3.4'])
+def test_one_listing_serves_all_references(version, fleet, monkeypatch):
+    """C8: a listing may have a million lines. A reference is deleted once, also on 3.4."""
+    monkeypatch.setattr(entries, 'time', Clock(0))
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    for number, process in enumerate(started):
+        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 8 bar\n0x3c 0x4d x\n0x5e {0} x\n\n'.format(
+            number)
+        process.answers['del map #7 #0x1a'] = '\n'
+        process.answers['del map #7 #0x2b'] = '\n'
+        process.answers['del map #7 0x4d'] = ['\n', 'Key not found.\n\n']
+        process.answers['del map #7 k'] = ['\n', 'Key not found.\n\n']
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x5e', 'k', '#0x2b', b'0x4d', '0x6f'])
+    again = version == '3.4'
+    for commands in started.commands:
+        assert commands.count('show map #7') == 1
+        sent = [one for command in commands for one in command.split(';')]
+        assert sent == ['del map #7 k'] * (1 + again) + [
+            'show map #7', 'del map #7 #0x1a', 'del map #7 #0x2b'] + ['del map #7 0x4d'] * (
+            1 + again)
+    assert [(failure.index, failure.process_nb, failure.message.split(': ')[0])
+            for failure in caught.value.failures] == [
+        (index, process.number, message) for index, message in [
+            (1, '0x5e is not the same entry of map 7 in all processes'),
+            (5, '0x6f is neither the reference nor the key of an entry of map 7')]
+        for process in started]
+    assert [result for _, result in caught.value.results] == ['4 entries accepted, 2 not'] * 2
+
+
+def test_a_reference_that_is_given_twice_is_there_once(fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    started[0].answers['show map #7'] = '0x1a 9 foo\n\n'
+    started[0].answers['del map #7 #0x1a'] = ['\n', 'Key not found.\n\n']
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x1a'])
+    assert [(failure.index, failure.message) for failure in caught.value.failures] == [
+        (1, 'Key not found.')]
+
+
+def test_references_that_one_process_does_not_list_are_told(fleet):
+    """C1, C8: deleted nowhere."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    for process, said in zip(started, ['0x1a 9 foo\n\n', UNKNOWN]):
+        process.answers['show map #7'] = said
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x2b'])
+    assert [(failure.index, failure.process_nb) for failure in caught.value.failures] == [
+        (0, 1), (0, 2), (1, 1)]
+    assert started[1].path in caught.value.failures[0].message
+    assert caught.value.failures[1].message == UNKNOWN.strip()
+
+
+def test_a_process_that_dies_as_references_are_deleted(fleet):
+    """C1: the other is done, for it was looked up before."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy(retry=None)
+    for process in started:
+        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 8 bar\n\n'
+        process.answers['del map #7 #0x1a'] = process.answers['del map #7 #0x2b'] = '\n'
+    started[1].script = [fakes.answering, fakes.closing]
+    with pytest.raises(exceptions.SocketApplicationError) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x2b'])
+    assert started.commands[0] == ['show map #7', 'del map #7 #0x1a', 'del map #7 #0x2b']
+    assert [(failure.index, failure.process_nb) for failure in caught.value.failures] == [(0, 2)]
 
 
 def test_a_reference_that_one_process_keeps_is_told_of_that_process(fleet):

@@ -42,6 +42,8 @@ MAP_PAYLOAD_SINCE = (2, 0)
 # A line of more than 64 words does not crash it.
 ANY_WORDS_SINCE = (1, 8)
 DELETES_ONE_SINCE = (3, 3)
+# Before, each entry that is deleted costs a search through all of them.
+DELETES_QUICKLY_SINCE = (2, 4)
 # Before, a worker that ends leaves out what it has stopped.
 ROWS_STAY = (2, 5)
 # From here on an address is applied about a millisecond after HAProxy has said that it is.
