@@ -5,6 +5,7 @@ import itertools
 import re
 
 import pytest
+import six
 
 from haproxyadmin.protocol import commands
 
@@ -18,8 +19,9 @@ NO_BLANK = [(1, 9, 0), (2, 0, 0), (2, 1, 12)]
 ANY = (2, 2, 9)
 
 
-def words_of(line):
+def words_of(line, version=ANY):
     """Return the words of a command line, and if another command follows, as HAProxy reads it."""
+    blanks = (b' ', b'\t', b'\v', b'\f', b'\r') if version < (1, 9) else (b' ', b'\t')
     words, word = [], None
     position = 0
     while position < len(line):
@@ -29,7 +31,7 @@ def words_of(line):
             character = line[position:position + 1]
         elif character == b';':
             return words + ([word] if word is not None else []), True
-        elif character in (b' ', b'\t'):
+        elif character in blanks:
             if word is not None:
                 words.append(word)
             word = None
@@ -117,7 +119,30 @@ def test_what_a_version_cannot_take_is_refused(text, versions, name):
             assert name in message and '.'.join(map(str, version)) in message
             assert repr(text) in message
         else:
-            assert words_of(commands.word(text, version)) == ([text.encode('ascii')], False)
+            assert words_of(commands.word(text, version), version) == (
+                [text.encode('ascii')], False)
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+def test_every_character_is_part_of_a_word(version):
+    """C3: up to 1.8 words are split at what C calls space, which a vertical tab and form feed are
+    too; from 1.9 on at blanks and tabs alone (HAProxy's commit abbf60710)."""
+    for character in set(range(1, 256)) - {ord('\n'), ord('\r')}:
+        raw = b'a' + six.int2byte(character) + b'b'
+        try:
+            word = commands.word(raw, version)
+        except ValueError:
+            assert raw in (b'a\\b', b'a;b', b'a b', b'a\tb')
+        else:
+            assert words_of(word, version) == ([raw], False)
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+@pytest.mark.parametrize('text', ['\v', '\f', 'a\vb', '\fa', 'a\f', '\v\f'])
+def test_a_vertical_tab_and_a_form_feed_are_escaped_up_to_1_8(text, version):
+    raw = text.encode('ascii')
+    escaped = re.sub(br'([\v\f])', br'\\\1', raw)
+    assert commands.word(text, version) == (escaped if version < (1, 9) else raw)
 
 
 def test_no_text_can_start_a_second_command_or_a_payload():

@@ -39,6 +39,8 @@ LEVEL_SINCE = (2, 0)
 PAYLOAD_SINCE = (1, 9)
 # `add map` stores what a payload holds.
 MAP_PAYLOAD_SINCE = (2, 0)
+# Before, words are split at a vertical tab and a form feed, too.
+SPLITS_AT_BLANKS_SINCE = (1, 9)
 # A line of more than 64 words does not crash it.
 ANY_WORDS_SINCE = (1, 8)
 DELETES_ONE_SINCE = (3, 3)
@@ -56,6 +58,7 @@ _PERCENT = re.compile(r'([0-9]+)%\Z')
 _REFERENCE = re.compile(r'#?(0x[0-9a-fA-F]+)\Z')
 _BLANK = re.compile(br'[ \t]')
 _SPECIAL = re.compile(br'([ \t;\\<])')
+_SPECIAL_BEFORE = re.compile(br'([ \t\v\f;\\<])')
 # Not the escaped ones; the words of "x\\;y" are counted together, which is safe.
 _SEPARATOR = br'(?<!\\);'
 # From 3.0 on `<<` may have a name with it, and a backslash at the end continues the line.
@@ -133,10 +136,11 @@ def word(text, version):
     :raises ValueError: where no escape exists for what is in it.
     """
     raw_text = plain(text)
-    if not _SPECIAL.search(raw_text):
+    special = _SPECIAL if version >= SPLITS_AT_BLANKS_SINCE else _SPECIAL_BEFORE
+    if not special.search(raw_text):
         return raw_text
     _check_version_takes(raw_text, text, version)
-    return _SPECIAL.sub(br'\\\1', raw_text)
+    return special.sub(br'\\\1', raw_text)
 
 
 def name_word(name, version):
