@@ -334,7 +334,7 @@ class HAProxy(Reading):
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
             how many before it were sent. Their account is in its ``failures``, ``results`` and
-            ``by_socket``, as in those of whatever the iterable itself raises.
+            ``by_socket``, as in those of any exception of the iterable that accepts attributes.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
@@ -362,7 +362,7 @@ class HAProxy(Reading):
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
             how many before it were sent. Their account is in its ``failures``, ``results`` and
-            ``by_socket``, as in those of whatever the iterable itself raises.
+            ``by_socket``, as in those of any exception of the iterable that accepts attributes.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
@@ -529,7 +529,7 @@ class HAProxy(Reading):
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
             how many before it were sent. Their account is in its ``failures``, ``results`` and
-            ``by_socket``, as in those of whatever the iterable itself raises.
+            ``by_socket``, as in those of any exception of the iterable that accepts attributes.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any
@@ -562,7 +562,7 @@ class HAProxy(Reading):
         :rtype: bool
         :raises ValueError: for an entry that HAProxy cannot take; the message tells which one, and
             how many before it were sent. Their account is in its ``failures``, ``results`` and
-            ``by_socket``, as in those of whatever the iterable itself raises.
+            ``by_socket``, as in those of any exception of the iterable that accepts attributes.
         :raises haproxyadmin.exceptions.EntriesFailed: when processes refuse entries; its
             ``failures`` tell which, where, and in which words. The others are done.
         :raises haproxyadmin.exceptions.HAProxySocketError: when a process cannot be talked to any

@@ -244,6 +244,38 @@ def test_what_was_accepted_before_is_told_where_the_iterable_is_wrong(fleet):
         (number, '{0} entries accepted, 0 not'.format(entries.CHUNK)) for number in (1, 2)]
 
 
+class Sealed(Exception):
+    """An exception that accepts no attributes."""
+
+    def __setattr__(self, name, value):
+        raise TypeError('{0} cannot be set'.format(name))
+
+
+class Slotted(Exception):
+    """An exception with an attribute that cannot be set."""
+
+    @property
+    def failures(self):
+        """None, and not to be set."""
+
+
+@pytest.mark.parametrize('kind', [Sealed, Slotted])
+def test_an_exception_that_accepts_no_attributes_is_passed_on_as_it_is(kind, fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    store, = stores(started)
+    error = kind('stop')
+
+    def items():
+        for item in pairs(entries.CHUNK):
+            yield item
+        raise error
+    with pytest.raises(kind) as caught:
+        hap.add_map_entries(7, items())
+    assert caught.value is error
+    assert store.entries == pairs(entries.CHUNK)
+
+
 def test_a_refusal_that_names_no_entry_is_told_of_all_that_it_may_mean(fleet):
     """C6: nothing is sent again that may be stored."""
     started = fleet('2.2', 2)

@@ -7,6 +7,7 @@ entry that HAProxy refuses; else it is a line of commands, each of which is answ
 import collections
 import functools
 import itertools
+import logging
 import time
 
 import six
@@ -17,6 +18,7 @@ from haproxyadmin.internal import facade, patterns
 from haproxyadmin.internal.facade import Ask
 from haproxyadmin.protocol import commands, replies
 
+LOG = logging.getLogger('haproxyadmin')
 # Command and payload of 16384 bytes kill several versions; more than this gains nothing.
 MAX_BATCH = 4096
 # Entries read from the caller's iterable before they are sent.
@@ -409,7 +411,7 @@ def change(processes, action, family, ident, items):
             _run(todo, courses, chunk)
     except Exception as error:
         if any(course.failures or course.accepted for course in courses):
-            _give_account(error, courses)
+            _try_to_give_account(error, courses)
         raise
     return _verdict(courses)
 
@@ -498,8 +500,16 @@ def _failures(courses):
                   key=lambda failure: failure.index)
 
 
+def _try_to_give_account(error, courses):
+    """Let an exception that the iterable raised tell what each process took, if it can."""
+    try:
+        _give_account(error, courses)
+    except Exception as reason:  # whatever its __setattr__ raises
+        LOG.debug('%s accepts no attributes: %s', error.__class__.__name__, reason)
+
+
 def _give_account(error, courses):
-    """Let an exception tell what each process took; it may be any that an iterable raises."""
+    """Let an exception tell what each process took."""
     error.failures = _failures(courses)
     error.results, error.by_socket = facade.account(
         [(course.process, course.result()) for course in courses])
