@@ -239,7 +239,7 @@ class HAProxy(Reading):
         :param acl: its id, or the file that it was loaded from.
         :type acl: int or str
         :param value: what to look up.
-        :type value: str
+        :type value: str, number, UUID, or address or network of :mod:`ipaddress`
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: what HAProxy found (``get acl``).
@@ -261,7 +261,7 @@ class HAProxy(Reading):
         :param acl: its id, or the file that it was loaded from.
         :type acl: int or str
         :param pattern: the entry; stored as it is, whatever is in it.
-        :type pattern: str or int
+        :type pattern: str, number, UUID, or address or network of :mod:`ipaddress`
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: True.
@@ -286,7 +286,7 @@ class HAProxy(Reading):
         :param key: the entry, or its reference ``'0x...'`` as :meth:`show_acl` tells it. A
             reference is looked up first, which takes a listing of each process, and used only
             when it stands for the same entry in all; where it stands for none, it is a key.
-        :type key: str or int
+        :type key: str, number, UUID, or address or network of :mod:`ipaddress`
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: True.
@@ -404,7 +404,7 @@ class HAProxy(Reading):
         :param mapid: its id, or the file that it was loaded from.
         :type mapid: int or str
         :param value: the key to look up.
-        :type value: str or int
+        :type value: str, number, UUID, or address or network of :mod:`ipaddress`
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: what HAProxy found (``get map``).
@@ -426,9 +426,9 @@ class HAProxy(Reading):
         :param mapid: its id, or the file that it was loaded from.
         :type mapid: int or str
         :param key: the key; stored as it is, whatever is in it.
-        :type key: str or int
+        :type key: str, number, UUID, or address or network of :mod:`ipaddress`
         :param value: the value; stored as it is, blanks included.
-        :type value: str or int
+        :type value: str, number, UUID, or address or network of :mod:`ipaddress`
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: True.
@@ -453,9 +453,9 @@ class HAProxy(Reading):
         :param key: the key, or the reference ``'0x...'`` of one entry as :meth:`show_map` tells
             it. A reference is looked up first, which takes a listing of each process, and used
             only when it stands for the same entry in all; where it stands for none, it is a key.
-        :type key: str or int
+        :type key: str, number, UUID, or address or network of :mod:`ipaddress`
         :param value: the value; stored as it is, blanks included.
-        :type value: str or int
+        :type value: str, number, UUID, or address or network of :mod:`ipaddress`
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: True.
@@ -481,7 +481,7 @@ class HAProxy(Reading):
         :param key: the key, or the reference ``'0x...'`` of one entry as :meth:`show_map` tells
             it. A reference is looked up first, which takes a listing of each process, and used
             only when it stands for the same entry in all; where it stands for none, it is a key.
-        :type key: str or int
+        :type key: str, number, UUID, or address or network of :mod:`ipaddress`
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: True.

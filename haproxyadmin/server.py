@@ -75,8 +75,8 @@ class Server(facade.Facade):
 
         HAProxy tells it from 1.7 on (``addr`` of ``show stat``), and not on a socket of level
         ``user``. Setting it sends ``set server BACKEND/SERVER addr`` to each process (1.6); the
-        port stays. A :class:`ValueError` means that nothing was sent. From 3.0 on it waits 20 ms,
-        within which HAProxy applies it.
+        port stays. It may be text or an address of :mod:`ipaddress`. A :class:`ValueError` means
+        that nothing was sent. From 3.0 on it waits 20 ms, within which HAProxy applies it.
 
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
@@ -88,7 +88,7 @@ class Server(facade.Facade):
 
     @address.setter
     def address(self, value):
-        commands.to_bytes(value)
+        commands.address(value)
         self._need_version((1, 6), 'an address')
         self._change(lambda member: commands.set_address(
             member.word(), commands.word(value, member.hap_process.version)), _judge('addr'))

@@ -1,8 +1,15 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
 """protocol/commands.py: what is sent, what is refused before that, and how text is escaped."""
+import decimal
+import fractions
 import itertools
+import numbers
+import os
 import re
+import subprocess
+import sys
+import uuid
 
 import pytest
 import six
@@ -95,11 +102,88 @@ def test_text_becomes_one_word(text, word):
 
 
 @pytest.mark.parametrize('text', [
-    '', b'', u'', 'a\nb', '\n', 'a\rb', 'trailing\r', 'a\0b', b'a\nb', True, False, None, 1.5,
-    ['a'], object()])
+    '', b'', u'', 'a\nb', '\n', 'a\rb', 'trailing\r', 'a\0b', b'a\nb', True, False, None, ['a'],
+    ('a',), {'a': 'b'}, {'a'}, bytearray(b'a'), object(), float, uuid.UUID, uuid, NotImplemented])
 def test_what_is_no_word_is_refused(text):
     """C2, C3"""
     refused(commands.word, text, ANY)
+
+
+class Share(float):
+    """What an enumeration of floats is: its text is no number."""
+
+    def __str__(self):
+        return 'Share.HALF'
+
+    __repr__ = __str__
+
+
+class Serial(uuid.UUID):
+    """One of a subclass."""
+
+
+class Count(object):
+    """A number that is none of Python's own: one of numpy, for instance."""
+
+    def __str__(self):
+        return '7 apples;'
+
+
+numbers.Number.register(Count)
+
+
+@pytest.mark.parametrize('value, word', [
+    (1.5, b'1.5'), (-0.25, b'-0.25'), (1e300, b'1e+300'), (Share(0.5), b'0.5'),
+    (float('nan'), b'nan'), (float('-inf'), b'-inf'),
+    (decimal.Decimal('1.50'), b'1.50'), (decimal.Decimal('NaN'), b'NaN'),
+    (fractions.Fraction(1, 3), b'1/3'), (Count(), b'7\\ apples\\;'),
+    (uuid.UUID(int=5), b'00000000-0000-0000-0000-000000000005'),
+    (Serial(int=6), b'00000000-0000-0000-0000-000000000006'),
+])
+def test_a_number_and_a_uuid_are_written_as_their_text(value, word):
+    """Issue 7: 0.2.4 formatted whatever it was given."""
+    assert commands.word(value, ANY) == word
+    assert commands.patterns('add', 'map', 0, ANY, value, value) == b' '.join(
+        [b'add map #0', word, word])
+
+
+@pytest.mark.parametrize('kind, text', [
+    ('ip_address', u'10.0.0.1'), ('ip_address', u'2001:db8::1'), ('ip_network', u'10.0.0.0/8'),
+    ('ip_network', u'2001:db8::/32'), ('ip_interface', u'10.0.0.1/8'),
+    ('ip_interface', u'::1/128')])
+def test_an_address_of_ipaddress_is_written_as_its_text(kind, text):
+    """Python 2 has no such module, and its backport is none of our dependencies."""
+    value = getattr(pytest.importorskip('ipaddress'), kind)(text)
+    assert commands.word(value, ANY) == text.encode('ascii')
+    assert commands.plain(value) == commands.address(value) == text.encode('ascii')
+
+
+def test_an_error_of_ipaddress_is_no_text():
+    refused(commands.plain, pytest.importorskip('ipaddress').AddressValueError('x'))
+
+
+@pytest.mark.parametrize('value, expected', [
+    ('10.0.0.1', b'10.0.0.1'), (u'::1', b'::1'), (b'unix@/run/x', b'unix@/run/x')])
+def test_an_address_is_text(value, expected):
+    assert commands.address(value) == expected
+
+
+@pytest.mark.parametrize('value', [5, 1.5, decimal.Decimal(1), True, None, ['::1'], {}])
+def test_a_number_is_no_address(value):
+    """C2: HAProxy takes 1.5 for 1.0.0.5."""
+    refused(commands.address, value)
+
+
+def test_what_stands_for_text_is_known_without_its_module():
+    """Importing these would take longer than importing haproxyadmin."""
+    program = (
+        'import sys; import haproxyadmin; from haproxyadmin.protocol import commands\n'
+        'commands.word("x", (2, 2, 9)); commands.word(5, (2, 2, 9))\n'
+        'print([name for name in ("numbers", "decimal", "ipaddress", "uuid", "fractions")'
+        ' if name in sys.modules])')
+    shown = subprocess.check_output([sys.executable, '-S', '-c', program], env=dict(
+        os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path)))
+    assert shown.decode('ascii').strip() == '[]'
 
 
 @pytest.mark.parametrize('text, versions, name', [

@@ -63,6 +63,11 @@ _SPECIAL_BEFORE = re.compile(br'([ \t\v\f;\\<])')
 _SEPARATOR = br'(?<!\\);'
 # From 3.0 on `<<` may have a name with it, and a backslash at the end continues the line.
 _WAITS = br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z'
+# Known by their names: to import the modules takes longer than to import this one.
+_TEXT_FORMS = frozenset([
+    ('ipaddress', 'IPv4Address'), ('ipaddress', 'IPv6Address'), ('ipaddress', 'IPv4Network'),
+    ('ipaddress', 'IPv6Network'), ('uuid', 'UUID')])
+_TEXT = (bytes, six.text_type)
 _FORBIDDEN = re.compile(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
@@ -107,12 +112,13 @@ def file_name(path):
 def plain(text):
     """Return a text as HAProxy is to store it.
 
-    :param text: what a caller passed; an integer is written in decimal.
-    :type text: str, bytes or int
+    :param text: what a caller passed; an integer is written in decimal, any other number and what
+        has a text form as its ``str()``.
+    :type text: str, bytes, number, UUID, or an address or network of :mod:`ipaddress`
     :rtype: bytes
     :raises ValueError: for what no version can take.
     """
-    raw_text = decimal(text) if is_integer(text) else to_bytes(text)
+    raw_text = to_bytes(text) if isinstance(text, _TEXT) else _number_text(text) or address(text)
     if not raw_text:
         raise ValueError('HAProxy takes no empty text')
     if len(raw_text) >= MAX_LINE:
@@ -151,6 +157,30 @@ def name_word(name, version):
     if plain(name).startswith(b'#'):
         raise ValueError('HAProxy takes {0!r} for an id, not for a name'.format(name))
     return word(name, version)
+
+
+def address(value):
+    """Return an address, which is a text or an object that has a text form, as bytes.
+
+    :raises ValueError: for anything else, numbers too: HAProxy takes ``1.5`` for ``1.0.0.5``.
+    """
+    if isinstance(value, _TEXT):
+        return to_bytes(value)
+    forms = [(kind.__module__, kind.__name__) for kind in type(value).__mro__]
+    return to_bytes(value if _TEXT_FORMS.isdisjoint(forms) else str(value))
+
+
+def _number_text(value):
+    """Return a number as bytes, whatever an enumeration makes of it; None for anything else."""
+    if is_integer(value):
+        return decimal(value)
+    if isinstance(value, float):
+        return to_bytes(str(float(value)))
+    if isinstance(value, bool):
+        return None
+    # Not for every process that imports us: most have no such number.
+    import numbers
+    return to_bytes(str(value)) if isinstance(value, numbers.Number) else None
 
 
 def _check_version_takes(raw, text, version):
