@@ -347,9 +347,9 @@ class HAProxy(Reading):
     def del_acl_entries(self, acl, keys):
         """Delete many entries from an ACL in all processes, in batches of ``del acl``.
 
-        HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key, from then on
-        as many as take a twentieth of a second, 12 at most. References cost each process one listing
-        for every 2048 entries.
+        HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key, from then
+        on as many as take a twentieth of a second, 12 at most. References cost each process one
+        listing for every 2048 entries.
 
         :param acl: its id, or the file that it was loaded from.
         :type acl: int or str
@@ -547,9 +547,9 @@ class HAProxy(Reading):
     def del_map_entries(self, mapid, keys):
         """Delete many entries from a MAP in all processes, in batches of ``del map``.
 
-        HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key, from then on
-        as many as take a twentieth of a second, 12 at most. References cost each process one listing
-        for every 2048 entries.
+        HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key, from then
+        on as many as take a twentieth of a second, 12 at most. References cost each process one
+        listing for every 2048 entries.
 
         :param mapid: its id, or the file that it was loaded from.
         :type mapid: int or str
@@ -592,4 +592,4 @@ class HAProxy(Reading):
     def _change(self, build):
         """Send each process the command that is built for it; all are built before any is sent."""
         asks = [process.ask_change(build(process)) for process in self._processes]
-        return facade.verdict(self._processes, facade.gather(asks))
+        return facade.verdict(self._processes, asks)

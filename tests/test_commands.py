@@ -568,6 +568,23 @@ def test_what_would_harm_haproxy_is_refused(command):
     refused(commands.raw, command)
 
 
+@pytest.mark.parametrize('command, shown', [
+    (b'del map #0 k', 'del map #0 k'),
+    (u'del map #0 \u017e'.encode('utf-8'), six.ensure_str(u'del map #0 \u017e')),
+    (b'add map #0 <<\nkey value\n', 'add map #0 <<'),
+    (b'set ssl cert a.pem <<\n-----BEGIN PRIVATE KEY-----\nMIIE\n', 'set ssl cert a.pem <<'),
+    (b'set ssl tls-key #0 c2VjcmV0', 'set ssl tls-key #0 ...'),
+    (b'show info; set  ssl tls-key\ta.keys  c2VjcmV0;show info',
+     'show info; set  ssl tls-key\ta.keys  ...;show info'),
+    (b'set ssl tls-key my\\ file c2Vj\\;cmV0\\ x', 'set ssl tls-key my\\ file ...'),
+    (b'set ssl tls-key #0', 'set ssl tls-key #0'),
+    (b'add map #0 set ssl', 'add map #0 set ssl'),
+])
+def test_a_command_is_shown_without_secrets(command, shown):
+    """G9"""
+    assert commands.shown_line(command) == shown
+
+
 @pytest.mark.parametrize('command, reads', [
     (b'show info', True),
     (b' show info', True),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """internal/entries.py: many entries of an ACL or MAP at once, in batches."""
 import itertools
+import pickle
 
 import pytest
 import six
@@ -331,6 +332,72 @@ def test_what_is_refused_is_told_and_the_rest_is_done(family, version, fleet):
     assert [number for number, _ in caught.value.results] == numbers
     assert [path for path, _ in caught.value.by_socket] == started.paths
     assert getattr(hap, 'add_{0}_entries'.format(family))(7, items, die=False) is False
+
+
+@pytest.mark.parametrize('method, version, command', [
+    ('add_acl_entries', '2.2', 'add acl #7 bad\\ 1'), ('add_acl_entries', '1.5', 'add acl #7 bad\\ 1'),
+    ('add_map_entries', '2.2', 'add map #7 bad\\ 1 v'), ('add_map_entries', '1.8', 'add map #7 bad\\ 1 v'),
+    ('del_map_entries', '2.2', 'del map #7 bad\\ 1'), ('del_acl_entries', '3.4', 'del acl #7 bad\\ 1'),
+])
+def test_a_refusal_has_the_command_of_the_first_entry_and_its_socket(
+        method, version, command, fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0))
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    kept = stores(started, one_at_a_time=version == '3.4')
+    kept[1].refused = ['bad 1', 'bad 2']
+    keys = ['a', 'b', 'c', 'bad 1', 'bad 2']
+    for store in kept:
+        store.entries = [(key,) for key in keys] if method.startswith('del') else []
+    items = [(key, 'v') for key in keys] if method == 'add_map_entries' else keys
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        getattr(hap, method)(7, items)
+    assert caught.value.failures[0].index == 3
+    assert (caught.value.command, caught.value.socket_file) == (command, started[1].path)
+    assert [path for path, _ in caught.value.by_socket] == started.paths
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.command, again.socket_file) == (command, started[1].path)
+    assert str(again) == str(caught.value)
+
+
+def test_a_refused_payload_has_its_first_line(fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    stores(started, refused=['bad'])
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.add_map_entries(7, [('a', 'b'), ('bad', 'c')])
+    assert (caught.value.command, caught.value.socket_file) == ('add map #7 <<', started[0].path)
+
+
+def test_what_is_refused_by_reference_has_its_command(fleet):
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    for process in started:
+        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 9 bar\n\n'
+        process.answers['del map #7 #0x1a'] = '\n'
+        process.answers['del map #7 #0x2b'] = 'Key not found.\n\n'
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x2b'])
+    assert (caught.value.command, caught.value.socket_file) == ('del map #7 #0x2b', started[0].path)
+    started[1].answers['show map #7'] = UNKNOWN
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a'])
+    assert (caught.value.command, caught.value.socket_file) == ('show map #7', started[1].path)
+
+
+def test_where_nothing_was_sent_there_is_no_command(fleet):
+    """The entries differ; each process is named with what it holds."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    for number, process in enumerate(started):
+        process.answers['show map #7'] = '0x1a 9 foo{0}\n\n'.format(number)
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a'])
+    assert (caught.value.command, caught.value.socket_file) == (None, started[0].path)
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        hap.del_map(7, '0x1a')
+    assert caught.value.command is None
+    assert caught.value.by_socket == [(started[0].path, '9 foo0'), (started[1].path, '9 foo1')]
 
 
 @pytest.mark.parametrize('version', ['1.6', '2.2'])

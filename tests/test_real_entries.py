@@ -242,6 +242,8 @@ def test_wrong_patterns_of_an_acl_are_told(pair):
     assert failures == in_both((1, 'bad'), (3, 'bad'), (4, 'a b'))
     assert pair.stored('ip.acl') == [['10.0.0.1', '10.0.0.2', '10.0.0.3']] * 2
     assert [result for _, result in error.results] == ['3 entries accepted, 3 not'] * 2
+    assert error.command == 'add acl {0} bad'.format(pair.file('ip.acl'))
+    assert os.path.basename(error.socket_file) == '1.sock'
     assert [os.path.basename(path) for path, _ in error.by_socket] == ['1.sock', '2.sock']
 
 
@@ -271,6 +273,7 @@ def test_keys_that_are_not_there_are_told(pair):
                               ['a', 'nope', 'c', 'a'])
     assert failures == in_both((1, 'nope'), (3, 'a'))
     assert set(failure.message for failure in error.failures) == set(['Key not found.'])
+    assert error.command == 'del acl {0} nope'.format(pair.file('str.acl'))
     assert pair.stored('str.acl') == [['b']] * 2
 
 

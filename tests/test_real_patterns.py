@@ -251,6 +251,9 @@ class TestChanging(object):
                 (hap.add_acl, [lab.acl_file('bl_frontend'), 'no address'], "'no address'")]:
             error = error_of(method, *args)
             assert type(error) is exceptions.CommandFailed
+            assert error.command.startswith(method.__name__.replace('_', ' ') + ' ')
+            assert error.socket_file == lab.socket_files[0]
+            assert [path for path, _ in error.by_socket] == list(lab.socket_files)
             assert words in str(error)
             assert [number for number, _ in error.results] == truth.numbers(lab, [1, 2, 3, 4])
             assert [path for path, _ in error.by_socket] == lab.socket_files

@@ -36,20 +36,29 @@ Failure = collections.namedtuple('Failure', 'index entry process_nb socket_file 
 class _Batch(object):
     """Entries that go to HAProxy in one exchange.
 
-    :param command: what is sent.
+    :param commands: what is sent, for each entry its command; of a payload, that alone.
     :param entries: list of ``(index, entry)``, the entry as a tuple of texts.
     :param payload: True where the entries are a payload.
     :param again: how often they were deleted: they are until nothing is left, but for references,
         where it is None.
     """
 
-    __slots__ = ('command', 'entries', 'payload', 'again')
+    __slots__ = ('commands', 'entries', 'payload', 'again')
 
-    def __init__(self, command, entries, payload, again):
-        self.command = command
+    def __init__(self, commands, entries, payload, again):
+        self.commands = commands
         self.entries = entries
         self.payload = payload
         self.again = again
+
+    @property
+    def command(self):
+        """What is sent, as one line or payload."""
+        return b';'.join(self.commands)
+
+    def command_of(self, place):
+        """Return the command for the entry at a place."""
+        return self.commands[0 if self.payload else place]
 
 
 class _Draft(object):
@@ -95,10 +104,9 @@ class _Draft(object):
     def batch(self, again):
         """Return what is here as a batch."""
         if self._payload:
-            command = self._head + b'\n' + b'\n'.join(self._parts) + b'\n'
-        else:
-            command = b';'.join(self._parts)
-        return _Batch(command, self.entries, self._payload, again)
+            payload = self._head + b'\n' + b'\n'.join(self._parts) + b'\n'
+            return _Batch([payload], self.entries, True, again)
+        return _Batch(self._parts, self.entries, False, again)
 
 
 class _Change(object):
@@ -142,7 +150,7 @@ class _Change(object):
         :raises ValueError: for an entry that HAProxy cannot take.
         """
         if self.action == 'del':
-            return [_Batch(self._part(version, index, entry)[0], [(index, entry)], False, again)
+            return [_Batch([self._part(version, index, entry)[0]], [(index, entry)], False, again)
                     for index, entry in entries]
         if entries and self.takes_pairs:
             payloads = self._payloads(version, entries)
@@ -182,7 +190,7 @@ class _Change(object):
             if end < start:
                 return None
             number = lines.count(b'\n', start, end) + 1
-            batches.append(_Batch(head + b'\n' + lines[start:end] + b'\n',
+            batches.append(_Batch([head + b'\n' + lines[start:end] + b'\n'],
                                   entries[first:first + number], True, 0))
             start, first = end + 1, first + number
         return batches
@@ -206,9 +214,9 @@ class _Change(object):
 
         :param entry: a tuple of the reference as the caller passed it.
         """
-        return _Batch(commands.by_reference(self.action, self.family, self.ident, version,
-                                            commands.reference(entry[0])),
-                      [(index, entry)], False, None)
+        command = commands.by_reference(self.action, self.family, self.ident, version,
+                                        commands.reference(entry[0]))
+        return _Batch([command], [(index, entry)], False, None)
 
     def head(self, version):
         """Return the line that announces a payload.
@@ -245,6 +253,8 @@ class _Course(object):
         self.failures = []
         self.error = None
         self.refused = False
+        # The index of the first entry that was refused, and the command.
+        self.first = None
         self._change = change
         self._batches = collections.deque()
         self._sent = None
@@ -283,7 +293,7 @@ class _Course(object):
             if size > MAX_BATCH:
                 break
             batches.append(self._batches.popleft())
-        return _Batch(b';'.join(each.command for each in batches),
+        return _Batch([command for each in batches for command in each.commands],
                       [entry for each in batches for entry in each.entries], False, batch.again)
 
     def end(self, outcome):
@@ -306,11 +316,12 @@ class _Course(object):
         answers = replies.outputs(text, len(batch.entries))
         if self._pace is not None:
             self._pace.note(len(batch.entries), time.time() - start)
-        for (index, entry), answer in zip(batch.entries, answers):
+        for place, answer in enumerate(answers):
+            index, entry = batch.entries[place]
             if replies.changed(answer):
                 kept.append((index, entry))
             elif not (batch.again and replies.is_unknown_key(answer)):
-                self.failed(index, entry, answer)
+                self.failed(index, entry, answer, batch.command_of(place))
         if not batch.again:
             self.accepted += len(kept)
         if kept and batch.again is not None and commands.is_repeated(
@@ -326,11 +337,12 @@ class _Course(object):
             return self.ask()
         position = _culprit(batch.entries, answer)
         if position is None:
-            self.all_failed(batch.entries, '{0}; it is not known which of {1} entries is meant, nor if '
-                             'this one is stored'.format(answer, len(batch.entries)))
+            message = ('{0}; it is not known which of {1} entries is meant, nor if this one is '
+                       'stored').format(answer, len(batch.entries))
+            self.all_failed(batch.entries, message, batch.command)
             return self.ask()
         self.accepted += position
-        self.failed(batch.entries[position][0], batch.entries[position][1], answer)
+        self.failed(batch.entries[position][0], batch.entries[position][1], answer, batch.command)
         rest = batch.entries[position + 1:]
         self._batches.extendleft(reversed(self._change.batches(self.process.version, rest)))
         return self.ask()
@@ -340,17 +352,22 @@ class _Course(object):
         if isinstance(error, HAProxySocketError):
             self.error = error
         for index, entry in references:
-            self.failed(index, entry, str(error))
+            self.failed(index, entry, str(error), error.command)
             if self.is_over():
                 break
 
-    def all_failed(self, entries, message):
+    def all_failed(self, entries, message, command=None):
         """Take down entries that were refused, or of which it is not known."""
         for index, entry in entries:
-            self.failed(index, entry, message)
+            self.failed(index, entry, message, command)
 
-    def failed(self, index, entry, message):
-        """Take down an entry that was refused."""
+    def failed(self, index, entry, message, command=None):
+        """Take down an entry that was refused.
+
+        :param command: (optional) what it was refused as; None where nothing was sent.
+        """
+        if self.first is None or index < self.first[0]:
+            self.first = index, command
         self.refused = self.refused or replies.refuses_all(message)
         self.failures.append(Failure(index, entry if len(entry) > 1 else entry[0],
                                      self.process.process_nb, self.process.socket_file, message))
@@ -492,6 +509,11 @@ def _verdict(courses):
     errors = [course.error for course in courses if course.error is not None]
     error = errors[0] if errors else EntriesFailed(failures)
     _give_account(error, courses)
+    first = min([course for course in courses if course.first],
+                key=lambda course: (course.first[1] is None, course.first[0]))
+    command = first.first[1]
+    error.set_context(command and commands.shown_line(commands.to_bytes(command)),
+                      first.process.socket_file)
     raise error
 
 

@@ -31,7 +31,7 @@ def change(processes, action, family, ident, *texts):
     :return: see :func:`haproxyadmin.internal.facade.verdict`.
     """
     asks = [ask_change(process, action, family, ident, *texts) for process in processes]
-    return facade.verdict(processes, facade.gather(asks))
+    return facade.verdict(processes, asks)
 
 
 def change_entry(processes, action, family, ident, key, *texts):
@@ -52,7 +52,7 @@ def change_by_reference(processes, action, family, ident, key, *texts):
         for process in processes]
     held = facade.answers([ask_held(process, family, ident, [key]) for process in processes])
     if is_same_entry(processes, held, family, ident, key):
-        return facade.verdict(processes, facade.gather(asks))
+        return facade.verdict(processes, asks)
     return change(processes, action, family, ident, key, *texts)
 
 
@@ -72,9 +72,11 @@ def is_same_entry(processes, held, family, ident, key):
         what = 'neither the reference nor the key of an entry of {0} {1}'
     else:
         what = 'not the same entry of {0} {1} in all processes'
-    raise CommandFailed('{0} is {1}: {2}'.format(reference, what.format(family, ident), ', '.join(
+    error = CommandFailed('{0} is {1}: {2}'.format(reference, what.format(family, ident), ', '.join(
         '{0!r} in process {1} on {2}'.format(entry, process.process_nb, process.socket_file)
         for process, entry in zip(processes, entries))))
+    error.set_account(*facade.account(list(zip(processes, entries))))
+    raise error
 
 
 def ask_change(process, action, family, ident, *texts):

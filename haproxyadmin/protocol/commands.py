@@ -59,6 +59,8 @@ _REFERENCE = re.compile(r'#?(0x[0-9a-fA-F]+)\Z')
 _BLANK = re.compile(br'[ \t]')
 _SPECIAL = re.compile(br'([ \t;\\<])')
 _SPECIAL_BEFORE = re.compile(br'([ \t\v\f;\\<])')
+# The secret of a TLS ticket; a certificate's is in a payload.
+_SECRET = re.compile(br'(\bset\s+ssl\s+tls-key\s+(?:\\.|[^\\\s;])+\s+)(?:\\.|[^\\\s;])+')
 # Not the escaped ones; the words of "x\\;y" are counted together, which is safe.
 _SEPARATOR = br'(?<!\\);'
 # From 3.0 on `<<` may have a name with it, and a backslash at the end continues the line.
@@ -347,6 +349,15 @@ def raw(command):
         raise ValueError('HAProxy takes {0} words in a command'.format(MAX_WORDS))
     # The payload ends with an empty line; the transport adds the last newline.
     return line(text + b'\n' if newline else text)
+
+
+def shown_line(command):
+    """Return the first line of what is sent, for messages: without a payload and without secrets.
+
+    :type command: bytes
+    :rtype: str
+    """
+    return native(_SECRET.sub(br'\1...', command.split(b'\n', 1)[0]))
 
 
 def only_shows(command):
