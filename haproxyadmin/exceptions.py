@@ -25,6 +25,9 @@ import socket
 
 import six
 
+# Characters of a command in a traceback.
+MAX_SHOWN = 200
+
 # One class on Python 3; on Python 2 socket.error is an IOError.
 _SystemErrors = (OSError,) if socket.error is OSError else (OSError, socket.error)
 
@@ -39,15 +42,23 @@ class HAProxyBaseError(Exception):
     reply)`` in the same order: what each process answered to a change that did not succeed
     everywhere, and what the one that refused a read did. Both are empty where no process answered.
     ``failures`` is the account of a change of many entries; see :class:`EntriesFailed`.
+
+    ``command`` is the command line that HAProxy refused, without a payload and without secrets, and
+    ``socket_file`` the stats socket of the process that refused it, of the first one where several
+    did. Each is None where it is not known, ``command`` also where nothing was sent. From Python
+    3.11 on a traceback shows both.
     """
 
     results = ()
     by_socket = ()
     failures = ()
+    command = None
+    socket_file = None
 
     def __init__(self, message=''):
         super(HAProxyBaseError, self).__init__()
         self.args = (message,)
+        self.results, self.by_socket = [], []
         self.message = '' if message is None else _as_text(message)
 
     def __str__(self):
@@ -61,6 +72,20 @@ class HAProxyBaseError(Exception):
         """
         self.results = results
         self.by_socket = by_socket
+
+    def set_context(self, command, socket_file):
+        """Set what was refused, and by whom; no effect where that is known already.
+
+        :param command: the command line without a payload and without secrets, or None.
+        :param socket_file: the stats socket.
+        """
+        if self.socket_file is not None:
+            return
+        self.command = command
+        self.socket_file = socket_file
+        if command is not None and hasattr(self, 'add_note'):
+            shown = command if len(command) <= MAX_SHOWN else command[:MAX_SHOWN] + '...'
+            self.add_note('HAProxy refused {0!r} on {1}'.format(shown, socket_file))
 
     def __reduce__(self):
         return (_restore, (self.__class__, self.args), self._state())
@@ -84,7 +109,10 @@ def _restore(kind, args):
 
 
 class CommandFailed(HAProxyBaseError):
-    """HAProxy answered a command with an error; the message is in its words."""
+    """HAProxy answered a command with an error; the message is in its words.
+
+    ``command`` and ``socket_file`` say which command, and where.
+    """
 
 
 class EntriesFailed(CommandFailed):

@@ -75,8 +75,8 @@ class Server(facade.Facade):
 
         HAProxy tells it from 1.7 on (``addr`` of ``show stat``), and not on a socket of level
         ``user``. Setting it sends ``set server BACKEND/SERVER addr`` to each process (1.6); the
-        port stays. A :class:`ValueError` means that nothing was sent. From 3.0 on it waits 20 ms,
-        within which HAProxy applies it.
+        port stays. It may be text or an address of :mod:`ipaddress`. A :class:`ValueError` means
+        that nothing was sent. From 3.0 on it waits 20 ms, within which HAProxy applies it.
 
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
@@ -88,7 +88,7 @@ class Server(facade.Facade):
 
     @address.setter
     def address(self, value):
-        commands.to_bytes(value)
+        commands.address(value)
         self._need_version((1, 6), 'an address')
         self._change(lambda member: commands.set_address(
             member.word(), commands.word(value, member.hap_process.version)), _judge('addr'))
@@ -121,7 +121,9 @@ class Server(facade.Facade):
             text = utils.field(row, 'addr')
             addresses[member] = utils.address_and_port(text)[0]
             if addresses[member] in ('', 'unix'):
-                raise CommandFailed(self._no_address(member, text))
+                error = CommandFailed(self._no_address(member, text))
+                error.set_context(None, member.socket_file)
+                raise error
         self._change(lambda member: commands.set_address(
             member.word(), commands.word(addresses[member], member.hap_process.version), port),
             _judge('port'))
@@ -251,9 +253,12 @@ class Server(facade.Facade):
     def _need_version(self, version, what):
         for member in self._members:
             if member.hap_process.version < version:
-                raise CommandFailed('HAProxy {0} on {1} cannot set {2} of a server, {3} can'.format(
-                    commands.version_text(member.hap_process.version), member.socket_file, what,
-                    commands.version_text(version)))
+                error = CommandFailed(
+                    'HAProxy {0} on {1} cannot set {2} of a server, {3} can'.format(
+                        commands.version_text(member.hap_process.version), member.socket_file,
+                        what, commands.version_text(version)))
+                error.set_context(None, member.socket_file)
+                raise error
 
 
 def _last_result(check_status):

@@ -734,7 +734,9 @@ def _check_verdicts(results, succeeded):
     if not elements_of_list_same(verdicts):
         raise MultipleCommandResults(results)
     if not verdicts[0]:
-        raise CommandFailed(results[0][1] or replies.NOTHING)
+        error = CommandFailed(results[0][1] or replies.NOTHING)
+        error.set_account(results, [])
+        raise error
     return True
 
 

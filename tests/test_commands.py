@@ -1,10 +1,18 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
 """protocol/commands.py: what is sent, what is refused before that, and how text is escaped."""
+import decimal
+import fractions
 import itertools
+import numbers
+import os
 import re
+import subprocess
+import sys
+import uuid
 
 import pytest
+import six
 
 from haproxyadmin.protocol import commands
 
@@ -18,8 +26,9 @@ NO_BLANK = [(1, 9, 0), (2, 0, 0), (2, 1, 12)]
 ANY = (2, 2, 9)
 
 
-def words_of(line):
+def words_of(line, version=ANY):
     """Return the words of a command line, and if another command follows, as HAProxy reads it."""
+    blanks = (b' ', b'\t', b'\v', b'\f', b'\r') if version < (1, 9) else (b' ', b'\t')
     words, word = [], None
     position = 0
     while position < len(line):
@@ -29,7 +38,7 @@ def words_of(line):
             character = line[position:position + 1]
         elif character == b';':
             return words + ([word] if word is not None else []), True
-        elif character in (b' ', b'\t'):
+        elif character in blanks:
             if word is not None:
                 words.append(word)
             word = None
@@ -93,11 +102,88 @@ def test_text_becomes_one_word(text, word):
 
 
 @pytest.mark.parametrize('text', [
-    '', b'', u'', 'a\nb', '\n', 'a\rb', 'trailing\r', 'a\0b', b'a\nb', True, False, None, 1.5,
-    ['a'], object()])
+    '', b'', u'', 'a\nb', '\n', 'a\rb', 'trailing\r', 'a\0b', b'a\nb', True, False, None, ['a'],
+    ('a',), {'a': 'b'}, {'a'}, bytearray(b'a'), object(), float, uuid.UUID, uuid, NotImplemented])
 def test_what_is_no_word_is_refused(text):
     """C2, C3"""
     refused(commands.word, text, ANY)
+
+
+class Share(float):
+    """What an enumeration of floats is: its text is no number."""
+
+    def __str__(self):
+        return 'Share.HALF'
+
+    __repr__ = __str__
+
+
+class Serial(uuid.UUID):
+    """One of a subclass."""
+
+
+class Count(object):
+    """A number that is none of Python's own: one of numpy, for instance."""
+
+    def __str__(self):
+        return '7 apples;'
+
+
+numbers.Number.register(Count)
+
+
+@pytest.mark.parametrize('value, word', [
+    (1.5, b'1.5'), (-0.25, b'-0.25'), (1e300, b'1e+300'), (Share(0.5), b'0.5'),
+    (float('nan'), b'nan'), (float('-inf'), b'-inf'),
+    (decimal.Decimal('1.50'), b'1.50'), (decimal.Decimal('NaN'), b'NaN'),
+    (fractions.Fraction(1, 3), b'1/3'), (Count(), b'7\\ apples\\;'),
+    (uuid.UUID(int=5), b'00000000-0000-0000-0000-000000000005'),
+    (Serial(int=6), b'00000000-0000-0000-0000-000000000006'),
+])
+def test_a_number_and_a_uuid_are_written_as_their_text(value, word):
+    """Issue 7: 0.2.4 formatted whatever it was given."""
+    assert commands.word(value, ANY) == word
+    assert commands.patterns('add', 'map', 0, ANY, value, value) == b' '.join(
+        [b'add map #0', word, word])
+
+
+@pytest.mark.parametrize('kind, text', [
+    ('ip_address', u'10.0.0.1'), ('ip_address', u'2001:db8::1'), ('ip_network', u'10.0.0.0/8'),
+    ('ip_network', u'2001:db8::/32'), ('ip_interface', u'10.0.0.1/8'),
+    ('ip_interface', u'::1/128')])
+def test_an_address_of_ipaddress_is_written_as_its_text(kind, text):
+    """Python 2 has no such module, and its backport is none of our dependencies."""
+    value = getattr(pytest.importorskip('ipaddress'), kind)(text)
+    assert commands.word(value, ANY) == text.encode('ascii')
+    assert commands.plain(value) == commands.address(value) == text.encode('ascii')
+
+
+def test_an_error_of_ipaddress_is_no_text():
+    refused(commands.plain, pytest.importorskip('ipaddress').AddressValueError('x'))
+
+
+@pytest.mark.parametrize('value, expected', [
+    ('10.0.0.1', b'10.0.0.1'), (u'::1', b'::1'), (b'unix@/run/x', b'unix@/run/x')])
+def test_an_address_is_text(value, expected):
+    assert commands.address(value) == expected
+
+
+@pytest.mark.parametrize('value', [5, 1.5, decimal.Decimal(1), True, None, ['::1'], {}])
+def test_a_number_is_no_address(value):
+    """C2: HAProxy takes 1.5 for 1.0.0.5."""
+    refused(commands.address, value)
+
+
+def test_what_stands_for_text_is_known_without_its_module():
+    """Importing these would take longer than importing haproxyadmin."""
+    program = (
+        'import sys; import haproxyadmin; from haproxyadmin.protocol import commands\n'
+        'commands.word("x", (2, 2, 9)); commands.word(5, (2, 2, 9))\n'
+        'print([name for name in ("numbers", "decimal", "ipaddress", "uuid", "fractions")'
+        ' if name in sys.modules])')
+    shown = subprocess.check_output([sys.executable, '-S', '-c', program], env=dict(
+        os.environ, PYTHONPATH=os.pathsep.join(path for path in sys.path if path)))
+    assert shown.decode('ascii').strip() == '[]'
 
 
 @pytest.mark.parametrize('text, versions, name', [
@@ -117,7 +203,30 @@ def test_what_a_version_cannot_take_is_refused(text, versions, name):
             assert name in message and '.'.join(map(str, version)) in message
             assert repr(text) in message
         else:
-            assert words_of(commands.word(text, version)) == ([text.encode('ascii')], False)
+            assert words_of(commands.word(text, version), version) == (
+                [text.encode('ascii')], False)
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+def test_every_character_is_part_of_a_word(version):
+    """C3: up to 1.8 words are split at what C calls space, which a vertical tab and form feed are
+    too; from 1.9 on at blanks and tabs alone (HAProxy's commit abbf60710)."""
+    for character in set(range(1, 256)) - {ord('\n'), ord('\r')}:
+        raw = b'a' + six.int2byte(character) + b'b'
+        try:
+            word = commands.word(raw, version)
+        except ValueError:
+            assert raw in (b'a\\b', b'a;b', b'a b', b'a\tb')
+        else:
+            assert words_of(word, version) == ([raw], False)
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+@pytest.mark.parametrize('text', ['\v', '\f', 'a\vb', '\fa', 'a\f', '\v\f'])
+def test_a_vertical_tab_and_a_form_feed_are_escaped_up_to_1_8(text, version):
+    raw = text.encode('ascii')
+    escaped = re.sub(br'([\v\f])', br'\\\1', raw)
+    assert commands.word(text, version) == (escaped if version < (1, 9) else raw)
 
 
 def test_no_text_can_start_a_second_command_or_a_payload():
@@ -457,6 +566,23 @@ def test_what_would_harm_haproxy_is_refused(command):
     """C3: two lines, an empty one within a payload, a payload announced and missing, NUL, too many
     words."""
     refused(commands.raw, command)
+
+
+@pytest.mark.parametrize('command, shown', [
+    (b'del map #0 k', 'del map #0 k'),
+    (u'del map #0 \u017e'.encode('utf-8'), six.ensure_str(u'del map #0 \u017e')),
+    (b'add map #0 <<\nkey value\n', 'add map #0 <<'),
+    (b'set ssl cert a.pem <<\n-----BEGIN PRIVATE KEY-----\nMIIE\n', 'set ssl cert a.pem <<'),
+    (b'set ssl tls-key #0 c2VjcmV0', 'set ssl tls-key #0 ...'),
+    (b'show info; set  ssl tls-key\ta.keys  c2VjcmV0;show info',
+     'show info; set  ssl tls-key\ta.keys  ...;show info'),
+    (b'set ssl tls-key my\\ file c2Vj\\;cmV0\\ x', 'set ssl tls-key my\\ file ...'),
+    (b'set ssl tls-key #0', 'set ssl tls-key #0'),
+    (b'add map #0 set ssl', 'add map #0 set ssl'),
+])
+def test_a_command_is_shown_without_secrets(command, shown):
+    """G9"""
+    assert commands.shown_line(command) == shown
 
 
 @pytest.mark.parametrize('command, reads', [

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """internal/entries.py: many entries of an ACL or MAP at once, in batches."""
 import itertools
+import pickle
 
 import pytest
 import six
@@ -244,6 +245,38 @@ def test_what_was_accepted_before_is_told_where_the_iterable_is_wrong(fleet):
         (number, '{0} entries accepted, 0 not'.format(entries.CHUNK)) for number in (1, 2)]
 
 
+class Sealed(Exception):
+    """An exception that accepts no attributes."""
+
+    def __setattr__(self, name, value):
+        raise TypeError('{0} cannot be set'.format(name))
+
+
+class Slotted(Exception):
+    """An exception with an attribute that cannot be set."""
+
+    @property
+    def failures(self):
+        """None, and not to be set."""
+
+
+@pytest.mark.parametrize('kind', [Sealed, Slotted])
+def test_an_exception_that_accepts_no_attributes_is_passed_on_as_it_is(kind, fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    store, = stores(started)
+    error = kind('stop')
+
+    def items():
+        for item in pairs(entries.CHUNK):
+            yield item
+        raise error
+    with pytest.raises(kind) as caught:
+        hap.add_map_entries(7, items())
+    assert caught.value is error
+    assert store.entries == pairs(entries.CHUNK)
+
+
 def test_a_refusal_that_names_no_entry_is_told_of_all_that_it_may_mean(fleet):
     """C6: nothing is sent again that may be stored."""
     started = fleet('2.2', 2)
@@ -299,6 +332,72 @@ def test_what_is_refused_is_told_and_the_rest_is_done(family, version, fleet):
     assert [number for number, _ in caught.value.results] == numbers
     assert [path for path, _ in caught.value.by_socket] == started.paths
     assert getattr(hap, 'add_{0}_entries'.format(family))(7, items, die=False) is False
+
+
+@pytest.mark.parametrize('method, version, command', [
+    ('add_acl_entries', '2.2', 'add acl #7 bad\\ 1'), ('add_acl_entries', '1.5', 'add acl #7 bad\\ 1'),
+    ('add_map_entries', '2.2', 'add map #7 bad\\ 1 v'), ('add_map_entries', '1.8', 'add map #7 bad\\ 1 v'),
+    ('del_map_entries', '2.2', 'del map #7 bad\\ 1'), ('del_acl_entries', '3.4', 'del acl #7 bad\\ 1'),
+])
+def test_a_refusal_has_the_command_of_the_first_entry_and_its_socket(
+        method, version, command, fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0))
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    kept = stores(started, one_at_a_time=version == '3.4')
+    kept[1].refused = ['bad 1', 'bad 2']
+    keys = ['a', 'b', 'c', 'bad 1', 'bad 2']
+    for store in kept:
+        store.entries = [(key,) for key in keys] if method.startswith('del') else []
+    items = [(key, 'v') for key in keys] if method == 'add_map_entries' else keys
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        getattr(hap, method)(7, items)
+    assert caught.value.failures[0].index == 3
+    assert (caught.value.command, caught.value.socket_file) == (command, started[1].path)
+    assert [path for path, _ in caught.value.by_socket] == started.paths
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.command, again.socket_file) == (command, started[1].path)
+    assert str(again) == str(caught.value)
+
+
+def test_a_refused_payload_has_its_first_line(fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    stores(started, refused=['bad'])
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.add_map_entries(7, [('a', 'b'), ('bad', 'c')])
+    assert (caught.value.command, caught.value.socket_file) == ('add map #7 <<', started[0].path)
+
+
+def test_what_is_refused_by_reference_has_its_command(fleet):
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    for process in started:
+        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 9 bar\n\n'
+        process.answers['del map #7 #0x1a'] = '\n'
+        process.answers['del map #7 #0x2b'] = 'Key not found.\n\n'
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x2b'])
+    assert (caught.value.command, caught.value.socket_file) == ('del map #7 #0x2b', started[0].path)
+    started[1].answers['show map #7'] = UNKNOWN
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a'])
+    assert (caught.value.command, caught.value.socket_file) == ('show map #7', started[1].path)
+
+
+def test_where_nothing_was_sent_there_is_no_command(fleet):
+    """The entries differ; each process is named with what it holds."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    for number, process in enumerate(started):
+        process.answers['show map #7'] = '0x1a 9 foo{0}\n\n'.format(number)
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a'])
+    assert (caught.value.command, caught.value.socket_file) == (None, started[0].path)
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        hap.del_map(7, '0x1a')
+    assert caught.value.command is None
+    assert caught.value.by_socket == [(started[0].path, '9 foo0'), (started[1].path, '9 foo1')]
 
 
 @pytest.mark.parametrize('version', ['1.6', '2.2'])
@@ -400,15 +499,70 @@ def test_a_key_that_is_not_there_is_told(version, fleet):
     assert [store.entries for store in kept] == [[], []]
 
 
-def test_a_line_of_deletions_is_short(fleet):
-    """HAProxy is silent while it searches."""
-    started = fleet('2.2', 1)
+class Clock(object):
+    """The time as the deletions see it: each of so many takes HAProxy so many seconds.
+
+    :param seconds: what each takes; those after the last take as long as that.
+    """
+
+    def __init__(self, *seconds):
+        self._seconds = list(seconds)
+        self._times = 0
+
+    def time(self):
+        # Read before and after each exchange.
+        self._times += 1
+        if self._times % 2:
+            return 0
+        return self._seconds.pop(0) if len(self._seconds) > 1 else self._seconds[0]
+
+
+def deleted(started, count, *given):
+    """Delete so many keys from all processes; return how many went on each line of the first."""
+    hap = started.haproxy()
+    for store in stores(started, *given):
+        store.entries = [('key{0:05d}'.format(number),) for number in range(count)]
+    assert hap.del_acl_entries(7, ['key{0:05d}'.format(number) for number in range(count)]) is True
+    assert [process.handler.entries for process in started] == [[]] * len(started)
+    return [command.count(';') + 1 for command in started.commands[0]]
+
+
+@pytest.mark.parametrize('version', ['1.5', '1.8', '2.0', '2.2'])
+def test_before_2_4_a_line_holds_one_deletion(version, fleet):
+    """HAProxy runs a line in one go, and its watchdog kills it after two seconds of that."""
+    assert deleted(fleet(version, 2), 30) == [1] * 30
+
+
+@pytest.mark.parametrize('version', ['2.4', '2.6', '3.0', '3.2'])
+def test_a_line_of_deletions_grows_while_haproxy_is_quick(version, fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0.001))
+    assert deleted(fleet(version, 1), 100) == [1, 2, 4, 8] + [12] * 7 + [1]
+
+
+def test_a_line_of_deletions_shrinks_where_haproxy_is_slow(fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0, 0, 0, 0, 0.3, 0.3, 0.3, 0.3, 0))
+    assert deleted(fleet('2.6', 1), 70) == [1, 2, 4, 8, 12, 6, 3, 1, 1, 2, 4, 8, 12, 6]
+
+
+def test_where_one_deletion_is_slow_a_line_holds_one(fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0.06))
+    assert deleted(fleet('2.6', 1), 20) == [1] * 20
+
+
+def test_a_clock_that_is_set_makes_no_line_too_long(fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(-1e9, 1e9, -1e9))
+    assert max(deleted(fleet('2.6', 1), 60)) == entries.MAX_COMMANDS
+
+
+def test_a_line_of_deletions_has_4096_bytes_at_most(fleet, monkeypatch):
+    monkeypatch.setattr(entries, 'time', Clock(0))
+    started = fleet('2.6', 1)
     hap = started.haproxy()
     store, = stores(started)
-    store.entries = [('key{0}'.format(number),) for number in range(100)]
+    store.entries = [('{0}'.format(number) + 1000 * 'k',) for number in range(20)]
     assert hap.del_acl_entries(7, [key for key, in store.entries]) is True
-    assert all(command.count(';') < entries.MAX_COMMANDS for command in started.commands[0])
-    assert len(started.commands[0]) == -(-100 // entries.MAX_COMMANDS)
+    assert [command.count(';') + 1 for command in started.commands[0]] == [1, 2] + [4] * 4 + [1]
+    assert store.entries == []
 
 
 def test_a_reference_is_looked_up_first(fleet):
@@ -425,6 +579,76 @@ def test_a_reference_is_looked_up_first(fleet):
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a'])
     assert 'not the same entry' in str(caught.value)
+
+
+@pytest.mark.parametrize('version', ['2.2', '3.2', '3.4'])
+def test_one_listing_serves_all_references(version, fleet, monkeypatch):
+    """C8: a listing may have a million lines. A reference is deleted once, also on 3.4."""
+    monkeypatch.setattr(entries, 'time', Clock(0))
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    for number, process in enumerate(started):
+        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 8 bar\n0x3c 0x4d x\n0x5e {0} x\n\n'.format(
+            number)
+        process.answers['del map #7 #0x1a'] = '\n'
+        process.answers['del map #7 #0x2b'] = '\n'
+        process.answers['del map #7 0x4d'] = ['\n', 'Key not found.\n\n']
+        process.answers['del map #7 k'] = ['\n', 'Key not found.\n\n']
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x5e', 'k', '#0x2b', b'0x4d', '0x6f'])
+    again = version == '3.4'
+    for commands in started.commands:
+        assert commands.count('show map #7') == 1
+        sent = [one for command in commands for one in command.split(';')]
+        assert sent == ['del map #7 k'] * (1 + again) + [
+            'show map #7', 'del map #7 #0x1a', 'del map #7 #0x2b'] + ['del map #7 0x4d'] * (
+            1 + again)
+    assert [(failure.index, failure.process_nb, failure.message.split(': ')[0])
+            for failure in caught.value.failures] == [
+        (index, process.number, message) for index, message in [
+            (1, '0x5e is not the same entry of map 7 in all processes'),
+            (5, '0x6f is neither the reference nor the key of an entry of map 7')]
+        for process in started]
+    assert [result for _, result in caught.value.results] == ['4 entries accepted, 2 not'] * 2
+
+
+def test_a_reference_that_is_given_twice_is_there_once(fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    started[0].answers['show map #7'] = '0x1a 9 foo\n\n'
+    started[0].answers['del map #7 #0x1a'] = ['\n', 'Key not found.\n\n']
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x1a'])
+    assert [(failure.index, failure.message) for failure in caught.value.failures] == [
+        (1, 'Key not found.')]
+
+
+def test_references_that_one_process_does_not_list_are_told(fleet):
+    """C1, C8: deleted nowhere."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    for process, said in zip(started, ['0x1a 9 foo\n\n', UNKNOWN]):
+        process.answers['show map #7'] = said
+    with pytest.raises(exceptions.EntriesFailed) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x2b'])
+    assert [(failure.index, failure.process_nb) for failure in caught.value.failures] == [
+        (0, 1), (0, 2), (1, 1)]
+    assert started[1].path in caught.value.failures[0].message
+    assert caught.value.failures[1].message == UNKNOWN.strip()
+
+
+def test_a_process_that_dies_as_references_are_deleted(fleet):
+    """C1: the other is done, for it was looked up before."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy(retry=None)
+    for process in started:
+        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 8 bar\n\n'
+        process.answers['del map #7 #0x1a'] = process.answers['del map #7 #0x2b'] = '\n'
+    started[1].script = [fakes.answering, fakes.closing]
+    with pytest.raises(exceptions.SocketApplicationError) as caught:
+        hap.del_map_entries(7, ['0x1a', '0x2b'])
+    assert started.commands[0] == ['show map #7', 'del map #7 #0x1a', 'del map #7 #0x2b']
+    assert [(failure.index, failure.process_nb) for failure in caught.value.failures] == [(0, 2)]
 
 
 def test_a_reference_that_one_process_keeps_is_told_of_that_process(fleet):

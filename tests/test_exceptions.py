@@ -5,6 +5,7 @@ import errno
 import os
 import pickle
 import socket
+import traceback
 
 import pytest
 import six
@@ -22,7 +23,12 @@ REFUSED = socket.error(errno.ECONNREFUSED, 'Connection refused')
 SOCKET_ERRORS = [HAProxySocketError, SocketApplicationError, SocketConnectionError,
                  SocketPermissionError, SocketTimeout, SocketTransportError]
 
-EXAMPLES = [
+IN_CONTEXT = [kind(argument) for kind, argument in [
+    (CommandFailed, 'No such server.'), (MultipleCommandResults, [(1, ''), (2, 'no')])]]
+for error in IN_CONTEXT:
+    error.set_context('del map #0 k', '/run/2')
+
+EXAMPLES = IN_CONTEXT + [
     HAProxyBaseError('no'),
     CommandFailed('No such server.'),
     NoSuchObject('web', "frontend 'web' is gone from process 1 on /run/1"),
@@ -182,10 +188,55 @@ def test_an_error_survives_copy(error, copying):
 
 def assert_same(error, again):
     assert type(again) is type(error)
-    for name in ('args', 'message', 'results', 'by_socket', 'socket_file', 'errno', 'strerror',
-                 'filename', 'undelivered'):
+    for name in ('args', 'message', 'results', 'by_socket', 'command', 'socket_file', 'errno',
+                 'strerror', 'filename', 'undelivered', '__notes__'):
         assert getattr(again, name, None) == getattr(error, name, None), name
     assert str(again) == str(error)
+
+
+@pytest.mark.parametrize('error', [
+    CommandFailed('no'), EntriesFailed([]), MultipleCommandResults([(1, '')])],
+    ids=lambda error: type(error).__name__)
+def test_the_context_is_there_also_where_it_is_not_known(error):
+    assert error.command is None and error.socket_file is None
+    assert error.by_socket == []
+    assert not hasattr(error, '__notes__')
+
+
+def test_the_context_changes_no_message():
+    error = CommandFailed('no')
+    error.set_context('del map #0 k', '/run/1')
+    assert (error.command, error.socket_file) == ('del map #0 k', '/run/1')
+    assert str(error) == error.message == 'no' and error.args == ('no',)
+
+
+@pytest.mark.skipif(not hasattr(Exception, 'add_note'), reason='notes came with Python 3.11')
+def test_a_traceback_says_which_command_and_socket():
+    error = CommandFailed('Key not found.')
+    error.set_context('del map #0 k', '/run/1')
+    assert ''.join(traceback.format_exception_only(type(error), error)) == (
+        'haproxyadmin.exceptions.CommandFailed: Key not found.\n'
+        "HAProxy refused 'del map #0 k' on /run/1\n")
+    error = CommandFailed('no')
+    error.set_context('del map #0 ' + 'k' * 15000, '/run/1')
+    assert error.command == 'del map #0 ' + 'k' * 15000
+    note, = error.__notes__
+    assert len(note) < 300 and note.endswith("k...' on /run/1")
+
+
+def test_where_nothing_was_sent_the_socket_alone_is_known():
+    error = CommandFailed('no')
+    error.set_context(None, '/run/1')
+    assert error.command is None and error.socket_file == '/run/1'
+    assert not hasattr(error, '__notes__')
+
+
+def test_the_first_context_counts():
+    error = CommandFailed('no')
+    error.set_context('show map', '/run/1')
+    error.set_context('show acl', '/run/2')
+    assert (error.command, error.socket_file) == ('show map', '/run/1')
+    assert len(getattr(error, '__notes__', [1])) == 1
 
 
 def test_results_added_later_survive_pickle():

@@ -3,6 +3,7 @@
 """internal/facade.py: asking one process or many, trying again, and what becomes of a change."""
 import gc
 import sys
+import pickle
 import threading
 
 import pytest
@@ -98,6 +99,68 @@ def test_a_change_that_all_refuse_failed(command, change, fleet):
     assert caught.value.results == [(number, 'No such thing.') for number in (1, 2, 3)]
     assert caught.value.by_socket == [(path, 'No such thing.') for path in started.paths]
     assert started.commands == [[command]] * 3
+
+
+@EVERY_CHANGE
+@pytest.mark.parametrize('refusing', [(1, 2, 3), (2, 3)])
+def test_a_refusal_has_the_command_and_the_first_socket_that_refused(
+        refusing, command, change, fleet):
+    started = fleet('2.2', 3)
+    on = Objects(started)
+    refuse(started, *refusing)
+    with pytest.raises(exceptions.HAProxyBaseError) as caught:
+        change(on)
+    assert isinstance(caught.value, (exceptions.CommandFailed, exceptions.MultipleCommandResults))
+    assert caught.value.command == command
+    assert caught.value.socket_file == started[refusing[0] - 1].path
+    assert [path for path, _ in caught.value.by_socket] == started.paths
+    if hasattr(caught.value, 'add_note'):
+        note, = caught.value.__notes__
+        assert command in note.replace('\\\\', '\\') and note.endswith(caught.value.socket_file)
+    again = pickle.loads(pickle.dumps(caught.value))
+    assert (again.command, again.socket_file, again.by_socket) == (
+        caught.value.command, caught.value.socket_file, caught.value.by_socket)
+
+
+@pytest.mark.parametrize('command, read', [
+    ('show map #99', lambda hap: hap.show_map(99)), ('show acl #99', lambda hap: hap.show_acl(99)),
+    ('get map #99 k', lambda hap: hap.get_map(99, 'k')),
+    ('get acl #99 k', lambda hap: hap.get_acl(99, 'k')), ('show errors', lambda hap: hap.errors())])
+def test_a_read_that_is_refused_has_the_command_and_the_socket(command, read, fleet):
+    started = fleet('2.2', 2)
+    on = Objects(started)
+    started.answer(command, 'Unknown map identifier. Please use #<id> or <file>.\n\n')
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        read(on.hap)
+    assert (caught.value.command, caught.value.socket_file) == (command, started[0].path)
+    assert caught.value.by_socket[0][0] == started[0].path
+    assert str(caught.value) == 'Unknown map identifier. Please use #<id> or <file>.'
+
+
+def test_a_refusal_keeps_secrets_to_itself(fleet):
+    """G9: a payload may be a private key."""
+    started = fleet('2.2', 1)
+    process = started.haproxy()._processes[0]
+    for command, shown in [(b'set ssl cert a.pem <<\nc2VjcmV0\n', 'set ssl cert a.pem <<'),
+                           (b'set ssl tls-key #0 c2VjcmV0', 'set ssl tls-key #0 ...')]:
+        started.answer(command.decode('ascii'), 'No such thing.\n\n')
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            facade.verdict([process], [process.ask_change(command)])
+        assert (caught.value.command, caught.value.socket_file) == (shown, started[0].path)
+        assert 'c2V' not in repr(caught.value.__dict__)
+
+
+def test_a_refusal_for_the_level_has_the_command_that_was_refused(fleet):
+    started = fleet('2.2', 2)
+    on = Objects(started)
+    started[0].level = started[1].level = 'operator'
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        on.hap.setmaxconn(5)
+    assert (caught.value.command, caught.value.socket_file) == (
+        'set maxconn global 5', started[0].path)
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        on.hap.errors()
+    assert caught.value.command == 'show errors'
 
 
 @EVERY_CHANGE

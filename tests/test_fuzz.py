@@ -92,7 +92,7 @@ ASKS = {
     'show map #0': lambda process: patterns.ask_listing(process, 'map', 0),
     'get map': lambda process: patterns.ask_match(process, 'map', 0, 'k'),
     'del map': lambda process: patterns.ask_change(process, 'del', 'map', 0, 'k'),
-    'entry': lambda process: patterns.ask_entry(process, 'acl', 4, '0x55'),
+    'held': lambda process: patterns.ask_held(process, 'acl', 4, ['0x55', '0x66']),
     'show errors': lambda process: process.ask_errors(b'show errors'),
     'show info': lambda process: process.ask_info(facade.as_is),
     'show stat': lambda process: process.ask_dump(facade.as_is),

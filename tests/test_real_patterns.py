@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """ACLs and MAPs on real HAProxies, held against what their sockets list."""
 import contextlib
+import decimal
+import importlib
+import uuid
 
 import pytest
 import six
@@ -121,7 +124,7 @@ class TestReading(object):
 
     @pytest.mark.one_haproxy
     def test_c3_what_cannot_be_sent_is_not(self, hap, sent):
-        for text in ('', 'a\nb', 'a\rb', '\r', 'a\0b', None, True, 1.5, ['a'], 'x' * 15360):
+        for text in ('', 'a\nb', 'a\rb', '\r', 'a\0b', None, True, ['a'], {'a': 'b'}, 'x' * 15360):
             for call in [lambda **die: hap.add_acl(6, text, **die),
                          lambda **die: hap.del_acl(6, text, **die),
                          lambda **die: hap.get_acl(6, text, **die),
@@ -138,6 +141,30 @@ class TestReading(object):
 
 @pytest.mark.usefixtures('same')
 class TestChanging(object):
+    @pytest.mark.one_layout
+    def test_what_is_no_text_is_stored_as_its_text(self, hap):
+        """C2"""
+        values = [1.5, -0.25, decimal.Decimal('1.50'), uuid.UUID(int=5), 7]
+        try:
+            ipaddress = importlib.import_module('ipaddress')
+        except ImportError:
+            pass  # Python 2
+        else:
+            values += [ipaddress.ip_address(u'10.0.0.1'), ipaddress.ip_network(u'2001:db8::/32')]
+        for value in values:
+            assert hap.add_map(0, value, value) is True
+            assert hap.set_map(0, value, value) is True
+            assert 'found=yes' in hap.get_map(0, value)
+            assert hap.show_map(0)[-1].split(' ')[1:] == [str(value)] * 2
+            assert hap.del_map(0, value) is True
+            assert hap.add_acl(6, value) is True
+            assert 'match=yes' in hap.get_acl(6, value)
+            assert hap.show_acl(6)[-1].split(' ')[1:] == [str(value)]
+            assert hap.del_acl(6, value) is True
+        assert hap.add_map_entries(0, zip(values, values)) is True
+        assert [line.split(' ')[1:] for line in hap.show_map(0)][-len(values):] == [
+            [str(value)] * 2 for value in values]
+        assert hap.del_map_entries(0, values) is True
 
     def test_acl(self, lab, hap):
         for ident in (6, '#6', u'6'):
@@ -224,6 +251,9 @@ class TestChanging(object):
                 (hap.add_acl, [lab.acl_file('bl_frontend'), 'no address'], "'no address'")]:
             error = error_of(method, *args)
             assert type(error) is exceptions.CommandFailed
+            assert error.command.startswith(method.__name__.replace('_', ' ') + ' ')
+            assert error.socket_file == lab.socket_files[0]
+            assert [path for path, _ in error.by_socket] == list(lab.socket_files)
             assert words in str(error)
             assert [number for number, _ in error.results] == truth.numbers(lab, [1, 2, 3, 4])
             assert [path for path, _ in error.by_socket] == lab.socket_files

@@ -409,6 +409,9 @@ def test_check_command_raises_a_common_refusal(results):
     with pytest.raises(exceptions.CommandFailed) as caught:
         utils.check_command(results)
     assert str(caught.value) == 'No such server.'
+    assert caught.value.results == results
+    assert (caught.value.command, caught.value.socket_file, caught.value.by_socket) == (
+        None, None, [])
 
 
 def test_a_refusal_without_words_says_so():

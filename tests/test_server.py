@@ -235,7 +235,16 @@ def test_an_address_that_is_refused_failed(version, reply, words, fleet):
         server.address = 'x'
 
 
-@pytest.mark.parametrize('value', [5, None, True, '', 'a\nb', ['127.0.0.1']])
+@pytest.mark.parametrize('address', [u'10.0.0.7', u'2001:db8::7'])
+def test_an_address_may_be_one_of_ipaddress(address, fleet):
+    value = pytest.importorskip('ipaddress').ip_address(address)
+    started, server = pair_of(fleet, '3.2')
+    started.answer(ADDRESS.format(address), CHANGED.format(address))
+    server.address = value
+    assert started.commands == [[ADDRESS.format(address)]] * 2
+
+
+@pytest.mark.parametrize('value', [5, 1.5, None, True, '', 'a\nb', ['127.0.0.1'], {}])
 def test_what_is_no_address_is_refused(value, pair):
     """C2"""
     started, server = pair

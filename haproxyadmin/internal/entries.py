@@ -7,21 +7,28 @@ entry that HAProxy refuses; else it is a line of commands, each of which is answ
 import collections
 import functools
 import itertools
+import logging
+import time
 
 import six
 
-from haproxyadmin.exceptions import EntriesFailed, HAProxyBaseError
+from haproxyadmin.exceptions import (CommandFailed, EntriesFailed, HAProxyBaseError,
+                                     HAProxySocketError)
 from haproxyadmin.internal import facade, patterns
 from haproxyadmin.internal.facade import Ask
 from haproxyadmin.protocol import commands, replies
 
+LOG = logging.getLogger('haproxyadmin')
 # Command and payload of 16384 bytes kill several versions; more than this gains nothing.
 MAX_BATCH = 4096
 # Entries read from the caller's iterable before they are sent.
 CHUNK = 2048
-# Deleting searches the whole ACL or MAP before 3.0, and HAProxy is silent meanwhile; and up to 1.7
-# a line of more than 64 words may crash it.
+# Up to 1.7 a line of more than 64 words may crash HAProxy.
 MAX_COMMANDS = 12
+# HAProxy runs a line of deletions in one go and serves nobody meanwhile, and its watchdog kills it
+# after two seconds. A line that takes less than this, in seconds, may be followed by one twice as
+# long.
+SHORT_RUN = 0.05
 
 Failure = collections.namedtuple('Failure', 'index entry process_nb socket_file message')
 
@@ -29,19 +36,29 @@ Failure = collections.namedtuple('Failure', 'index entry process_nb socket_file 
 class _Batch(object):
     """Entries that go to HAProxy in one exchange.
 
-    :param command: what is sent.
+    :param commands: what is sent, for each entry its command; of a payload, that alone.
     :param entries: list of ``(index, entry)``, the entry as a tuple of texts.
     :param payload: True where the entries are a payload.
-    :param again: how often they were deleted; they are until nothing is left.
+    :param again: how often they were deleted: they are until nothing is left, but for references,
+        where it is None.
     """
 
-    __slots__ = ('command', 'entries', 'payload', 'again')
+    __slots__ = ('commands', 'entries', 'payload', 'again')
 
-    def __init__(self, command, entries, payload, again):
-        self.command = command
+    def __init__(self, commands, entries, payload, again):
+        self.commands = commands
         self.entries = entries
         self.payload = payload
         self.again = again
+
+    @property
+    def command(self):
+        """What is sent, as one line or payload."""
+        return b';'.join(self.commands)
+
+    def command_of(self, place):
+        """Return the command for the entry at a place."""
+        return self.commands[0 if self.payload else place]
 
 
 class _Draft(object):
@@ -87,10 +104,9 @@ class _Draft(object):
     def batch(self, again):
         """Return what is here as a batch."""
         if self._payload:
-            command = self._head + b'\n' + b'\n'.join(self._parts) + b'\n'
-        else:
-            command = b';'.join(self._parts)
-        return _Batch(command, self.entries, self._payload, again)
+            payload = self._head + b'\n' + b'\n'.join(self._parts) + b'\n'
+            return _Batch([payload], self.entries, True, again)
+        return _Batch(self._parts, self.entries, False, again)
 
 
 class _Change(object):
@@ -127,17 +143,21 @@ class _Change(object):
     def batches(self, version, entries, again=0):
         """Put entries into batches of at most ``MAX_BATCH`` bytes; a longer entry goes alone.
 
+        Each deletion is a batch of its own; how many go together turns out as they are sent.
+
         :param entries: list of ``(index, entry)``.
         :rtype: list of :class:`_Batch`
         :raises ValueError: for an entry that HAProxy cannot take.
         """
+        if self.action == 'del':
+            return [_Batch([self._part(version, index, entry)[0]], [(index, entry)], False, again)
+                    for index, entry in entries]
         if entries and self.takes_pairs:
             payloads = self._payloads(version, entries)
             if payloads is not None:
                 return payloads
         head = self.head(version)
-        few = self.action == 'del' or version < commands.ANY_WORDS_SINCE
-        most = MAX_COMMANDS if few else MAX_BATCH
+        most = MAX_BATCH if version >= commands.ANY_WORDS_SINCE else MAX_COMMANDS
         batches = []
         draft = _Draft(head, most, None)
         for index, entry in entries:
@@ -170,7 +190,7 @@ class _Change(object):
             if end < start:
                 return None
             number = lines.count(b'\n', start, end) + 1
-            batches.append(_Batch(head + b'\n' + lines[start:end] + b'\n',
+            batches.append(_Batch([head + b'\n' + lines[start:end] + b'\n'],
                                   entries[first:first + number], True, 0))
             start, first = end + 1, first + number
         return batches
@@ -189,12 +209,39 @@ class _Change(object):
         except ValueError as error:
             raise ValueError('entry {0}: {1}'.format(index, error))
 
+    def reference_batch(self, version, index, entry):
+        """Return the batch that deletes the entry that a reference points to.
+
+        :param entry: a tuple of the reference as the caller passed it.
+        """
+        command = commands.by_reference(self.action, self.family, self.ident, version,
+                                        commands.reference(entry[0]))
+        return _Batch([command], [(index, entry)], False, None)
+
     def head(self, version):
         """Return the line that announces a payload.
 
         :raises ValueError: for an id that is none.
         """
         return commands.patterns(self.action, self.family, self.ident, version) + b' <<'
+
+
+class _Pace(object):
+    """How many deletions go on one line.
+
+    :param most: how many HAProxy may be given at all.
+    """
+
+    def __init__(self, most):
+        self.count = 1
+        self._most = most
+
+    def note(self, count, seconds):
+        """Adapt to the time that a line of so many deletions has taken."""
+        if seconds < SHORT_RUN:
+            self.count = min(self._most, max(self.count, 2 * count))
+        else:
+            self.count = max(1, count // 2)
 
 
 class _Course(object):
@@ -206,8 +253,12 @@ class _Course(object):
         self.failures = []
         self.error = None
         self.refused = False
+        # The index of the first entry that was refused, and the command.
+        self.first = None
         self._change = change
         self._batches = collections.deque()
+        self._sent = None
+        self._pace = None
 
     def is_over(self):
         """Return True if nothing more is to be sent to the process."""
@@ -221,10 +272,29 @@ class _Course(object):
         """Return what sends the next batch and all after it, None where there is none."""
         if self.is_over() or not self._batches:
             return None
-        batch = self._batches[0]
-        judge = self._payload_answered if batch.payload else self._commands_answered
+        batch = self._sent = self._next()
+        judge = self._payload_answered if batch.payload else functools.partial(
+            self._commands_answered, time.time())
         return Ask(self.process, batch.command, functools.partial(judge, batch), reads=False,
                    parse=commands.native)
+
+    def _next(self):
+        """Return the next batch; of deletions, as many as HAProxy runs in a moment."""
+        batch = self._batches.popleft()
+        if self._change.action != 'del':
+            return batch
+        if self._pace is None:
+            quick = self.process.version >= commands.DELETES_QUICKLY_SINCE
+            self._pace = _Pace(MAX_COMMANDS if quick else 1)
+        batches, size = [batch], len(batch.command)
+        while self._batches and len(batches) < self._pace.count and (
+                self._batches[0].again == batch.again):
+            size += 1 + len(self._batches[0].command)
+            if size > MAX_BATCH:
+                break
+            batches.append(self._batches.popleft())
+        return _Batch([command for each in batches for command in each.commands],
+                      [entry for each in batches for entry in each.entries], False, batch.again)
 
     def end(self, outcome):
         """Take down the error that ended the exchange, if any; what it did is not known."""
@@ -233,53 +303,71 @@ class _Course(object):
         self.error = outcome
         fate = 'it was not sent' if getattr(outcome, 'undelivered', False) else (
             'it is not known if it took effect')
-        self._all_failed(self._batches[0], '{0}; {1}'.format(outcome, fate))
+        self.all_failed(self._sent.entries, '{0}; {1}'.format(outcome, fate))
 
     def result(self):
         """Return the account of this process in words."""
         end = ', later ones were not sent' if self.is_over() else ''
         return '{0} entries accepted, {1} not{2}'.format(self.accepted, len(self.failures), end)
 
-    def _commands_answered(self, batch, text):
+    def _commands_answered(self, start, batch, text):
         kept = []
-        replies.check_rounds(batch.again)
+        replies.check_rounds(batch.again or 0)
         answers = replies.outputs(text, len(batch.entries))
-        for (index, entry), answer in zip(batch.entries, answers):
+        if self._pace is not None:
+            self._pace.note(len(batch.entries), time.time() - start)
+        for place, answer in enumerate(answers):
+            index, entry = batch.entries[place]
             if replies.changed(answer):
                 kept.append((index, entry))
             elif not (batch.again and replies.is_unknown_key(answer)):
-                self.failed(index, entry, answer)
-        self._batches.popleft()
+                self.failed(index, entry, answer, batch.command_of(place))
         if not batch.again:
             self.accepted += len(kept)
-        if kept and commands.is_repeated(self._change.action, self.process.version):
+        if kept and batch.again is not None and commands.is_repeated(
+                self._change.action, self.process.version):
             self._batches.extendleft(reversed(self._change.batches(
                 self.process.version, kept, again=batch.again + 1)))
         return self.ask()
 
     def _payload_answered(self, batch, text):
         answer = text.strip('\n')
-        self._batches.popleft()
         if replies.changed(answer):
             self.accepted += len(batch.entries)
             return self.ask()
         position = _culprit(batch.entries, answer)
         if position is None:
-            self._all_failed(batch, '{0}; it is not known which of {1} entries is meant, nor if '
-                             'this one is stored'.format(answer, len(batch.entries)))
+            message = ('{0}; it is not known which of {1} entries is meant, nor if this one is '
+                       'stored').format(answer, len(batch.entries))
+            self.all_failed(batch.entries, message, batch.command)
             return self.ask()
         self.accepted += position
-        self.failed(batch.entries[position][0], batch.entries[position][1], answer)
+        self.failed(batch.entries[position][0], batch.entries[position][1], answer, batch.command)
         rest = batch.entries[position + 1:]
         self._batches.extendleft(reversed(self._change.batches(self.process.version, rest)))
         return self.ask()
 
-    def _all_failed(self, batch, message):
-        for index, entry in batch.entries:
-            self.failed(index, entry, message)
+    def not_listed(self, error, references):
+        """Take down that references could not be looked up."""
+        if isinstance(error, HAProxySocketError):
+            self.error = error
+        for index, entry in references:
+            self.failed(index, entry, str(error), error.command)
+            if self.is_over():
+                break
 
-    def failed(self, index, entry, message):
-        """Take down an entry that was refused."""
+    def all_failed(self, entries, message, command=None):
+        """Take down entries that were refused, or of which it is not known."""
+        for index, entry in entries:
+            self.failed(index, entry, message, command)
+
+    def failed(self, index, entry, message, command=None):
+        """Take down an entry that was refused.
+
+        :param command: (optional) what it was refused as; None where nothing was sent.
+        """
+        if self.first is None or index < self.first[0]:
+            self.first = index, command
         self.refused = self.refused or replies.refuses_all(message)
         self.failures.append(Failure(index, entry if len(entry) > 1 else entry[0],
                                      self.process.process_nb, self.process.socket_file, message))
@@ -340,7 +428,7 @@ def change(processes, action, family, ident, items):
             _run(todo, courses, chunk)
     except Exception as error:
         if any(course.failures or course.accepted for course in courses):
-            _give_account(error, courses)
+            _try_to_give_account(error, courses)
         raise
     return _verdict(courses)
 
@@ -353,13 +441,17 @@ def _run(todo, courses, chunk):
             plans[version] = todo.batches(version, keys)
     except ValueError as error:
         raise ValueError('{0}; {1} entries were sent before'.format(error, chunk[0][0]))
-    for course in courses:
-        course.plan(plans[course.process.version])
+    _send(courses, [plans[course.process.version] for course in courses])
+    if references:
+        _delete_references(todo, courses, references)
+
+
+def _send(courses, plans):
+    for course, batches in zip(courses, plans):
+        course.plan(batches)
     outcomes = facade.gather([course.ask() for course in courses])
     for course, outcome in zip(courses, outcomes):
         course.end(outcome)
-    for index, entry in references:
-        _delete_reference(todo, courses, index, entry)
 
 
 def _sorted_out(todo, chunk):
@@ -376,31 +468,38 @@ def _sorted_out(todo, chunk):
     return keys, references
 
 
-def _delete_reference(todo, courses, index, entry):
-    over = [course for course in courses if course.is_over()]
-    if over:
+def _delete_references(todo, courses, references):
+    """Delete the entries that references point to, which one listing of each process tells."""
+    processes = [course.process for course in courses]
+    unknown = [course for course in courses if course.is_over()]
+    if not unknown:
+        texts = [entry[0] for _, entry in references]
+        held = facade.gather([patterns.ask_held(process, todo.family, todo.ident, texts)
+                              for process in processes])
+        unknown = [course for course, outcome in zip(courses, held)
+                   if isinstance(outcome, HAProxyBaseError)]
+        for course, outcome in zip(courses, held):
+            if course in unknown:
+                course.not_listed(outcome, references)
+    if unknown:
         message = 'it was not sent: what a reference stands for has to be known of {0}, too'.format(
-            over[0].process.socket_file)
+            unknown[0].process.socket_file)
         for course in courses:
-            if not course.is_over():
-                course.failed(index, entry, message)
+            if course not in unknown:
+                course.all_failed(references, message)
         return
-    try:
-        patterns.change_by_reference([course.process for course in courses], todo.action,
-                                     todo.family, todo.ident, *entry)
-    except HAProxyBaseError as error:
-        answers = dict(error.by_socket)
-        for course in courses:
-            path = course.process.socket_file
-            if replies.changed(answers.get(path)):
-                course.accepted += 1
-                continue
-            if path == getattr(error, 'socket_file', None):
-                course.error = error
-            course.failed(index, entry, answers.get(path, str(error)))
-    else:
-        for course in courses:
-            course.accepted += 1
+    plans = [[] for _ in courses]
+    for index, entry in references:
+        try:
+            same = patterns.is_same_entry(processes, held, todo.family, todo.ident, entry[0])
+        except CommandFailed as error:
+            for course in courses:
+                course.failed(index, entry, str(error))
+            continue
+        for process, plan in zip(processes, plans):
+            plan.append(todo.reference_batch(process.version, index, entry) if same
+                        else todo.batches(process.version, [(index, entry)])[0])
+    _send(courses, plans)
 
 
 def _verdict(courses):
@@ -410,6 +509,11 @@ def _verdict(courses):
     errors = [course.error for course in courses if course.error is not None]
     error = errors[0] if errors else EntriesFailed(failures)
     _give_account(error, courses)
+    first = min([course for course in courses if course.first],
+                key=lambda course: (course.first[1] is None, course.first[0]))
+    command = first.first[1]
+    error.set_context(command and commands.shown_line(commands.to_bytes(command)),
+                      first.process.socket_file)
     raise error
 
 
@@ -418,8 +522,16 @@ def _failures(courses):
                   key=lambda failure: failure.index)
 
 
+def _try_to_give_account(error, courses):
+    """Let an exception that the iterable raised tell what each process took, if it can."""
+    try:
+        _give_account(error, courses)
+    except Exception as reason:  # whatever its __setattr__ raises
+        LOG.debug('%s accepts no attributes: %s', error.__class__.__name__, reason)
+
+
 def _give_account(error, courses):
-    """Let an exception tell what each process took; it may be any that an iterable raises."""
+    """Let an exception tell what each process took."""
     error.failures = _failures(courses)
     error.results, error.by_socket = facade.account(
         [(course.process, course.result()) for course in courses])

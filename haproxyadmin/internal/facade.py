@@ -8,8 +8,8 @@ import six
 
 from haproxyadmin import utils
 from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, HAProxySocketError,
-                                     IncosistentData, SocketApplicationError,
-                                     SocketPermissionError)
+                                     IncosistentData, MultipleCommandResults,
+                                     SocketApplicationError, SocketPermissionError)
 from haproxyadmin.protocol import commands, replies, transport
 
 
@@ -61,6 +61,7 @@ class Ask(transport.Request):
             return self.then(self.parse(reply))
         except CommandFailed as error:
             error.set_account(*account([(self.process, str(error))]))
+            error.set_context(commands.shown_line(self.command), self.socket_file)
             return transport.without_trace(error)
         except HAProxyBaseError as error:
             return transport.without_trace(error)
@@ -166,18 +167,20 @@ def values_of(outcomes):
         del error
 
 
-def verdict(members, outcomes, judge=utils.check_command):
-    """Judge what became of a change that went to all members.
+def verdict(members, asks, judge=utils.check_command):
+    """Send a change to all members, at the same time, and judge what becomes of it.
 
-    :param members: the objects that were changed, with ``process_nb`` and ``socket_file``.
-    :param outcomes: what :func:`gather` returned for them.
+    :param members: the objects that are changed, with ``process_nb`` and ``socket_file``.
+    :param asks: an :class:`Ask` for each of them.
     :param judge: takes the list of ``(process number, reply)``.
     :return: True when every process accepted it.
     :rtype: bool
     :raises haproxyadmin.exceptions.HAProxyBaseError: the first error of a process that could not be
         talked to, else what the judge raises; ``results`` and ``by_socket`` tell what the
-        processes that did answer said.
+        processes that did answer said, ``command`` and ``socket_file`` what the first that refused
+        was sent.
     """
+    outcomes = gather(asks)
     answered = [(member, outcome) for member, outcome in zip(members, outcomes)
                 if not isinstance(outcome, Exception)]
     results = [(member.process_nb, outcome) for member, outcome in answered]
@@ -186,7 +189,21 @@ def verdict(members, outcomes, judge=utils.check_command):
         return judge(results)
     except HAProxyBaseError as error:
         error.set_account(*account(answered))
+        if isinstance(error, (CommandFailed, MultipleCommandResults)):
+            _set_context(error, members, asks, outcomes, judge)
         raise
+
+
+def _set_context(error, members, asks, outcomes, judge):
+    """Let an error tell the command that the first process refused, and its socket."""
+    for member, ask, outcome in zip(members, asks, outcomes):
+        if isinstance(outcome, Exception):
+            continue
+        try:
+            judge([(member.process_nb, outcome)])
+        except CommandFailed:
+            error.set_context(commands.shown_line(ask.command), member.socket_file)
+            return
 
 
 def account(told):
@@ -476,7 +493,7 @@ class Facade(object):
         """
         asks = [member.hap_process.ask_change(command) for member, command
                 in zip(self._members, [build(member) for member in self._members])]
-        return verdict(self._members, gather(asks), judge)
+        return verdict(self._members, asks, judge)
 
 
 def as_is(value):

@@ -31,7 +31,7 @@ def change(processes, action, family, ident, *texts):
     :return: see :func:`haproxyadmin.internal.facade.verdict`.
     """
     asks = [ask_change(process, action, family, ident, *texts) for process in processes]
-    return facade.verdict(processes, facade.gather(asks))
+    return facade.verdict(processes, asks)
 
 
 def change_entry(processes, action, family, ident, key, *texts):
@@ -47,23 +47,36 @@ def change_by_reference(processes, action, family, ident, key, *texts):
     :raises haproxyadmin.exceptions.CommandFailed: when it is neither, or not the same entry in all
         processes; nothing is changed then.
     """
-    reference = commands.reference(key)
     asks = [process.ask_change(commands.by_reference(
-        action, family, ident, process.version, reference, *texts)) for process in processes]
-    found = facade.answers([ask_entry(process, family, ident, reference)
-                            for process in processes])
-    held = [entry for entry, _ in found]
-    if utils.elements_of_list_same(held) and held[0] is not None:
-        return facade.verdict(processes, facade.gather(asks))
-    if all(entry is None for entry in held):
-        if commands.native(key) == reference and any(is_key for _, is_key in found):
-            return change(processes, action, family, ident, key, *texts)
+        action, family, ident, process.version, commands.reference(key), *texts))
+        for process in processes]
+    held = facade.answers([ask_held(process, family, ident, [key]) for process in processes])
+    if is_same_entry(processes, held, family, ident, key):
+        return facade.verdict(processes, asks)
+    return change(processes, action, family, ident, key, *texts)
+
+
+def is_same_entry(processes, held, family, ident, key):
+    """Return True if a text is the reference of one entry in all processes, False if it is a key.
+
+    :param held: what the processes answered to :func:`ask_held`.
+    :raises haproxyadmin.exceptions.CommandFailed: when it is neither.
+    """
+    reference = commands.reference(key)
+    entries = [pointed.get(int(reference, 16)) for pointed, _ in held]
+    if utils.elements_of_list_same(entries) and entries[0] is not None:
+        return True
+    if all(entry is None for entry in entries):
+        if any(commands.native(key) in keys for _, keys in held):
+            return False
         what = 'neither the reference nor the key of an entry of {0} {1}'
     else:
         what = 'not the same entry of {0} {1} in all processes'
-    raise CommandFailed('{0} is {1}: {2}'.format(reference, what.format(family, ident), ', '.join(
+    error = CommandFailed('{0} is {1}: {2}'.format(reference, what.format(family, ident), ', '.join(
         '{0!r} in process {1} on {2}'.format(entry, process.process_nb, process.socket_file)
-        for process, entry in zip(processes, held))))
+        for process, entry in zip(processes, entries))))
+    error.set_account(*facade.account(list(zip(processes, entries))))
+    raise error
 
 
 def ask_change(process, action, family, ident, *texts):
@@ -77,14 +90,15 @@ def ask_change(process, action, family, ident, *texts):
     return ask
 
 
-def ask_entry(process, family, ident, text):
-    """Return what looks an entry up by a text that may be a reference or a key.
+def ask_held(process, family, ident, texts):
+    """Return what looks many texts up that may be references or keys, with one listing.
 
-    :param text: ``'0x1a78ab0'``, which is a key where no entry has that reference.
-    :return: its value is the entry that the reference points to, or None; and if there is a key.
+    :param texts: such as ``'0x1a78ab0'``, which is a key where no entry has that reference.
+    :return: its value is a dict of the entries that the references point to, by reference as an
+        integer, and the set of the texts that are keys.
     """
     ask = ask_listing(process, family, ident)
-    ask.then = lambda lines: _entry_at(family, text, _entries(lines))
+    ask.then = lambda lines: _held(family, texts, _entries(lines))
     return ask
 
 
@@ -125,11 +139,17 @@ def _delete_next(ask, rounds, lines):
                reads=False)
 
 
-def _entry_at(family, text, entries):
-    reference, found, is_key = int(text, 16), None, False
+def _held(family, texts, entries):
+    # '#0x1a' is never a key: HAProxy takes it for a reference.
+    texts = [(commands.native(text), commands.reference(text)) for text in texts]
+    wanted = set(int(reference, 16) for _, reference in texts)
+    possible = set(text for text, reference in texts if text == reference)
+    pointed, keys = {}, set()
     for entry in entries:
         pointer, _, rest = entry.partition(' ')
-        if int(pointer, 16) == reference:
-            found = rest
-        is_key = is_key or (rest.split(' ', 1)[0] if family == 'map' else rest) == text
-    return found, is_key
+        if int(pointer, 16) in wanted:
+            pointed[int(pointer, 16)] = rest
+        key = rest.split(' ', 1)[0] if family == 'map' else rest
+        if key in possible:
+            keys.add(key)
+    return pointed, keys

@@ -40,9 +40,13 @@ LEVEL_SINCE = (2, 0)
 PAYLOAD_SINCE = (1, 9)
 # `add map` stores what a payload holds.
 MAP_PAYLOAD_SINCE = (2, 0)
+# Before, words are split at a vertical tab and a form feed, too.
+SPLITS_AT_BLANKS_SINCE = (1, 9)
 # A line of more than 64 words does not crash it.
 ANY_WORDS_SINCE = (1, 8)
 DELETES_ONE_SINCE = (3, 3)
+# Before, each entry that is deleted costs a search through all of them.
+DELETES_QUICKLY_SINCE = (2, 4)
 # Before, a worker that ends leaves out what it has stopped.
 ROWS_STAY = (2, 5)
 # From here on an address is applied about a millisecond after HAProxy has said that it is.
@@ -55,6 +59,9 @@ _PERCENT = re.compile(r'([0-9]+)%\Z')
 _REFERENCE = re.compile(r'#?(0x[0-9a-fA-F]+)\Z')
 _BLANK = re.compile(br'[ \t]')
 _SPECIAL = re.compile(br'([ \t;\\<])')
+_SPECIAL_BEFORE = re.compile(br'([ \t\v\f;\\<])')
+# The secret of a TLS ticket; a certificate's is in a payload.
+_SECRET = re.compile(br'(\bset\s+ssl\s+tls-key\s+(?:\\.|[^\\\s;])+\s+)(?:\\.|[^\\\s;])+')
 # Not the escaped ones; the words of "x\\;y" are counted together, which is safe.
 _SEPARATOR = br'(?<!\\);'
 # From 3.0 on `<<` may have a name with it, and a backslash at the end continues the line.
@@ -63,6 +70,11 @@ _WAITS = br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z'
 _OPEN_ENDED = br'(\A|;)[ \t]*(prompt\b|show[ \t]+events[ \t][^;]*-\w*w)'
 _WAIT = br'(?:\A|;)[ \t]*wait[ \t]+([0-9]{1,9})(us|ms|s|m|h|d|)(?=[ \t;]|\Z)'
 _UNITS = {b'us': 1e-6, b'ms': 1e-3, b'': 1e-3, b's': 1, b'm': 60, b'h': 3600, b'd': 86400}
+# Known by their names: to import the modules takes longer than to import this one.
+_TEXT_FORMS = frozenset([
+    ('ipaddress', 'IPv4Address'), ('ipaddress', 'IPv6Address'), ('ipaddress', 'IPv4Network'),
+    ('ipaddress', 'IPv6Network'), ('uuid', 'UUID')])
+_TEXT = (bytes, six.text_type)
 _FORBIDDEN = re.compile(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
@@ -122,12 +134,13 @@ def file_name(path):
 def plain(text):
     """Return a text as HAProxy is to store it.
 
-    :param text: what a caller passed; an integer is written in decimal.
-    :type text: str, bytes or int
+    :param text: what a caller passed; an integer is written in decimal, any other number and what
+        has a text form as its ``str()``.
+    :type text: str, bytes, number, UUID, or an address or network of :mod:`ipaddress`
     :rtype: bytes
     :raises ValueError: for what no version can take.
     """
-    raw_text = decimal(text) if is_integer(text) else to_bytes(text)
+    raw_text = to_bytes(text) if isinstance(text, _TEXT) else _number_text(text) or address(text)
     if not raw_text:
         raise ValueError('HAProxy takes no empty text')
     if len(raw_text) >= MAX_LINE:
@@ -151,10 +164,11 @@ def word(text, version):
     :raises ValueError: where no escape exists for what is in it.
     """
     raw_text = plain(text)
-    if not _SPECIAL.search(raw_text):
+    special = _SPECIAL if version >= SPLITS_AT_BLANKS_SINCE else _SPECIAL_BEFORE
+    if not special.search(raw_text):
         return raw_text
     _check_version_takes(raw_text, text, version)
-    return _SPECIAL.sub(br'\\\1', raw_text)
+    return special.sub(br'\\\1', raw_text)
 
 
 def name_word(name, version):
@@ -165,6 +179,30 @@ def name_word(name, version):
     if plain(name).startswith(b'#'):
         raise ValueError('HAProxy takes {0!r} for an id, not for a name'.format(name))
     return word(name, version)
+
+
+def address(value):
+    """Return an address, which is a text or an object that has a text form, as bytes.
+
+    :raises ValueError: for anything else, numbers too: HAProxy takes ``1.5`` for ``1.0.0.5``.
+    """
+    if isinstance(value, _TEXT):
+        return to_bytes(value)
+    forms = [(kind.__module__, kind.__name__) for kind in type(value).__mro__]
+    return to_bytes(value if _TEXT_FORMS.isdisjoint(forms) else str(value))
+
+
+def _number_text(value):
+    """Return a number as bytes, whatever an enumeration makes of it; None for anything else."""
+    if is_integer(value):
+        return decimal(value)
+    if isinstance(value, float):
+        return to_bytes(str(float(value)))
+    if isinstance(value, bool):
+        return None
+    # Not for every process that imports us: most have no such number.
+    import numbers
+    return to_bytes(str(value)) if isinstance(value, numbers.Number) else None
 
 
 def _check_version_takes(raw, text, version):
@@ -331,6 +369,15 @@ def raw(command):
         raise ValueError('HAProxy takes {0} words in a command'.format(MAX_WORDS))
     # The payload ends with an empty line; the transport adds the last newline.
     return line(text + b'\n' if newline else text)
+
+
+def shown_line(command):
+    """Return the first line of what is sent, for messages: without a payload and without secrets.
+
+    :type command: bytes
+    :rtype: str
+    """
+    return native(_SECRET.sub(br'\1...', command.split(b'\n', 1)[0]))
 
 
 def only_shows(command):
