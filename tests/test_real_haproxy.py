@@ -486,7 +486,7 @@ class TestSilence(object):
             started = time.time()
             error = error_of(haproxy.HAProxy, socket_dir=lab.socket_dir, timeout=3)
             assert 3 <= time.time() - started < 9
-        assert type(error) is ValueError
+        assert type(error) is exceptions.NoHAProxyFound
         assert all(path in str(error) for path in lab.socket_files)
 
     def test_f1_it_is_a_timeout(self, lab):
@@ -494,8 +494,8 @@ class TestSilence(object):
             started = time.time()
             error = error_of(haproxy.HAProxy, socket_file=lab.socket_files[0], timeout=0.3)
             assert 0.3 <= time.time() - started < 20
-        assert isinstance(error, exceptions.SocketTimeout)
-        assert isinstance(error, ValueError)
+        assert type(error) is exceptions.NoHAProxyFound
+        assert type(error.cause) is exceptions.SocketTimeout
         assert error.socket_file == lab.socket_files[0]
 
     def test_c6_only_reads_are_tried_again(self, lab, sent):

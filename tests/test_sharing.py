@@ -53,12 +53,12 @@ def connections(monkeypatch):
     counted = Connections()
     connect, close = transport._Exchange.connect, transport._Exchange.close
 
-    def counting_connect(exchange, now):
+    def counting_connect(exchange, now, poller):
         connected_before = exchange.sock is not None
         # It may be over when connect() returns.
         if not connected_before:
             counted.open(exchange.request.socket_file)
-        connect(exchange, now)
+        connect(exchange, now, poller)
         if exchange.sock is None and exchange.outcome is None:
             counted.close(exchange.request.socket_file)
 

@@ -14,11 +14,10 @@ import socket
 import sys
 import time
 
-import six
-
 from haproxyadmin.exceptions import (HAProxySocketError, SocketApplicationError,
                                      SocketConnectionError, SocketPermissionError,
                                      SocketTimeout, SocketTransportError)
+from haproxyadmin.protocol import commands
 
 LOG = logging.getLogger('haproxyadmin')
 LOG.addHandler(logging.NullHandler())
@@ -102,9 +101,8 @@ class Request(object):
         self.conduct = conduct
 
     def __str__(self):
-        """Return the command line for messages: no payload, which may be a private key."""
-        line = self.command.split(b'\n', 1)[0][:200]
-        return '{0!r} on {1}'.format(six.ensure_str(line, 'utf-8', 'replace'), self.socket_file)
+        """Return the command line for messages, without secrets."""
+        return '{0!r} on {1}'.format(commands.shown_line(self.command)[:200], self.socket_file)
 
 
 def without_trace(error):
