@@ -1,16 +1,19 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
 """internal/facade.py: asking one process or many, trying again, and what becomes of a change."""
+import re
 import threading
 
 import pytest
 import six
 
+import captured
 import fakes
 import lab as labs
 
-from haproxyadmin import exceptions
+from haproxyadmin import exceptions, internal
 from haproxyadmin.internal import base, facade
+from haproxyadmin.protocol import metrics
 
 REFUSAL = 'No such thing.\n\n'
 FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_srv1'
@@ -517,6 +520,104 @@ def test_a_value_that_differs_tells_what_each_holds():
 def test_an_object_needs_a_process():
     with pytest.raises(ValueError):
         facade.Facade([])
+
+
+# Metrics
+
+# For each kind of object, figures that HAProxy reports of another kind alone.
+FOREIGN = [
+    ('frontend', ['qtime', 'act', 'weight', 'chkfail', 'Maxconn']),
+    ('backend', ['req_rate', 'rate_lim', 'chkfail', 'throttle', 'ereq']),
+    ('server', ['dreq', 'req_rate', 'rate_lim', 'comp_in', 'ereq']),
+]
+
+
+def things_of(hap):
+    """Return an object of each kind, by the name of the kind."""
+    return {'frontend': hap.frontend(FRONTEND), 'backend': hap.backend(BACKEND),
+            'server': hap.server(SERVER, BACKEND)[0]}
+
+
+@pytest.mark.parametrize('version', captured.VERSIONS)
+@pytest.mark.parametrize('kind, names', FOREIGN)
+def test_a_figure_of_another_kind_is_a_value_error(kind, names, version, fleet):
+    """V2: though the dump has a column for it, which is empty."""
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    live, frozen = things_of(hap)[kind], things_of(hap.snapshot())[kind]
+    for thing in (live, frozen, live._members[0], frozen._members[0]):
+        for name in names:
+            with pytest.raises(ValueError) as caught:
+                thing.metric(name)
+            assert type(caught.value) is ValueError
+            assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize('version', captured.VERSIONS)
+@pytest.mark.parametrize('kind', ['frontend', 'backend', 'server', 'haproxy'])
+def test_a_metric_is_what_metrics_holds(kind, version, fleet):
+    """V2: every name that metrics() returns, with the same number, and no other."""
+    started = fleet(version, 2)
+    snapshot = started.haproxy().snapshot()
+    thing = snapshot if kind == 'haproxy' else things_of(snapshot)[kind]
+    found, refused = thing.metrics(), []
+    for name in metrics.METRICS_SUM + metrics.METRICS_AVG:
+        try:
+            assert thing.metric(name) == found[name], name
+        except ValueError:
+            refused.append(name)
+            assert name not in found
+    assert refused
+
+
+@pytest.mark.parametrize('name, kind, text', [
+    # 1.5 has no such column; the documented names are 0.
+    ('eint', 'frontend', None), ('slim', 'server', 0), ('comp_in', 'backend', 5),
+])
+def test_a_figure_counts_where_one_process_reports_it(name, kind, text, fleet):
+    """V2, V3"""
+    started = fleet('1.5', 2)
+    if text is not None:
+        for process, value in zip(started, ('', text)):
+            process.set(BACKEND, SERVER if kind == 'server' else kind.upper(), name, value)
+    thing = things_of(started.haproxy())[kind]
+    if text is None:
+        with pytest.raises(ValueError):
+            thing.metric(name)
+    else:
+        assert thing.metric(name) == text
+
+
+def test_a_figure_of_show_info_without_a_value_is_a_value_error(fleet):
+    """V2: those of HAPROXY_METRICS are 0."""
+    started = fleet('2.2', 2)
+    for process in started:
+        process.info['PoolUsed_MB'] = ''
+        process.info['Maxpipes'] = ''
+    hap = started.haproxy()
+    process = internal._HAProxyProcess(started[0].path, retry=None, timeout=fakes.LONG)
+    for on in (hap, hap.snapshot(), process):
+        assert on.metric('Maxpipes') == 0
+        for name in ('PoolUsed_MB', 'BlockedTrafficWarnings'):
+            with pytest.raises(ValueError) as caught:
+                on.metric(name)
+            assert repr(name) in str(caught.value)
+    started[1].info['PoolUsed_MB'] = '3'
+    assert hap.metric('PoolUsed_MB') == 3
+
+
+@pytest.mark.parametrize('kind, names', FOREIGN + [
+    ('frontend', ['qtimes', 'slimm']), ('backend', ['req_rat', 'slimm']), ('server', ['drep'])])
+def test_the_nearest_metrics_are_those_of_the_kind(kind, names, fleet):
+    """V2"""
+    thing = things_of(fleet('3.2').haproxy())[kind]
+    theirs = thing.metrics()
+    for name in names:
+        with pytest.raises(ValueError) as caught:
+            thing.metric(name)
+        told = re.findall("'([^']+)'", str(caught.value))
+        assert told[0] == name
+        assert all(other in theirs for other in told[1:]), told
 
 
 # Equality

@@ -110,6 +110,11 @@ class TestReading(object):
             assert type(error) is ValueError
             assert repr(name) in str(error)
 
+    def test_v2_a_figure_of_another_kind_is_a_value_error(self, shared):
+        for name in ('dreq', 'req_rate', 'rate_lim', 'comp_in'):
+            assert type(error_of(shared.metric, name)) is ValueError
+        assert all(is_number(shared.metric(name)) for name in shared.metrics())
+
     def test_statistics_of_each_process(self, lab, shared):
         check_statistics(lab, shared, PAIR, ALL)
 

@@ -402,11 +402,11 @@ class Facade(object):
         Sends one ``show stat`` to each process (management guide, "show stat").
 
         :param name: a name of the documented list for this kind of object, or any other figure
-            that the running HAProxy reports.
+            for which the running HAProxy reports a value: the names of :meth:`metrics`.
         :type name: str
-        :return: the sum or the average, 0 where HAProxy reports none.
+        :return: the sum or the average; 0 for a documented name that HAProxy does not report.
         :rtype: int
-        :raises ValueError: for any other name.
+        :raises ValueError: for any other name, also one that only another kind of object has.
         """
         return utils.metric(name, self._METRICS, self._rows)
 
