@@ -646,14 +646,37 @@ def test_a_frontend_never_equals_a_backend_or_server(fleet):
     assert hap.servers()[0] != backend
 
 
-def test_servers_of_one_name_are_equal_whatever_their_backend(fleet):
-    """V8"""
+def test_servers_are_equal_when_backend_and_name_are(fleet):
+    """V8: compared with text, each equals its name."""
+    started = fleet('2.2', 2)
+    for process in started:
+        process.set('be_static', 'be_static_srv1', 'svname', 'both')
+        process.set('be_dynamic', 'be_dynamic_srv1', 'svname', 'both')
+    hap = started.haproxy()
+    first, second = hap.server('both')
+    again = hap.snapshot().backend('be_dynamic').server('both')
+    assert [server.backendname for server in (first, second)] == ['be_dynamic', 'be_static']
+    assert first != second and not first == second
+    assert first == again and not first != again
+    assert first in [again] and first not in [second]
+    assert set([first, second, again]) == set([second, first])
+    assert len(set(hap.servers())) == len(hap.servers())
+    assert [second, first].index(again) == 1
+    for server in (first, second):
+        assert server == 'both' and u'both' == server and 'both' in [server]
+        assert hash(server) == hash('both') and server != 'other'
+
+
+def test_a_server_may_stand_for_its_name(fleet):
+    """V8, V10: also where the server of that name in another backend is looked for."""
     started = fleet('2.2')
     started[0].set('be_static', 'be_static_srv1', 'svname', 'both')
     started[0].set('be_dynamic', 'be_dynamic_srv1', 'svname', 'both')
-    both = started.haproxy().server('both')
-    assert [server.backendname for server in both] == ['be_dynamic', 'be_static']
-    assert both[0] == both[1]
+    hap = started.haproxy()
+    backend, server = hap.backend('be_static'), hap.server('both')[0]
+    for found in (backend.server(server), backend.servers(server)[0],
+                  hap.server(server, 'be_static')[0]):
+        assert (found.backendname, found.name, type(found.name)) == ('be_static', 'both', str)
 
 
 @pytest.mark.parametrize('call, text', [

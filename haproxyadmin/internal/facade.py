@@ -266,7 +266,8 @@ def only(things, noun, name, where=''):
     """
     name = commands.native(name)
     for thing in things:
-        if thing == name:
+        # By name, also where an object stands for its own.
+        if thing.name == name:
             return thing
     raise ValueError('no {0} {1!r}{2}{3}'.format(
         noun, name, where, utils.nearest(name, set(thing.name for thing in things))))
@@ -332,6 +333,9 @@ class Facade(object):
 
     _METRICS = ()
     _REQUESTS = 'stot'
+    # Takes an object; returns what is the same for two that are equal. A set of all servers
+    # compares those of one name in thousands of backends, each with each.
+    _IDENTITY = operator.attrgetter('_name')
 
     def __init__(self, members):
         if not isinstance(members, Finds) and not members:
@@ -345,10 +349,10 @@ class Facade(object):
             self.__class__.__name__, self.name, self.process_nb)
 
     def __eq__(self, other):
+        if isinstance(other, self.__class__):
+            return self._IDENTITY(self) == self._IDENTITY(other)
         if isinstance(other, six.string_types):
             return self.name == commands.native(other)
-        if isinstance(other, self.__class__):
-            return self.name == other.name
         return NotImplemented
 
     def __ne__(self, other):
@@ -356,6 +360,7 @@ class Facade(object):
         return equal if equal is NotImplemented else not equal
 
     def __hash__(self):
+        # Whatever else distinguishes it: it equals its name.
         return hash(self.name)
 
     @property
