@@ -181,16 +181,19 @@ class HAProxy(Reading):
     def clearcounters(self, all=False):
         """Set the highest values seen back to 0 (``clear counters``).
 
-        :param all: (optional) True sets every counter of every proxy and server back to 0.
+        :param all: (optional) True sets every counter of every proxy and server back to 0
+            (``clear counters all``). Not on HAProxy 3.3 and 3.4.0, which crash soon after it.
         :type all: bool
         :param die: (optional) False returns False in place of raising.
         :type die: bool
         :return: True.
         :rtype: bool
-        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
+        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse, or when all
+            counters are to be cleared and one process would crash; nothing is sent then.
         :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
         """
-        return self._change(lambda process: commands.clear_counters(all))
+        return self._change(lambda process: commands.clear_counters(
+            all, process.version if all else None))
 
     # Any command
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run operations on a server and read its statistics."""
+import operator
 import time
 
 from haproxyadmin import utils
@@ -26,7 +27,7 @@ class Server(facade.Facade):
     :param backendname: the name of its backend.
     :type backendname: str
 
-    Two servers, and a server and text, are equal when the names are, whatever the backend.
+    Two servers are equal when backend and name are, a server and text when the names are.
 
     Every read sends one ``show stat IID TYPE SID`` (management guide, "show stat") to each process,
     all at the same time. It raises a
@@ -35,6 +36,7 @@ class Server(facade.Facade):
     """
 
     _METRICS = SERVER_METRICS
+    _IDENTITY = operator.attrgetter('_backendname', '_name')
 
     def __init__(self, server_per_proc, backendname):
         super(Server, self).__init__(server_per_proc)

@@ -162,10 +162,10 @@ class Reading(object):
 
         Sends one ``show info`` to each process (management guide, "show info").
 
-        :param name: a name of ``HAPROXY_METRICS``, or any other figure of ``show info`` that the
-            running HAProxy reports.
+        :param name: a name of ``HAPROXY_METRICS``, or any other figure of ``show info`` for which
+            the running HAProxy reports a value: the names of :meth:`metrics`.
         :type name: str
-        :return: the sum or the average, 0 where HAProxy reports none.
+        :return: the sum or the average; 0 for a name of the list that HAProxy does not report.
         :rtype: int
         :raises ValueError: for any other name.
         """

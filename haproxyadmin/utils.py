@@ -8,7 +8,6 @@ text; a :class:`Row` cuts a field out of its text when the field is read.
 import collections
 import csv
 import functools
-import operator
 import os
 import re
 import stat
@@ -24,7 +23,6 @@ _AVERAGE = frozenset(METRICS_AVG)
 _NUMBER = re.compile(r'\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*\Z')
 # int() takes no more than 4300 digits by default.
 _INTEGER = re.compile(r'\s*[-+]?[0-9]{1,4300}\s*\Z')
-_HEADS = operator.attrgetter('heads')
 _TEXT = (six.text_type, bytes)
 _LISTENER = '3'
 _TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
@@ -617,22 +615,23 @@ def _summary(label, rows, figures, totals):
     return summed
 
 
-def metric(name, known, ask, names=_HEADS, texts=fields):
+def metric(name, known, ask, columns=columns, texts=fields):
     """Calculate a metric of what the processes report.
 
     :param known: names that are always metrics.
     :type known: list of str
     :param ask: returns the row of each process; is called only for what may be a metric.
-    :param names: (optional) takes a row; returns what it reports.
+    :param columns: (optional) see :func:`columns`; called only for a name that is no metric.
     :param texts: (optional) takes rows and a name; returns the field of each.
     :rtype: int
-    :raises ValueError: for a name that is neither known nor reported.
+    :raises ValueError: for a name that is not known and for which every row's field is empty.
     """
     check_metric(name, known)
     reports = ask()
-    if name not in known:
-        check_metric(name, known, set().union(*map(names, reports)))
-    return aggregate(name, texts(reports, name))
+    values = texts(reports, name)
+    if name not in known and not any(values):
+        check_metric(name, known, [own for own, theirs in columns(reports) if any(theirs)])
+    return aggregate(name, values)
 
 
 def info_metric(name, known, ask):
@@ -640,7 +639,7 @@ def info_metric(name, known, ask):
 
     :param ask: returns for each process its texts by name.
     """
-    return metric(name, known, ask, names=iter, texts=_info_fields)
+    return metric(name, known, ask, columns=info_columns, texts=_info_fields)
 
 
 def _info_fields(infos, name):
@@ -657,14 +656,16 @@ def check_metric(name, known, reported=None):
 
     :param known: names that are always metrics.
     :type known: list of str
-    :param reported: (optional) the names that HAProxy reports; any is taken before it is asked.
-    :raises ValueError: for another name; the message tells the nearest ones.
+    :param reported: (optional) the names for which HAProxy reports a value; without it any name
+        of ``METRICS_SUM`` and ``METRICS_AVG`` is accepted.
+    :raises ValueError: for another name; the message names the nearest ones.
     """
     if isinstance(name, _TEXT) and (
             name in known or (is_figure(name) and (reported is None or name in reported))):
         return
     names = set(known).union(figure for figure in reported or () if is_figure(figure))
-    raise ValueError('unknown metric {0!r}{1}'.format(name, nearest(name, names)))
+    what = 'unknown metric {0!r}' if reported is None else 'HAProxy reports no metric {0!r} here'
+    raise ValueError(what.format(name) + nearest(name, names))
 
 
 def nearest(name, names):

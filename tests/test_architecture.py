@@ -17,8 +17,8 @@ PACKAGE = os.path.dirname(os.path.abspath(haproxyadmin.__file__))
 # For each module, from the ground up, those of the package that it may import. What is not named
 # may import nothing of it.
 BASEMENT = ['exceptions']
-PROTOCOL = ['protocol', 'protocol.commands', 'protocol.metrics', 'protocol.replies',
-            'protocol.transport']
+PROTOCOL = ['protocol', 'protocol.commands', 'protocol.dangers', 'protocol.metrics',
+            'protocol.replies', 'protocol.transport']
 UTILS = BASEMENT + PROTOCOL + ['utils']
 FACADE = UTILS + ['internal', 'internal.facade']
 INTERNAL = FACADE + ['internal.base', 'internal.backend', 'internal.frontend', 'internal.server']
@@ -26,7 +26,8 @@ PROCESS = INTERNAL + ['internal.patterns', 'internal.entries', 'internal.haproxy
 MAY_IMPORT = {
     'exceptions': [],
     'protocol': [],
-    'protocol.commands': [],
+    'protocol.commands': ['protocol.dangers'],
+    'protocol.dangers': BASEMENT,
     'protocol.metrics': [],
     'protocol.replies': BASEMENT,
     'protocol.transport': BASEMENT + ['protocol', 'protocol.commands'],

@@ -2,18 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """internal/facade.py: asking one process or many, trying again, and what becomes of a change."""
 import gc
-import sys
 import pickle
+import re
+import sys
 import threading
 
 import pytest
 import six
 
+import captured
 import fakes
 import lab as labs
 
-from haproxyadmin import exceptions
+from haproxyadmin import exceptions, internal
 from haproxyadmin.internal import base, facade
+from haproxyadmin.protocol import metrics
 
 REFUSAL = 'No such thing.\n\n'
 FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_srv1'
@@ -584,6 +587,104 @@ def test_an_object_needs_a_process():
         facade.Facade([])
 
 
+# Metrics
+
+# For each kind of object, figures that HAProxy reports of another kind alone.
+FOREIGN = [
+    ('frontend', ['qtime', 'act', 'weight', 'chkfail', 'Maxconn']),
+    ('backend', ['req_rate', 'rate_lim', 'chkfail', 'throttle', 'ereq']),
+    ('server', ['dreq', 'req_rate', 'rate_lim', 'comp_in', 'ereq']),
+]
+
+
+def things_of(hap):
+    """Return an object of each kind, by the name of the kind."""
+    return {'frontend': hap.frontend(FRONTEND), 'backend': hap.backend(BACKEND),
+            'server': hap.server(SERVER, BACKEND)[0]}
+
+
+@pytest.mark.parametrize('version', captured.VERSIONS)
+@pytest.mark.parametrize('kind, names', FOREIGN)
+def test_a_figure_of_another_kind_is_a_value_error(kind, names, version, fleet):
+    """V2: though the dump has a column for it, which is empty."""
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    live, frozen = things_of(hap)[kind], things_of(hap.snapshot())[kind]
+    for thing in (live, frozen, live._members[0], frozen._members[0]):
+        for name in names:
+            with pytest.raises(ValueError) as caught:
+                thing.metric(name)
+            assert type(caught.value) is ValueError
+            assert repr(name) in str(caught.value)
+
+
+@pytest.mark.parametrize('version', captured.VERSIONS)
+@pytest.mark.parametrize('kind', ['frontend', 'backend', 'server', 'haproxy'])
+def test_a_metric_is_what_metrics_holds(kind, version, fleet):
+    """V2: every name that metrics() returns, with the same number, and no other."""
+    started = fleet(version, 2)
+    snapshot = started.haproxy().snapshot()
+    thing = snapshot if kind == 'haproxy' else things_of(snapshot)[kind]
+    found, refused = thing.metrics(), []
+    for name in metrics.METRICS_SUM + metrics.METRICS_AVG:
+        try:
+            assert thing.metric(name) == found[name], name
+        except ValueError:
+            refused.append(name)
+            assert name not in found
+    assert refused
+
+
+@pytest.mark.parametrize('name, kind, text', [
+    # 1.5 has no such column; the documented names are 0.
+    ('eint', 'frontend', None), ('slim', 'server', 0), ('comp_in', 'backend', 5),
+])
+def test_a_figure_counts_where_one_process_reports_it(name, kind, text, fleet):
+    """V2, V3"""
+    started = fleet('1.5', 2)
+    if text is not None:
+        for process, value in zip(started, ('', text)):
+            process.set(BACKEND, SERVER if kind == 'server' else kind.upper(), name, value)
+    thing = things_of(started.haproxy())[kind]
+    if text is None:
+        with pytest.raises(ValueError):
+            thing.metric(name)
+    else:
+        assert thing.metric(name) == text
+
+
+def test_a_figure_of_show_info_without_a_value_is_a_value_error(fleet):
+    """V2: those of HAPROXY_METRICS are 0."""
+    started = fleet('2.2', 2)
+    for process in started:
+        process.info['PoolUsed_MB'] = ''
+        process.info['Maxpipes'] = ''
+    hap = started.haproxy()
+    process = internal._HAProxyProcess(started[0].path, retry=None, timeout=fakes.LONG)
+    for on in (hap, hap.snapshot(), process):
+        assert on.metric('Maxpipes') == 0
+        for name in ('PoolUsed_MB', 'BlockedTrafficWarnings'):
+            with pytest.raises(ValueError) as caught:
+                on.metric(name)
+            assert repr(name) in str(caught.value)
+    started[1].info['PoolUsed_MB'] = '3'
+    assert hap.metric('PoolUsed_MB') == 3
+
+
+@pytest.mark.parametrize('kind, names', FOREIGN + [
+    ('frontend', ['qtimes', 'slimm']), ('backend', ['req_rat', 'slimm']), ('server', ['drep'])])
+def test_the_nearest_metrics_are_those_of_the_kind(kind, names, fleet):
+    """V2"""
+    thing = things_of(fleet('3.2').haproxy())[kind]
+    theirs = thing.metrics()
+    for name in names:
+        with pytest.raises(ValueError) as caught:
+            thing.metric(name)
+        told = re.findall("'([^']+)'", str(caught.value))
+        assert told[0] == name
+        assert all(other in theirs for other in told[1:]), told
+
+
 # Equality
 
 def test_objects_are_equal_by_name(fleet):
@@ -610,14 +711,37 @@ def test_a_frontend_never_equals_a_backend_or_server(fleet):
     assert hap.servers()[0] != backend
 
 
-def test_servers_of_one_name_are_equal_whatever_their_backend(fleet):
-    """V8"""
+def test_servers_are_equal_when_backend_and_name_are(fleet):
+    """V8: compared with text, each equals its name."""
+    started = fleet('2.2', 2)
+    for process in started:
+        process.set('be_static', 'be_static_srv1', 'svname', 'both')
+        process.set('be_dynamic', 'be_dynamic_srv1', 'svname', 'both')
+    hap = started.haproxy()
+    first, second = hap.server('both')
+    again = hap.snapshot().backend('be_dynamic').server('both')
+    assert [server.backendname for server in (first, second)] == ['be_dynamic', 'be_static']
+    assert first != second and not first == second
+    assert first == again and not first != again
+    assert first in [again] and first not in [second]
+    assert set([first, second, again]) == set([second, first])
+    assert len(set(hap.servers())) == len(hap.servers())
+    assert [second, first].index(again) == 1
+    for server in (first, second):
+        assert server == 'both' and u'both' == server and 'both' in [server]
+        assert hash(server) == hash('both') and server != 'other'
+
+
+def test_a_server_may_stand_for_its_name(fleet):
+    """V8, V10: also where the server of that name in another backend is looked for."""
     started = fleet('2.2')
     started[0].set('be_static', 'be_static_srv1', 'svname', 'both')
     started[0].set('be_dynamic', 'be_dynamic_srv1', 'svname', 'both')
-    both = started.haproxy().server('both')
-    assert [server.backendname for server in both] == ['be_dynamic', 'be_static']
-    assert both[0] == both[1]
+    hap = started.haproxy()
+    backend, server = hap.backend('be_static'), hap.server('both')[0]
+    for found in (backend.server(server), backend.servers(server)[0],
+                  hap.server(server, 'be_static')[0]):
+        assert (found.backendname, found.name, type(found.name)) == ('be_static', 'both', str)
 
 
 @pytest.mark.parametrize('call, text', [

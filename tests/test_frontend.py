@@ -28,7 +28,7 @@ def pair(fleet):
     (lambda frontend: frontend.maxconn, 'slim', ['3000', '3000'], 6000),
     (lambda frontend: frontend.status, 'status', ['OPEN', 'OPEN'], 'OPEN'),
     (lambda frontend: frontend.metric('stot'), 'stot', ['7', '8'], 15),
-    (lambda frontend: frontend.metric(name='eint'), 'eint', ['1', ''], 1),
+    (lambda frontend: frontend.metric(name='eint'), 'eint', ['', '1'], 1),
     (lambda frontend: frontend.metric('rate_lim'), 'rate_lim', ['', ''], 0),
     (lambda frontend: frontend.metrics()['req_tot'], 'req_tot', ['2', '3'], 5),
     (lambda frontend: frontend.requests_per_process(), 'req_tot', ['2', '3'], [(1, 2), (2, 3)]),

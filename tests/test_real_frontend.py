@@ -89,6 +89,15 @@ class TestReading(object):
                 assert repr(name) in str(error)
             assert "'stot'" in str(error_of(subject.metric, 'stott'))
 
+    def test_v2_a_figure_of_another_kind_is_a_value_error(self, hap):
+        snapshot = hap.snapshot()
+        for on in (hap, snapshot):
+            for subject, names in ((on.frontend('haproxy'), ['qtime', 'act', 'chkfail']),
+                                   (on.backend('haproxy'), ['req_rate', 'chkfail', 'throttle'])):
+                for name in names:
+                    assert type(error_of(subject.metric, name)) is ValueError
+                assert all(is_number(subject.metric(name)) for name in subject.metrics())
+
     def test_statistics_of_each_process(self, lab, hap):
         for name in ('frontend1_proc34', 'haproxy'):
             check_statistics(lab, hap.frontend(name), name, 'FRONTEND')

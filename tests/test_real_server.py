@@ -91,6 +91,11 @@ class TestReading(object):
         for name in truth.SERVERS['backend_proc2']:
             assert hap.server(name)[0].requests == 2
 
+    def test_v8_a_set_holds_every_server(self, lab, hap):
+        assert set((server.backendname, server.name) for server in set(hap.servers())) == set(
+            truth.all_servers(lab))
+        assert set(hap.servers()) == set(hap.snapshot().servers())
+
     def test_v2_every_metric(self, lab, shared):
         check_metrics(lab, shared, SERVER_METRICS, PAIR, ALL)
         assert shared.metric('hrsp_2xx') == 12
@@ -110,16 +115,22 @@ class TestReading(object):
             assert type(error) is ValueError
             assert repr(name) in str(error)
 
+    def test_v2_a_figure_of_another_kind_is_a_value_error(self, shared):
+        for name in ('dreq', 'req_rate', 'rate_lim', 'comp_in'):
+            assert type(error_of(shared.metric, name)) is ValueError
+        assert all(is_number(shared.metric(name)) for name in shared.metrics())
+
     def test_statistics_of_each_process(self, lab, shared):
         check_statistics(lab, shared, PAIR, ALL)
 
     def test_v8_comparing_and_hashing(self, hap, shared):
         other = hap.server(ALL, backend='backend_proc1')[0]
-        assert shared == other == ALL and shared == u'bck_all_srv1'
-        assert not shared != other
+        assert shared == ALL and other == ALL and shared == u'bck_all_srv1'
+        assert shared != other and not shared == other
+        assert shared == hap.server(ALL, backend=PAIR)[0]
         assert shared != hap.server('member_bkall')[0]
         assert shared != hap.backend(PAIR)
-        assert len(set(hap.server(ALL))) == 1
+        assert len(set(hap.server(ALL))) == len(hap.server(ALL)) == 3
         assert hash(shared) == hash(ALL)
         assert ALL in repr(shared) and PAIR in repr(shared)
 

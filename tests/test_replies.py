@@ -346,7 +346,7 @@ def test_a_failure_that_looks_like_a_success_is_refused_before_it_is_sent(call):
     (commands.patterns('add', 'acl', 4, (2, 2, 9), '/two /three'), 4),
     (commands.patterns('add', 'map', 7, (2, 2, 9), 'k3', 'v3 extra'), 5),
     (commands.set_address(b'b/s', commands.word('127.0.0.3 bogus 5', (2, 2, 9))), 5),
-    (commands.clear_counters('bogus'), 3),
+    (commands.clear_counters('bogus', (2, 2, 9)), 3),
 ])
 def test_no_surplus_word_can_be_sent(line, words):
     """C3: HAProxy ignores surplus words silently."""

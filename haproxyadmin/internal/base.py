@@ -56,9 +56,10 @@ class _Member(object):
         return self.hap_process.command(cmd)
 
     def metric(self, name):
-        """Return a metric of this process alone, 0 where HAProxy reports none.
+        """Return a metric of this process alone.
 
-        :raises ValueError: for a name that is no metric.
+        :return: the number; 0 for a documented name that HAProxy does not report.
+        :raises ValueError: for any other name for which HAProxy reports no value.
         """
         return utils.metric(name, self._METRICS, lambda: [self.stats_data()])
 

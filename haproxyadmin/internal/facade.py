@@ -294,7 +294,8 @@ def only(things, noun, name, where=''):
     """
     name = commands.native(name)
     for thing in things:
-        if thing == name:
+        # By name, also where an object stands for its own.
+        if thing.name == name:
             return thing
     raise ValueError('no {0} {1!r}{2}{3}'.format(
         noun, name, where, utils.nearest(name, set(thing.name for thing in things))))
@@ -360,6 +361,9 @@ class Facade(object):
 
     _METRICS = ()
     _REQUESTS = 'stot'
+    # Takes an object; returns what is the same for two that are equal. A set of all servers
+    # compares those of one name in thousands of backends, each with each.
+    _IDENTITY = operator.attrgetter('_name')
 
     def __init__(self, members):
         if not isinstance(members, Finds) and not members:
@@ -373,10 +377,10 @@ class Facade(object):
             self.__class__.__name__, self.name, self.process_nb)
 
     def __eq__(self, other):
+        if isinstance(other, self.__class__):
+            return self._IDENTITY(self) == self._IDENTITY(other)
         if isinstance(other, six.string_types):
             return self.name == commands.native(other)
-        if isinstance(other, self.__class__):
-            return self.name == other.name
         return NotImplemented
 
     def __ne__(self, other):
@@ -384,6 +388,7 @@ class Facade(object):
         return equal if equal is NotImplemented else not equal
 
     def __hash__(self):
+        # Whatever else distinguishes it: it equals its name.
         return hash(self.name)
 
     @property
@@ -430,11 +435,11 @@ class Facade(object):
         Sends one ``show stat`` to each process (management guide, "show stat").
 
         :param name: a name of the documented list for this kind of object, or any other figure
-            that the running HAProxy reports.
+            for which the running HAProxy reports a value: the names of :meth:`metrics`.
         :type name: str
-        :return: the sum or the average, 0 where HAProxy reports none.
+        :return: the sum or the average; 0 for a documented name that HAProxy does not report.
         :rtype: int
-        :raises ValueError: for any other name.
+        :raises ValueError: for any other name, also one that only another kind of object has.
         """
         return utils.metric(name, self._METRICS, self._rows)
 

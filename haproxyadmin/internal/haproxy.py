@@ -122,9 +122,10 @@ class _HAProxyProcess(object):
         return facade.answer(self.ask_info(facade.as_is))
 
     def metric(self, name):
-        """Return a metric of this process alone, 0 where HAProxy reports none.
+        """Return a metric of this process alone.
 
-        :raises ValueError: for a name that is no metric.
+        :return: the number; 0 for a documented name that HAProxy does not report.
+        :raises ValueError: for any other name for which HAProxy reports no value.
         """
         return utils.info_metric(name, HAPROXY_METRICS, lambda: [self.proc_info()])
 

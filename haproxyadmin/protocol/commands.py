@@ -9,6 +9,8 @@ import re
 
 import six
 
+from haproxyadmin.protocol import dangers
+
 # HAProxy's buffer less its reserve, newline included; longer lines wedge 2.0 to 2.6.
 MAX_LINE = 15360
 # More crash 1.5.19 and 1.6.9; later versions ignore the rest.
@@ -410,9 +412,16 @@ def show_errors(iid=None):
     return line(b'show errors', number(iid, 'the id of a proxy'))
 
 
-def clear_counters(everything):
-    """Return the command that clears the maxima, or every counter."""
-    return b'clear counters all' if everything else b'clear counters'
+def clear_counters(everything, version):
+    """Return the command that clears the maxima, or every counter.
+
+    :raises haproxyadmin.exceptions.CommandFailed: where every counter is to be cleared and that
+        crashes HAProxy.
+    """
+    if not everything:
+        return b'clear counters'
+    dangers.check(dangers.CLEAR_ALL_COUNTERS, version)
+    return b'clear counters all'
 
 
 def set_maxconn_global(value):
@@ -490,8 +499,8 @@ def patterns(action, family, ident, version, *texts):
     :param ident: see :func:`identifier`; ``'show'`` lists all ACLs or MAPs of None.
     :param texts: key or pattern, and value.
     """
-    if (action, family) == ('get', 'acl') and version == (1, 7, 0):
-        raise ValueError('"get acl" would crash HAProxy 1.7.0')
+    if (action, family) == ('get', 'acl'):
+        dangers.check(dangers.GET_ACL, version)
     words = [action.encode('ascii'), family.encode('ascii')]
     if ident is not None or action != 'show':
         words.append(identifier(ident, version))
