@@ -4,6 +4,8 @@ from haproxyadmin.internal import facade
 from haproxyadmin.protocol.metrics import BACKEND_METRICS
 from haproxyadmin.server import servers_of
 
+__all__ = ['BACKEND_METRICS', 'Backend']
+
 
 class Backend(facade.Facade):
     """A backend over all HAProxy processes that have it.
@@ -52,3 +54,8 @@ class Backend(facade.Facade):
         """
         listings = facade.answers([member.ask_servers() for member in self._members])
         return servers_of([listing.of(name) for listing in listings])
+
+
+def __dir__():
+    """Show what is public; from Python 3.7 on."""
+    return sorted(__all__)

@@ -28,6 +28,11 @@ import six
 # Characters of a command in a traceback.
 MAX_SHOWN = 200
 
+__all__ = ['CommandFailed', 'EntriesFailed', 'HAProxyBaseError', 'HAProxyDataError',
+           'HAProxySocketError', 'InconsistentData', 'IncosistentData', 'MultipleCommandResults',
+           'NoHAProxyFound', 'NoSuchObject', 'SocketApplicationError', 'SocketConnectionError',
+           'SocketPermissionError', 'SocketTimeout', 'SocketTransportError']
+
 # One class on Python 3; on Python 2 socket.error is an IOError.
 _SystemErrors = (OSError,) if socket.error is OSError else (OSError, socket.error)
 
@@ -184,6 +189,10 @@ class IncosistentData(HAProxyDataError):
     _summary = 'the value differs between HAProxy processes'
 
 
+# Spelled as the word is; the class keeps its documented name.
+InconsistentData = IncosistentData
+
+
 class MultipleCommandResults(HAProxyDataError):
     """Some processes accepted a change and others refused it."""
 
@@ -280,3 +289,8 @@ class NoHAProxyFound(HAProxySocketError, ValueError):
         super(NoHAProxyFound, self).__setstate__(state)
         # On Python 3 it lives outside the instance's dictionary.
         self.__cause__ = self.cause
+
+
+def __dir__():
+    """Show what is public; from Python 3.7 on."""
+    return sorted(__all__)

@@ -5,6 +5,8 @@ from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import FRONTEND_METRICS
 from haproxyadmin.utils import should_die
 
+__all__ = ['FRONTEND_METRICS', 'Frontend']
+
 
 class Frontend(Facade):
     """A frontend over all HAProxy processes that have it.
@@ -43,7 +45,7 @@ class Frontend(Facade):
         return self._aggregated('slim')
 
     @should_die
-    def enable(self):
+    def enable(self, die=True):
         """Let a disabled frontend accept connections again (``enable frontend``).
 
         :param die: (optional) False returns False in place of raising.
@@ -57,7 +59,7 @@ class Frontend(Facade):
         return self._do('enable')
 
     @should_die
-    def disable(self):
+    def disable(self, die=True):
         """Stop accepting connections; those that stand go on (``disable frontend``).
 
         The status is ``STOP`` then up to 2.2, ``OPEN`` in 2.4 and ``PAUSED`` from 2.6 on.
@@ -72,7 +74,7 @@ class Frontend(Facade):
         return self._do('disable')
 
     @should_die
-    def shutdown(self):
+    def shutdown(self, die=True):
         """Stop the frontend for good and release its ports (``shutdown frontend``).
 
         Up to 2.4 HAProxy forgets the frontend and later reads raise a :class:`KeyError`; from 2.6
@@ -88,7 +90,7 @@ class Frontend(Facade):
         return self._do('shutdown')
 
     @should_die
-    def setmaxconn(self, value):
+    def setmaxconn(self, value, die=True):
         """Set how many connections each process allows (``set maxconn frontend``).
 
         :param value: 0 to 2147483647, for each process; :attr:`maxconn` is the sum.
@@ -115,3 +117,8 @@ class Frontend(Facade):
     def _do(self, action):
         return self._change(lambda member: commands.frontend(
             action, member.name, member.hap_process.version))
+
+
+def __dir__():
+    """Show what is public; from Python 3.7 on."""
+    return sorted(__all__)

@@ -104,7 +104,7 @@ class HAProxy(Reading):
     # Settings of the processes
 
     @should_die
-    def setmaxconn(self, value):
+    def setmaxconn(self, value, die=True):
         """Set how many connections each process allows (``set maxconn global``).
 
         :param value: 0 to 2147483647, for each process; :attr:`maxconn` is the sum. HAProxy takes 0
@@ -129,7 +129,7 @@ class HAProxy(Reading):
         return self._change(lambda process: commands.set_maxconn_global(value))
 
     @should_die
-    def setratelimitconn(self, value):
+    def setratelimitconn(self, value, die=True):
         """Set how many connections a second each process allows (``set rate-limit connections``).
 
         :param value: 0 to 2147483647, for each process; 0 for any number.
@@ -145,7 +145,7 @@ class HAProxy(Reading):
         return self._change(lambda process: commands.set_rate_limit('connections', value))
 
     @should_die
-    def setratelimitsess(self, value):
+    def setratelimitsess(self, value, die=True):
         """Set how many sessions a second each process allows (``set rate-limit sessions``).
 
         :param value: 0 to 2147483647, for each process; 0 for any number.
@@ -161,7 +161,7 @@ class HAProxy(Reading):
         return self._change(lambda process: commands.set_rate_limit('sessions', value))
 
     @should_die
-    def setratelimitsslsess(self, value):
+    def setratelimitsslsess(self, value, die=True):
         """Set how many SSL sessions a second each process allows (``set rate-limit ssl-sessions``).
 
         :param value: 0 to 2147483647, for each process; 0 for any number.
@@ -178,7 +178,7 @@ class HAProxy(Reading):
         return self._change(lambda process: commands.set_rate_limit('ssl-sessions', value))
 
     @should_die
-    def clearcounters(self, all=False):
+    def clearcounters(self, all=False, die=True):
         """Set the highest values seen back to 0 (``clear counters``).
 
         :param all: (optional) True sets every counter of every proxy and server back to 0
@@ -198,7 +198,7 @@ class HAProxy(Reading):
     # Any command
 
     @should_die
-    def command(self, cmd):
+    def command(self, cmd, die=True):
         """Send each process a command line as it is.
 
         Nothing is escaped and no reply is judged. A command that only reads (``show ...``) is
@@ -218,12 +218,12 @@ class HAProxy(Reading):
         return self._numbered(replies)
 
     @should_die
-    def errors(self, iid=None):
+    def errors(self, iid=None, die=True):
         """Return the last request and response that each process could not parse.
 
         Sends ``show errors``, which a socket of level ``user`` refuses.
 
-        :param iid: (optional) only those of the frontend or backend of this id.
+        :param iid: (optional) only those of the frontend or backend of this id; 0 for all.
         :type iid: int
         :param die: (optional) False returns False in place of raising.
         :type die: bool
@@ -238,7 +238,7 @@ class HAProxy(Reading):
     # ACLs and MAPs
 
     @should_die
-    def show_acl(self, aclid=None, acl=None):
+    def show_acl(self, aclid=None, acl=None, die=True):
         """Return the ACLs, or the entries of one, as the first process has them.
 
         Sends ``show acl`` to the first process only: references differ between processes.
@@ -263,7 +263,7 @@ class HAProxy(Reading):
         return self._listing('acl', acl if aclid is None else aclid)
 
     @should_die
-    def get_acl(self, acl, value):
+    def get_acl(self, acl, value, die=True):
         """Look a value up in an ACL, in the first process.
 
         :param acl: its id, or the file that it was loaded from.
@@ -285,7 +285,7 @@ class HAProxy(Reading):
         return self._match('acl', acl, value)
 
     @should_die
-    def add_acl(self, acl, pattern):
+    def add_acl(self, acl, pattern, die=True):
         """Add an entry to an ACL in all processes (``add acl``), also when it is there already.
 
         :param acl: its id, or the file that it was loaded from.
@@ -308,7 +308,7 @@ class HAProxy(Reading):
         return self._patterns('add', 'acl', acl, pattern)
 
     @should_die
-    def del_acl(self, acl, key):
+    def del_acl(self, acl, key, die=True):
         """Delete all entries of a key from an ACL in all processes (``del acl``).
 
         :param acl: its id, or the file that it was loaded from.
@@ -334,7 +334,7 @@ class HAProxy(Reading):
         return self._entry('del', 'acl', acl, key)
 
     @should_die
-    def clear_acl(self, acl):
+    def clear_acl(self, acl, die=True):
         """Delete all entries of an ACL in all processes (``clear acl``).
 
         :param acl: its id, or the file that it was loaded from.
@@ -350,7 +350,7 @@ class HAProxy(Reading):
         return self._patterns('clear', 'acl', acl)
 
     @should_die
-    def add_acl_entries(self, acl, patterns):
+    def add_acl_entries(self, acl, patterns, die=True):
         """Add many entries to an ACL in all processes, in batches of ``add acl``.
 
         :param acl: its id, or the file that it was loaded from.
@@ -374,7 +374,7 @@ class HAProxy(Reading):
         return self._many('add', 'acl', acl, patterns)
 
     @should_die
-    def del_acl_entries(self, acl, keys):
+    def del_acl_entries(self, acl, keys, die=True):
         """Delete many entries from an ACL in all processes, in batches of ``del acl``.
 
         HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key, from then
@@ -402,7 +402,7 @@ class HAProxy(Reading):
         return self._many('del', 'acl', acl, keys)
 
     @should_die
-    def show_map(self, mapid=None, map=None):
+    def show_map(self, mapid=None, map=None, die=True):
         """Return the MAPs, or the entries of one, as the first process has them.
 
         Sends ``show map`` to the first process only: references differ between processes.
@@ -428,7 +428,7 @@ class HAProxy(Reading):
         return self._listing('map', map if mapid is None else mapid)
 
     @should_die
-    def get_map(self, mapid, value):
+    def get_map(self, mapid, value, die=True):
         """Look a key up in a MAP, in the first process.
 
         :param mapid: its id, or the file that it was loaded from.
@@ -450,7 +450,7 @@ class HAProxy(Reading):
         return self._match('map', mapid, value)
 
     @should_die
-    def add_map(self, mapid, key, value):
+    def add_map(self, mapid, key, value, die=True):
         """Add an entry to a MAP in all processes (``add map``), also when the key is there already.
 
         :param mapid: its id, or the file that it was loaded from.
@@ -475,7 +475,7 @@ class HAProxy(Reading):
         return self._patterns('add', 'map', mapid, key, value)
 
     @should_die
-    def set_map(self, mapid, key, value):
+    def set_map(self, mapid, key, value, die=True):
         """Set the value of all entries of a key in a MAP, in all processes (``set map``).
 
         :param mapid: its id, or the file that it was loaded from.
@@ -503,7 +503,7 @@ class HAProxy(Reading):
         return self._entry('set', 'map', mapid, key, value)
 
     @should_die
-    def del_map(self, mapid, key):
+    def del_map(self, mapid, key, die=True):
         """Delete all entries of a key from a MAP in all processes (``del map``).
 
         :param mapid: its id, or the file that it was loaded from.
@@ -529,7 +529,7 @@ class HAProxy(Reading):
         return self._entry('del', 'map', mapid, key)
 
     @should_die
-    def clear_map(self, mapid):
+    def clear_map(self, mapid, die=True):
         """Delete all entries of a MAP in all processes (``clear map``).
 
         :param mapid: its id, or the file that it was loaded from.
@@ -545,7 +545,7 @@ class HAProxy(Reading):
         return self._patterns('clear', 'map', mapid)
 
     @should_die
-    def add_map_entries(self, mapid, pairs):
+    def add_map_entries(self, mapid, pairs, die=True):
         """Add many entries to a MAP in all processes, in batches of ``add map``.
 
         :param mapid: its id, or the file that it was loaded from.
@@ -574,7 +574,7 @@ class HAProxy(Reading):
         return self._many('add', 'map', mapid, pairs)
 
     @should_die
-    def del_map_entries(self, mapid, keys):
+    def del_map_entries(self, mapid, keys, die=True):
         """Delete many entries from a MAP in all processes, in batches of ``del map``.
 
         HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key, from then
@@ -623,3 +623,8 @@ class HAProxy(Reading):
         """Send each process the command that is built for it; all are built before any is sent."""
         asks = [process.ask_change(build(process)) for process in self._processes]
         return facade.verdict(self._processes, asks)
+
+
+def __dir__():
+    """Show what is public; from Python 3.7 on."""
+    return sorted(__all__)

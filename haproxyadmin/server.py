@@ -40,7 +40,7 @@ class Server(facade.Facade):
 
     def __init__(self, server_per_proc, backendname):
         super(Server, self).__init__(server_per_proc)
-        self._backendname = backendname
+        self.__dict__['_backendname'] = backendname
 
     def __repr__(self):
         return 'Server({0!r}, backend={1!r}, processes={2})'.format(
@@ -168,7 +168,7 @@ class Server(facade.Facade):
         return self._agreed('last_agt')
 
     @should_die
-    def setstate(self, state):
+    def setstate(self, state, die=True):
         """Set the state.
 
         * ``STATE_ENABLE`` ends a maintenance (``enable server``);
@@ -200,7 +200,7 @@ class Server(facade.Facade):
         return self._change(lambda member: commands.set_state(member.word(), state))
 
     @should_die
-    def setweight(self, value):
+    def setweight(self, value, die=True):
         """Set the weight (``set weight``).
 
         :param value: 0 to 256, or a percentage of the configured weight such as ``'20%'``.
@@ -225,7 +225,7 @@ class Server(facade.Facade):
         return self._change(lambda member: commands.set_weight(member.word(), value))
 
     @should_die
-    def shutdown(self):
+    def shutdown(self, die=True):
         """End all sessions of the server at once (``shutdown sessions server``).
 
         :param die: (optional) False returns False in place of raising.
@@ -284,3 +284,8 @@ def servers_of(listings):
 
 def _judge(change_type):
     return lambda results: utils.check_command_addr_port(change_type, results)
+
+
+def __dir__():
+    """Show what is public; from Python 3.7 on."""
+    return sorted(__all__)

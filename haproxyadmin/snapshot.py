@@ -12,11 +12,13 @@ from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 from haproxyadmin.server import servers_of
 
+__all__ = ['Reading', 'Snapshot']
+
 _LABEL = operator.itemgetter(0)
 _BY_BACKEND = operator.attrgetter('backend.name')
 
 
-class Reading(object):
+class Reading(facade.Checked):
     """The reading side of HAProxy over its processes; what they answer from is their own matter."""
 
     _processes = ()
@@ -171,6 +173,30 @@ class Reading(object):
         """
         return utils.info_metric(name, HAPROXY_METRICS, self.info)
 
+    def metric_per_process(self, name):
+        """Return a metric of each process; see :meth:`metric`.
+
+        :param name: see :meth:`metric`.
+        :type name: str
+        :return: list of ``(process number, number)``.
+        :rtype: list of tuple
+        :raises ValueError: see :meth:`metric`.
+        """
+        return [(process.process_nb, value)
+                for process, value in zip(self._processes, self._metric_of_each(name))]
+
+    def metric_per_socket(self, name):
+        """Return a metric of each process by its socket; see :meth:`metric`.
+
+        :param name: see :meth:`metric`.
+        :type name: str
+        :return: list of ``(socket file, number)``.
+        :rtype: list of tuple
+        :raises ValueError: see :meth:`metric`.
+        """
+        return [(process.socket_file, value)
+                for process, value in zip(self._processes, self._metric_of_each(name))]
+
     def metrics(self):
         """Return all metrics over all processes; costs what :meth:`metric` costs.
 
@@ -275,10 +301,14 @@ class Reading(object):
             names = set(own for listings in lists for listing in listings for own in listing.names)
             raise ValueError('no server {0!r}{1}{2}'.format(
                 hostname, '' if backend is None else ' in backend {0!r}'.format(backend),
-                utils.nearest(hostname, names)))
+                utils.nearest_or_all(hostname, names)))
         return found
 
     # How all of it is asked
+
+    def _metric_of_each(self, name):
+        return [utils.aggregate(name, [text])
+                for text in utils.info_metric_texts(name, HAPROXY_METRICS, self.info)]
 
     def _listings(self, backend):
         return self._ask_all(lambda process: process.ask_servers(backend))
@@ -324,3 +354,8 @@ class Snapshot(Reading):
         :rtype: float
         """
         return self._taken_at
+
+
+def __dir__():
+    """Show what is public; from Python 3.7 on."""
+    return sorted(__all__)

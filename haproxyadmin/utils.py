@@ -5,6 +5,7 @@
 Parsing is lazy. A :class:`Dump` indexes the rows of a ``show stat`` by name and keeps their
 text; a :class:`Row` cuts a field out of its text when the field is read.
 """
+import bisect
 import collections
 import csv
 import functools
@@ -26,6 +27,12 @@ _INTEGER = re.compile(r'\s*[-+]?[0-9]{1,4300}\s*\Z')
 _TEXT = (six.text_type, bytes)
 _LISTENER = '3'
 _TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
+# How many names a message lists, whatever was asked for.
+MOST_LISTED = 5
+# How many names, and how many characters of one, are compared with a wrong one; of more names the
+# neighbours on both sides.
+MOST_COMPARED = 500
+NEIGHBOURS = 10
 # How many texts of figures to remember at a time.
 _MOST_REMEMBERED = 10000
 
@@ -626,12 +633,20 @@ def metric(name, known, ask, columns=columns, texts=fields):
     :rtype: int
     :raises ValueError: for a name that is not known and for which every row's field is empty.
     """
+    return aggregate(name, metric_texts(name, known, ask, columns, texts))
+
+
+def metric_texts(name, known, ask, columns=columns, texts=fields):
+    """Return what each process reports of a metric; see :func:`metric`.
+
+    :rtype: list of str
+    """
     check_metric(name, known)
     reports = ask()
     values = texts(reports, name)
     if name not in known and not any(values):
         check_metric(name, known, [own for own, theirs in columns(reports) if any(theirs)])
-    return aggregate(name, values)
+    return values
 
 
 def info_metric(name, known, ask):
@@ -639,7 +654,15 @@ def info_metric(name, known, ask):
 
     :param ask: returns for each process its texts by name.
     """
-    return metric(name, known, ask, columns=info_columns, texts=_info_fields)
+    return aggregate(name, info_metric_texts(name, known, ask))
+
+
+def info_metric_texts(name, known, ask):
+    """Return what each process reports of a metric of its own; see :func:`info_metric`.
+
+    :rtype: list of str
+    """
+    return metric_texts(name, known, ask, columns=info_columns, texts=_info_fields)
 
 
 def _info_fields(infos, name):
@@ -670,10 +693,45 @@ def check_metric(name, known, reported=None):
 
 def nearest(name, names):
     """Return ``; did you mean 'A' or 'B'?`` for the names that look like a name, or ``''``."""
-    import difflib  # costs an import only after a mistake
-    text = str(commands.native(name))
-    alike = difflib.get_close_matches(text, sorted(names), 3)
+    alike = alike_names(name, names)
     return '; did you mean {0}?'.format(' or '.join(map(repr, alike))) if alike else ''
+
+
+def nearest_or_all(name, names):
+    """Return what :func:`nearest` does, and where there are few names all of them."""
+    hint = nearest(name, names)
+    listed = [repr(own) for own in sorted(names)]
+    if not 0 < len(listed) <= MOST_LISTED or all(own in hint for own in listed):
+        return hint
+    all_names = ' and '.join(filter(None, [', '.join(listed[:-1]), listed[-1]]))
+    return '{0} {1} {2}'.format(
+        hint + (' There' if hint else '; there'), 'is' if len(listed) == 1 else 'are',
+        all_names)
+
+
+def alike_names(name, names, cutoff=0.6):
+    """Return at most three names that look like a name, whatever their case, the nearest first.
+
+    :param cutoff: (optional) how alike they have to be, from 0 to 1.
+    :rtype: list of str
+    """
+    import difflib  # costs an import only after a mistake
+    text = str(commands.native(name)).lower()[:MOST_COMPARED]
+    spellings = sorted(names, key=lambda own: (own.lower(), own))
+    candidates = [own.lower() for own in spellings]
+    if len(candidates) > MOST_COMPARED:
+        # To compare each would take seconds; those that begin alike stand side by side.
+        place = bisect.bisect(candidates, text)
+        near = slice(max(0, place - NEIGHBOURS), place + NEIGHBOURS)
+        spellings, candidates = spellings[near], candidates[near]
+    alike = difflib.get_close_matches(text, candidates, 3, cutoff)
+    # Those that differ in case alone are candidates, and matches, several times.
+    found = collections.OrderedDict()
+    for lower in alike:
+        for place, candidate in enumerate(candidates):
+            if candidate == lower:
+                found[spellings[place]] = True
+    return list(found)[:3]
 
 
 def elements_of_list_same(iterator):
@@ -769,15 +827,27 @@ def should_die(old_implementation):
     """Decorate a function with the keyword ``die``.
 
     ``die=True``, the default, lets exceptions through; ``die=False`` returns False in their place.
-    Success returns what the function returns.
+    Success returns what the function returns. A wrong list of arguments is a :class:`TypeError`
+    all the same. The function may name ``die`` as its last parameter, to show it to
+    :func:`help`; it gets it then, and has no need to look.
 
     :param old_implementation: the function.
     :rtype: function
     """
+    code = getattr(old_implementation, '__code__', None)
+    names = code.co_varnames[:code.co_argcount] if code else ()
+    place = names.index('die') if 'die' in names else None
+
     @functools.wraps(old_implementation)
     def new_implementation(*args, **kwargs):
-        if kwargs.pop('die', True):
+        if place is None:
+            die = kwargs.pop('die', True)
+        else:
+            die = args[place] if len(args) > place else kwargs.get('die', True)
+        if die:
             return old_implementation(*args, **kwargs)
+        import inspect  # costs an import only where it is asked for
+        inspect.getcallargs(old_implementation, *args, **kwargs)
         try:
             return old_implementation(*args, **kwargs)
         except Exception:

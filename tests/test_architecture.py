@@ -50,7 +50,7 @@ MAY_IMPORT = {
 }
 
 # Python 2.7 and 3 alike; anything else would be a dependency.
-STANDARD = {'ast', 'collections', 'csv', 'difflib', 'errno', 'functools', 'io', 'itertools',
+STANDARD = {'ast', 'bisect', 'collections', 'csv', 'difflib', 'errno', 'functools', 'inspect', 'io', 'itertools',
             'logging', 'numbers', 'operator', 'os', 're', 'select', 'socket', 'stat', 'sys', 'time'}
 
 COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepare|commit) ')

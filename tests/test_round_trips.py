@@ -29,21 +29,25 @@ PROXY, SERVER = 'tcp_listen', 'tcp1'
 HAPROXY = dict.fromkeys([
     'description', 'maxconn', 'nodename', 'processids', 'ratelimitconn', 'ratelimitsess',
     'ratelimitsslsess', 'releasedate', 'requests', 'totalrequests', 'version', 'info', 'metrics',
-    'stats', 'frontends', 'backends', 'servers', 'frontend', 'backend', 'server', 'metric'], 1)
+    'stats', 'frontends', 'backends', 'servers', 'frontend', 'backend', 'server', 'metric',
+    'metric_per_process', 'metric_per_socket'], 1)
 # Those of the first process.
 FIRST = ['uptime', 'uptimesec']
-FACADE = dict.fromkeys(['requests', 'status', 'metric', 'metrics', 'requests_per_process',
-                        'stats_per_process'], 1)
+FACADE = dict.fromkeys(['requests', 'status', 'metric', 'metric_per_process', 'metric_per_socket',
+                        'metrics', 'requests_per_process', 'requests_per_socket',
+                        'stats_per_process', 'stats_per_socket'], 1)
 FRONTEND = dict(FACADE, maxconn=1, iid=1, name=0, process_nb=0)
 BACKEND = dict(FACADE, server=1, servers=1, iid=1, name=0, process_nb=0)
 SERVERS = dict(FACADE, sid=1, weight=1, address=1, port=1, check_status=1, check_code=1,
                last_status=1, last_agent_check=1, name=0, process_nb=0, backendname=0)
 ARGUMENTS = {
-    (Reading, 'metric'): ['Maxconn'], (Reading, 'frontend'): [PROXY],
-    (Reading, 'backend'): [PROXY], (Reading, 'server'): [SERVER],
-    (Frontend, 'metric'): ['scur'], (Backend, 'metric'): ['scur'], (Server, 'metric'): ['scur'],
+    (Reading, 'frontend'): [PROXY], (Reading, 'backend'): [PROXY], (Reading, 'server'): [SERVER],
     (Backend, 'server'): [SERVER],
 }
+for _ending in ('metric', 'metric_per_process', 'metric_per_socket'):
+    ARGUMENTS[Reading, _ending] = ['Maxconn']
+    for _kind in (Frontend, Backend, Server):
+        ARGUMENTS[_kind, _ending] = ['scur']
 CHANGES = {
     Reading: [],
     Frontend: ['enable', 'disable', 'shutdown', 'setmaxconn'],

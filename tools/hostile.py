@@ -244,6 +244,8 @@ SLOTS = {
 
     'HAProxy.errors.iid': _word(lambda hap, text: hap.errors(text)),
     'HAProxy.metric.name': _word(lambda hap, text: hap.metric(text)),
+    'HAProxy.metric_per_process.name': _word(lambda hap, text: hap.metric_per_process(text)),
+    'HAProxy.metric_per_socket.name': _word(lambda hap, text: hap.metric_per_socket(text)),
     'HAProxy.setmaxconn.value': _word(lambda hap, text: hap.setmaxconn(text)),
     'HAProxy.setratelimitconn.value': _word(lambda hap, text: hap.setratelimitconn(text)),
     'HAProxy.setratelimitsess.value': _word(lambda hap, text: hap.setratelimitsess(text)),
@@ -252,11 +254,17 @@ SLOTS = {
     'HAProxy.command.cmd': Slot('command', lambda hap, text: hap.command(text)),
 
     'Frontend.metric.name': _word(lambda frontend, text: frontend.metric(text)),
+    'Frontend.metric_per_process.name': _word(lambda thing, text: thing.metric_per_process(text)),
+    'Frontend.metric_per_socket.name': _word(lambda thing, text: thing.metric_per_socket(text)),
     'Frontend.setmaxconn.value': _word(lambda frontend, text: frontend.setmaxconn(text)),
     'Backend.metric.name': _word(lambda backend, text: backend.metric(text)),
+    'Backend.metric_per_process.name': _word(lambda thing, text: thing.metric_per_process(text)),
+    'Backend.metric_per_socket.name': _word(lambda thing, text: thing.metric_per_socket(text)),
     'Backend.server.name': _name(lambda backend, text: backend.server(text)),
     'Backend.servers.name': _name(lambda backend, text: backend.servers(text)),
     'Server.metric.name': _word(lambda server, text: server.metric(text)),
+    'Server.metric_per_process.name': _word(lambda server, text: server.metric_per_process(text)),
+    'Server.metric_per_socket.name': _word(lambda server, text: server.metric_per_socket(text)),
     'Server.setstate.state': _word(lambda server, text: server.setstate(text)),
     'Server.setweight.value': _word(lambda server, text: server.setweight(text)),
     'Server.address': Slot('address', lambda server, text: setattr(server, 'address', text)),
@@ -293,7 +301,7 @@ def public(kind):
 
 def _arguments(function):
     code = _undecorated(function).__code__
-    return code.co_varnames[1:code.co_argcount]
+    return [name for name in code.co_varnames[1:code.co_argcount] if name != 'die']
 
 
 def _undecorated(function):

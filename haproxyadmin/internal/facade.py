@@ -249,6 +249,9 @@ def whole_text(lines):
     return '\n'.join(lines)
 
 
+# How much a wrong name has to resemble an attribute to be taken for it.
+ALIKE = 0.8
+
 by_name = operator.attrgetter('name')
 
 
@@ -298,7 +301,7 @@ def only(things, noun, name, where=''):
         if thing.name == name:
             return thing
     raise ValueError('no {0} {1!r}{2}{3}'.format(
-        noun, name, where, utils.nearest(name, set(thing.name for thing in things))))
+        noun, name, where, utils.nearest_or_all(name, set(thing.name for thing in things))))
 
 
 class Finds(object):
@@ -352,7 +355,39 @@ class Finds(object):
         return self._made
 
 
-class Facade(object):
+class Checked(object):
+    """An object that does not take a wrong assignment for an attribute of its own.
+
+    A name that resembles a public one of the class, and a property that cannot be set, are an
+    :class:`AttributeError`. A program may attach any other attribute.
+    """
+
+    def __setattr__(self, name, value):
+        if name not in self.__dict__ and not name.startswith('_'):
+            _check_assignment(type(self), name)
+        super(Checked, self).__setattr__(name, value)
+
+
+# What sets a property whose setter is not called after it.
+_SETTERS = {'status': 'setstate', 'state': 'setstate'}
+
+
+def _check_assignment(kind, name):
+    """Refuse an assignment that would do nothing but hide a mistake."""
+    known = getattr(kind, name, None)
+    if isinstance(known, property) and known.fset is None:
+        setter = _SETTERS.get(name, 'set' + name)
+        raise AttributeError('{0}.{1} cannot be set{2}'.format(
+            kind.__name__, name, ', use {0}()'.format(setter) if hasattr(kind, setter) else ''))
+    if known is None and not hasattr(kind, name):
+        names = [own for own in dir(kind) if not own.startswith('_')]
+        alike = utils.alike_names(name, names, ALIKE)
+        if alike:
+            raise AttributeError('{0} has no attribute {1!r}; did you mean {2!r}?'.format(
+                kind.__name__, name, alike[0]))
+
+
+class Facade(Checked):
     """One frontend, backend or server over all processes that have it.
 
     :param members: its objects, one for each process.
@@ -369,8 +404,11 @@ class Facade(object):
         if not isinstance(members, Finds) and not members:
             raise ValueError('{0} needs the object of at least one process'.format(
                 self.__class__.__name__))
-        self._members = members if isinstance(members, Finds) else list(members)
-        self._name = members.name if isinstance(members, Finds) else self._members[0].name
+        # Not by assignment, which is checked: there may be tens of thousands of these.
+        listed = isinstance(members, Finds)
+        attributes = self.__dict__
+        attributes['_members'] = members = members if listed else list(members)
+        attributes['_name'] = members.name if listed else members[0].name
 
     def __repr__(self):
         return '{0}({1!r}, processes={2})'.format(
@@ -443,6 +481,30 @@ class Facade(object):
         """
         return utils.metric(name, self._METRICS, self._rows)
 
+    def metric_per_process(self, name):
+        """Return a metric of each process; see :meth:`metric`.
+
+        :param name: see :meth:`metric`.
+        :type name: str
+        :return: list of ``(process number, number)``.
+        :rtype: list of tuple
+        :raises ValueError: see :meth:`metric`.
+        """
+        return self._per_process(self._metric_of_each(name))
+
+    def metric_per_socket(self, name):
+        """Return a metric of each process by its socket; see :meth:`metric`.
+
+        From HAProxy 2.5 on the number of every process is 1.
+
+        :param name: see :meth:`metric`.
+        :type name: str
+        :return: list of ``(socket file, number)``.
+        :rtype: list of tuple
+        :raises ValueError: see :meth:`metric`.
+        """
+        return self._per_socket(self._metric_of_each(name))
+
     def metrics(self):
         """Return all metrics over all processes; costs what :meth:`metric` costs.
 
@@ -458,8 +520,15 @@ class Facade(object):
         :return: list of ``(process number, requests)``.
         :rtype: list of tuple
         """
-        return [(member.process_nb, utils.aggregate(self._REQUESTS, [text]))
-                for member, text in zip(self._members, self._fields(self._REQUESTS))]
+        return self._per_process(self._requests_of_each())
+
+    def requests_per_socket(self):
+        """Return how many requests each process has handled, by its socket.
+
+        :return: list of ``(socket file, requests)``.
+        :rtype: list of tuple
+        """
+        return self._per_socket(self._requests_of_each())
 
     def stats_per_process(self):
         """Return all statistics of each process; sends one ``show stat`` to each.
@@ -467,8 +536,28 @@ class Facade(object):
         :return: list of ``(process number, dict)``; the dict holds HAProxy's own text per field.
         :rtype: list of tuple
         """
-        return [(member.process_nb, utils.row2dict(row))
-                for member, row in zip(self._members, self._rows())]
+        return self._per_process(map(utils.row2dict, self._rows()))
+
+    def stats_per_socket(self):
+        """Return all statistics of each process by its socket; sends one ``show stat`` to each.
+
+        :return: list of ``(socket file, dict)``; the dict holds HAProxy's own text per field.
+        :rtype: list of tuple
+        """
+        return self._per_socket(map(utils.row2dict, self._rows()))
+
+    def _per_process(self, values):
+        return [(member.process_nb, value) for member, value in zip(self._members, values)]
+
+    def _per_socket(self, values):
+        return [(member.socket_file, value) for member, value in zip(self._members, values)]
+
+    def _metric_of_each(self, name):
+        return [utils.aggregate(name, [text])
+                for text in utils.metric_texts(name, self._METRICS, self._rows)]
+
+    def _requests_of_each(self):
+        return [utils.aggregate(self._REQUESTS, [text]) for text in self._fields(self._REQUESTS)]
 
     def _rows(self):
         if isinstance(self._members, Finds) and self._members.in_memory:

@@ -407,7 +407,7 @@ def show_stat(iid=-1, kind=EVERYTHING, sid=-1):
 
 def show_errors(iid=None):
     """Return the command for the last captured errors, of one proxy where an id is given."""
-    if iid is None:
+    if iid is None or (is_integer(iid) and iid == 0):
         return b'show errors'
     return line(b'show errors', number(iid, 'the id of a proxy'))
 
