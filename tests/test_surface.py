@@ -221,5 +221,3 @@ def test_metrics_of_the_processes_themselves(objects, name):
         process.socket_file for process in thing._processes]
     with pytest.raises(ValueError):
         thing.metric_per_socket('nonsense')
-
-
