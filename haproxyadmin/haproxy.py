@@ -73,7 +73,7 @@ class HAProxy(Reading):
             ...     for server in backend.servers():
             ...         print(backend.name, server.name, server.requests)
         """
-        return Snapshot(self._processes)
+        return Snapshot(self._found)
 
     # Settings of the processes
 
@@ -564,24 +564,26 @@ class HAProxy(Reading):
         return self._many('del', 'map', mapid, keys)
 
     def _listing(self, family, ident):
-        return facade.answer(patterns.ask_listing(self._processes[0], family, ident))
+        return self._ask_first(lambda process: patterns.ask_listing(process, family, ident))
 
     def _match(self, family, ident, text):
-        return facade.answer(patterns.ask_match(self._processes[0], family, ident, text))
+        return self._ask_first(lambda process: patterns.ask_match(process, family, ident, text))
+
+    def _ask_first(self, ask):
+        return facade.ask_each(self._processes[:1], ask)[0]
 
     def _patterns(self, action, family, ident, *texts):
-        return patterns.change(self._processes, action, family, ident, *texts)
+        return patterns.change(self._found, action, family, ident, *texts)
 
     def _entry(self, action, family, ident, key, *texts):
-        return patterns.change_entry(self._processes, action, family, ident, key, *texts)
+        return patterns.change_entry(self._found, action, family, ident, key, *texts)
 
     def _many(self, action, family, ident, items):
-        return entries.change(self._processes, action, family, ident, items)
+        return entries.change(self._found, action, family, ident, items)
 
     def _numbered(self, values):
         return [(process.process_nb, value) for process, value in zip(self._processes, values)]
 
     def _change(self, build):
-        """Send each process the command that is built for it; all are built before any is sent."""
-        asks = [process.ask_change(build(process)) for process in self._processes]
-        return facade.verdict(self._processes, facade.gather(asks))
+        """Send each process the command that is built for it; see :func:`facade.prepare`."""
+        return facade.change_each(self._found, lambda process: process.ask_change(build(process)))

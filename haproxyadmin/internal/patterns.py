@@ -30,8 +30,8 @@ def change(processes, action, family, ident, *texts):
 
     :return: see :func:`haproxyadmin.internal.facade.verdict`.
     """
-    asks = [ask_change(process, action, family, ident, *texts) for process in processes]
-    return facade.verdict(processes, facade.gather(asks))
+    return facade.change_each(
+        processes, lambda process: ask_change(process, action, family, ident, *texts))
 
 
 def change_entry(processes, action, family, ident, key, *texts):
@@ -48,8 +48,9 @@ def change_by_reference(processes, action, family, ident, key, *texts):
         processes; nothing is changed then.
     """
     reference = commands.reference(key)
-    asks = [process.ask_change(commands.by_reference(
-        action, family, ident, process.version, reference, *texts)) for process in processes]
+    processes, asks = facade.prepare(processes, lambda process: process.ask_change(
+        commands.by_reference(action, family, ident, process.version, reference, *texts)))
+    facade.values_of(asks)
     found = facade.answers([ask_entry(process, family, ident, reference)
                             for process in processes])
     held = [entry for entry, _ in found]

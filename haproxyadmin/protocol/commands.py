@@ -42,8 +42,6 @@ MAP_PAYLOAD_SINCE = (2, 0)
 # A line of more than 64 words does not crash it.
 ANY_WORDS_SINCE = (1, 8)
 DELETES_ONE_SINCE = (3, 3)
-# Before, a worker that ends leaves out what it has stopped.
-ROWS_STAY = (2, 5)
 # From here on an address is applied about a millisecond after HAProxy has said that it is.
 ADDRESS_LATER = (3, 0)
 # Asks for nothing: it lacks the value. Tells an admin from others before 2.0.
@@ -60,6 +58,10 @@ _SEPARATOR = br'(?<!\\);'
 _WAITS = br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z'
 _FORBIDDEN = re.compile(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
+
+
+class NotForVersion(ValueError):
+    """The running version cannot take what a caller passed; another one could."""
 
 
 def version_tuple(text):
@@ -156,7 +158,7 @@ def _check_version_takes(raw, text, version):
     elif (b' ' in raw or b'\t' in raw) and (1, 9) <= version < (2, 2):
         refused = 'a blank or tab'
     if refused:
-        raise ValueError('HAProxy {0} takes no text with {1}: {2!r}'.format(
+        raise NotForVersion('HAProxy {0} takes no text with {1}: {2!r}'.format(
             version_text(version), refused, text))
 
 
@@ -411,7 +413,7 @@ def patterns(action, family, ident, version, *texts):
     :param texts: key or pattern, and value.
     """
     if (action, family) == ('get', 'acl') and version == (1, 7, 0):
-        raise ValueError('"get acl" would crash HAProxy 1.7.0')
+        raise NotForVersion('"get acl" would crash HAProxy 1.7.0')
     words = [action.encode('ascii'), family.encode('ascii')]
     if ident is not None or action != 'show':
         words.append(identifier(ident, version))
