@@ -37,7 +37,13 @@ class HAProxy(Reading):
     **Freshness.** Every property and method asks HAProxy again, each process with one command, all
     processes at the same time. What is kept says which rows to ask for; no figure is answered
     from it. An id that has moved costs a process one command more, and so does a refusal for lack
-    of level.
+    of level. What depends on the version of HAProxy (text that is escaped, deleting from ACLs and
+    MAPs, a server's address) sends a ``show info`` first when the last one was more than a second
+    ago, or an exchange has failed since.
+
+    **Upgrades.** The object works with whatever answers on its sockets. When one process takes over
+    the sockets of several, they count as one as soon as a ``show info`` shows it, also in the
+    frontends, backends and servers made before; and as several when it is replaced by several.
 
     **Errors.** A wrong argument is a :class:`ValueError`, and nothing was sent. What HAProxy
     refuses is a :class:`haproxyadmin.exceptions.CommandFailed` with its words. A change goes to

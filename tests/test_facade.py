@@ -70,11 +70,12 @@ def refuse(started, *numbers):
         process.behaviour = answering_all(REFUSAL if process.number in numbers else '\n')
 
 
-def answering_all(reply):
-    """Answer any command with this, but tell the version."""
+def answering_all(reply, truly=('show info',)):
+    """Answer any command with this, but those that begin so as they should be."""
     def behave(process, client):
         command = process.receive(client)
-        client.sendall(process.reply_to(command) if command == 'show info' else fakes.raw(reply))
+        client.sendall(process.reply_to(command) if command.startswith(truly)
+                       else fakes.raw(reply))
     return behave
 
 

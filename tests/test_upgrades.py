@@ -151,6 +151,31 @@ def test_only_what_depends_on_the_version_costs_one_command_more(command, change
         assert started.connections == [1 + len(asked)] * 3
 
 
+MORE_CHANGES = [
+    lambda on: on.hap.add_map_entries(7, [('k', 'v')]), lambda on: on.hap.del_acl_entries(4, ['k']),
+    lambda on: setattr(on.server, 'address', '10.0.0.9'), lambda on: setattr(on.server, 'port', 80),
+    lambda on: on.hap.command('add map #7 <<\nk v'), lambda on: on.hap.set_map(7, '0x1 2', 'v'),
+    lambda on: on.hap.set_map('/a b', '0x12', 'v'), lambda on: on.hap.show_map('/a b'),
+    lambda on: on.hap.get_acl('/a b', 'x')]
+
+
+@pytest.mark.parametrize('change', [change for _, change in test_facade.CHANGES] + MORE_CHANGES)
+def test_nothing_is_built_with_an_old_version(change, fleet, clock):
+    """Whatever looks at the version, a new command included, belongs into facade.prepare()."""
+    started = fleet('2.2', 2)
+    on = test_facade.Objects(started)
+    for process in started:
+        process.behaviour = test_facade.answering_all('\n', ('show info', 'show stat'))
+    clock.go_on()
+    read_before = [process.version_read for process in on.hap._processes]
+    try:
+        change(on)
+    except exceptions.HAProxyBaseError:
+        pass  # this fake has no entries, and answers all changes alike
+    for process, before in zip(on.hap._processes, read_before):
+        assert process.version_read is before or not process.has_old_version()
+
+
 @test_facade.EVERY_CHANGE
 def test_after_a_failed_exchange_it_is_asked_again(command, change, fleet, clock):
     """C3: HAProxy may have been restarted meanwhile."""

@@ -581,9 +581,10 @@ class Facade(object):
 
     @property
     def _members(self):
-        if isinstance(self._found, Finds) and self._found.in_memory:
-            return self._found
-        return distinct(self._found)
+        return self._found if self._is_in_memory() else distinct(self._found)
+
+    def _is_in_memory(self):
+        return isinstance(self._found, Finds) and self._found.in_memory
 
     @property
     def name(self):
@@ -665,13 +666,13 @@ class Facade(object):
                 for member, row in zip(self._members, self._rows())]
 
     def _rows(self):
-        if isinstance(self._members, Finds) and self._members.in_memory:
-            return self._members.rows()
+        if self._is_in_memory():
+            return self._found.rows()
         return answers([member.ask_row() for member in self._members])
 
     def _fields(self, name):
-        if isinstance(self._members, Finds) and self._members.in_memory:
-            return self._members.fields(name)
+        if self._is_in_memory():
+            return self._found.fields(name)
         return utils.fields(self._rows(), name)
 
     def _aggregated(self, name):
