@@ -43,7 +43,13 @@ class HAProxy(Reading):
     **Freshness.** Every property and method asks HAProxy again, each process with one command, all
     processes at the same time. What is kept says which rows to ask for; no figure is answered
     from it. An id that has moved costs a process one command more, and so does a refusal for lack
-    of level.
+    of level. What depends on the version of HAProxy (text that is escaped, deleting from ACLs and
+    MAPs, a server's address) sends a ``show info`` first when the last one was more than a second
+    ago, or an exchange has failed since.
+
+    **Upgrades.** The object works with whatever answers on its sockets. When one process takes over
+    the sockets of several, they count as one as soon as a ``show info`` shows it, also in the
+    frontends, backends and servers made before; and as several when it is replaced by several.
 
     **Errors.** A wrong argument is a :class:`ValueError`, and nothing was sent. What HAProxy
     refuses is a :class:`haproxyadmin.exceptions.CommandFailed` with its words. A change goes to
@@ -99,7 +105,7 @@ class HAProxy(Reading):
             ...     for server in backend.servers():
             ...         print(backend.name, server.name, server.requests)
         """
-        return Snapshot(self._processes)
+        return Snapshot(self._found)
 
     # Settings of the processes
 
@@ -602,27 +608,29 @@ class HAProxy(Reading):
         return self._many('del', 'map', mapid, keys)
 
     def _listing(self, family, ident):
-        return facade.answer(patterns.ask_listing(self._processes[0], family, ident))
+        return self._ask_first(lambda process: patterns.ask_listing(process, family, ident))
 
     def _match(self, family, ident, text):
-        return facade.answer(patterns.ask_match(self._processes[0], family, ident, text))
+        return self._ask_first(lambda process: patterns.ask_match(process, family, ident, text))
+
+    def _ask_first(self, ask):
+        return facade.ask_each(self._processes[:1], ask)[0]
 
     def _patterns(self, action, family, ident, *texts):
-        return patterns.change(self._processes, action, family, ident, *texts)
+        return patterns.change(self._found, action, family, ident, *texts)
 
     def _entry(self, action, family, ident, key, *texts):
-        return patterns.change_entry(self._processes, action, family, ident, key, *texts)
+        return patterns.change_entry(self._found, action, family, ident, key, *texts)
 
     def _many(self, action, family, ident, items):
-        return entries.change(self._processes, action, family, ident, items)
+        return entries.change(self._found, action, family, ident, items)
 
     def _numbered(self, values):
         return [(process.process_nb, value) for process, value in zip(self._processes, values)]
 
     def _change(self, build):
-        """Send each process the command that is built for it; all are built before any is sent."""
-        asks = [process.ask_change(build(process)) for process in self._processes]
-        return facade.verdict(self._processes, asks)
+        """Send each process the command that is built for it; see :func:`facade.prepare`."""
+        return facade.change_each(self._found, lambda process: process.ask_change(build(process)))
 
 
 def __dir__():

@@ -91,9 +91,12 @@ class Server(facade.Facade):
     @address.setter
     def address(self, value):
         commands.address(value)
-        self._need_version((1, 6), 'an address')
-        self._change(lambda member: commands.set_address(
-            member.word(), commands.word(value, member.hap_process.version)), _judge('addr'))
+
+        def build(member):
+            self._check_version(member, (1, 6), 'an address')
+            return commands.set_address(
+                member.word(), commands.word(value, member.hap_process.version))
+        self._change(build, _judge('addr'))
         self._wait_for_address()
 
     @property
@@ -115,19 +118,20 @@ class Server(facade.Facade):
     @port.setter
     def port(self, value):
         port = commands.port(value)
-        self._need_version((1, 7), 'a port')
+        # Live also for a server of a snapshot: an old address would be set again.
+        members = self._live()
+        facade.ask_each(members, lambda member: self._check_version(member, (1, 7), 'a port'))
+        members = facade.distinct(members)
         addresses = {}
-        # Read live also for a server of a snapshot: an old address would be set again.
-        rows = facade.answers([member.live.ask_row() for member in self._members])
-        for member, row in zip(self._members, rows):
+        rows = facade.answers([member.ask_row() for member in members])
+        for member, row in zip(members, rows):
             text = utils.field(row, 'addr')
-            addresses[member] = utils.address_and_port(text)[0]
-            if addresses[member] in ('', 'unix'):
-                error = CommandFailed(self._no_address(member, text))
-                error.set_context(None, member.socket_file)
-                raise error
+            address = addresses[member.socket_file] = utils.address_and_port(text)[0]
+            if address in ('', 'unix'):
+                raise _refused_on(member, self._no_address(member, text))
         self._change(lambda member: commands.set_address(
-            member.word(), commands.word(addresses[member], member.hap_process.version), port),
+            member.word(), commands.word(
+                addresses[member.socket_file], member.hap_process.version), port),
             _judge('port'))
         self._wait_for_address()
 
@@ -252,15 +256,19 @@ class Server(facade.Facade):
         if any(member.hap_process.version >= commands.ADDRESS_LATER for member in self._members):
             time.sleep(ADDRESS_PAUSE)
 
-    def _need_version(self, version, what):
-        for member in self._members:
-            if member.hap_process.version < version:
-                error = CommandFailed(
-                    'HAProxy {0} on {1} cannot set {2} of a server, {3} can'.format(
-                        commands.version_text(member.hap_process.version), member.socket_file,
-                        what, commands.version_text(version)))
-                error.set_context(None, member.socket_file)
-                raise error
+    def _check_version(self, member, version, what):
+        if member.hap_process.version < version:
+            message = 'HAProxy {0} on {1} cannot set {2} of a server, {3} can'.format(
+                commands.version_text(member.hap_process.version), member.socket_file, what,
+                commands.version_text(version))
+            raise _refused_on(member, message)
+
+
+def _refused_on(member, message):
+    """Return the error of what is not even sent to a process."""
+    error = CommandFailed(message)
+    error.set_context(None, member.socket_file)
+    return error
 
 
 def _last_result(check_status):

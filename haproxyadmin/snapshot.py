@@ -21,7 +21,8 @@ _BY_BACKEND = operator.attrgetter('backend.name')
 class Reading(facade.Checked):
     """The reading side of HAProxy over its processes; what they answer from is their own matter."""
 
-    _processes = ()
+    # One for each socket, also where sockets turn out to be of one process.
+    _found = ()
 
     def __repr__(self):
         return '{0}(processes={1}, sockets={2})'.format(
@@ -45,7 +46,7 @@ class Reading(facade.Checked):
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
         """
-        return facade.agreed(self._processes, [utils.description(info) for info in self.info()])
+        return self._agreed_on(utils.description)
 
     @property
     def nodename(self):
@@ -157,7 +158,7 @@ class Reading(facade.Checked):
         :return: a dict for each process, in the order of the process numbers.
         :rtype: list of dict
         """
-        return self._ask_all(lambda process: process.ask_info(facade.as_is))
+        return facade.ask_identified(self._found, lambda process: process.ask_info(facade.as_is))
 
     def metric(self, name):
         """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
@@ -313,11 +314,23 @@ class Reading(facade.Checked):
     def _listings(self, backend):
         return self._ask_all(lambda process: process.ask_servers(backend))
 
+    @property
+    def _processes(self):
+        return facade.distinct(self._found)
+
+    @_processes.setter
+    def _processes(self, processes):
+        self._found = processes
+
     def _ask_all(self, ask):
-        return facade.answers([ask(process) for process in self._processes])
+        return facade.ask_each(self._found, ask)
 
     def _agreed(self, name):
-        return facade.agreed(self._processes, [info.get(name, '') for info in self.info()])
+        return self._agreed_on(lambda info: info.get(name, ''))
+
+    def _agreed_on(self, value_of):
+        values = [value_of(info) for info in self.info()]
+        return facade.agreed(self._processes, values)
 
 
 def _servers_of(lists):
@@ -345,7 +358,7 @@ class Snapshot(Reading):
 
     def __init__(self, processes):
         self._taken_at = time.time()
-        self._processes = facade.answers([ask_frozen(process) for process in processes])
+        self._processes = facade.ask_identified(processes, ask_frozen)
 
     @property
     def taken_at(self):

@@ -97,7 +97,7 @@ class Header(object):
     :raises haproxyadmin.protocol.replies.Malformed: when it is none.
     """
 
-    __slots__ = ('line', 'names', 'index', 'commas', 'leads', '_figures')
+    __slots__ = ('line', 'names', 'index', 'commas', 'leads', 'rows_stay', '_figures')
 
     def __init__(self, line):
         names = line[2:].split(',')
@@ -113,6 +113,9 @@ class Header(object):
             # Names such as '-' and '(null)' come several times; the first one counts.
             self.index.setdefault(name, position)
         self.leads = names[:2] == ['pxname', 'svname']
+        # A field that came soon after 2.5, from which on a worker that is stopping lists all of its
+        # proxies.
+        self.rows_stay = 'h1_open_connections' in self.index
         self._figures = None
 
     def __reduce__(self):

@@ -16,7 +16,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'tools'))
 
-from fakes import fleet  # noqa: E402,F401 (a fixture; tools/ is on the path only now)
+from fakes import clock, fleet  # noqa: E402,F401 (a fixture; tools/ is on the path only now)
 import lab as labs  # noqa: E402
 
 VERSIONS = ['2.2', '2.6', '3.0', '3.2']

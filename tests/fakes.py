@@ -164,14 +164,28 @@ class Process(listener.Listener):
     ``info`` are the fields of ``show info``, ``columns`` and ``rows`` the table of ``show stat``;
     tests may change them. ``answers`` tells the reply to a command: text, or a list of texts
     for one time each; ``handler`` takes a command and returns the reply, or None where it is none
-    of its business. ``level`` is that of the socket.
+    of its business. ``level`` is that of the socket. ``requests`` counts what ``show info`` tells
+    as ``CumReq``, and is the same object in all sockets of one process; without it, that stays.
     """
 
     def __init__(self, path, version, number=1, pid=4000, level='admin'):
         super(Process, self).__init__(path)
+        self.level = level
+        self.take_over(version, number, pid)
+        self.answers = {}
+        self.handler = None
+        self.requests = None
+        self.script = []
+        self.behaviour = answering
+        self.commands = []
+        self.problems = []
+
+    def take_over(self, version, number=None, pid=None):
+        """Let another process answer on the socket, of another version perhaps."""
+        number = number or (self.number if version < '2.5' else 1)
+        pid = pid or int(self.info['Pid']) + 1000
         self.version = version
         self.number = number
-        self.level = level
         self.info = collections.OrderedDict(
             line.split(': ', 1) if ': ' in line else (line.rstrip(':'), '')
             for line in text(captured.dump(version, 'info.txt')).split('\n') if line)
@@ -182,12 +196,6 @@ class Process(listener.Listener):
             line.split(',') for line in lines[1:] if line]
         for row in self.rows:
             row[self.columns.index('pid')] = str(number)
-        self.answers = {}
-        self.handler = None
-        self.script = []
-        self.behaviour = answering
-        self.commands = []
-        self.problems = []
 
     # What it has
 
@@ -265,6 +273,8 @@ class Process(listener.Listener):
 
     def _dump(self, command):
         if command == 'show info':
+            if self.requests is not None:
+                self.info['CumReq'] = str(next(self.requests))
             return raw(''.join('{0}: {1}\n'.format(*pair) for pair in self.info.items()) + '\n')
         match = re.match(r'show stat (-?\d+) (-?\d+) (-?\d+)$', command)
         if match:
@@ -487,8 +497,30 @@ def _load():
         _captured.setdefault((case['version'], case['command']), whole(case['reply']))
 
 
+class Clock(object):
+    """The time as the library sees it where it judges how old a version is."""
+
+    def __init__(self):
+        self.seconds = 1000.0
+
+    def __call__(self):
+        return self.seconds
+
+    def go_on(self, seconds=2):
+        """Let time pass; two seconds are enough for another version to have taken over."""
+        self.seconds += seconds
+
+
 @pytest.fixture
-def fleet():
+def clock(monkeypatch):
+    """A :class:`Clock`, which stands still unless the test lets it go on."""
+    stopped = Clock()
+    monkeypatch.setattr('haproxyadmin.internal.haproxy._now', stopped)
+    return stopped
+
+
+@pytest.fixture
+def fleet(clock):
     """Start fleets with ``fleet(version, count)``; their problems fail the test."""
     started = []
 

@@ -28,6 +28,7 @@ import fakes
 import haproxyadmin
 from haproxyadmin import exceptions, haproxy, utils
 from haproxyadmin.haproxy import HAProxy
+from haproxyadmin.internal import _HAProxyProcess, facade
 
 STAT = 'show stat -1 {0} -1'.format
 FRONTENDS, BACKENDS, SERVERS = STAT(1), STAT(2), STAT(4)
@@ -669,8 +670,10 @@ class TestDoubles(object):
 
     def sockets(self, started, *levels):
         """Add sockets of one process to a fleet."""
+        requests = itertools.count(100)
         for number, level in enumerate(levels):
-            started.add('{0}-{1}'.format(number, level), 1, 4001, level=level)
+            process = started.add('{0}-{1}'.format(number, level), 1, 4001, level=level)
+            process.requests = requests
 
     @pytest.mark.parametrize('levels, best', [
         (['user', 'admin'], 1), (['admin', 'user'], 0), (['operator', 'user', 'admin'], 2),
@@ -680,7 +683,9 @@ class TestDoubles(object):
         started = fleet('2.2', 0)
         self.sockets(started, *levels)
         HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
-        assert started.commands == [['show info', 'show cli level']] * len(levels)
+        more = len(levels) - 1
+        assert started.commands[0] == ['show info'] * (1 + 2 * more) + ['show cli level']
+        assert started.commands[1:] == [['show info'] * 3 + ['show cli level']] * more
         assert found_by(started) == [started.paths[best]]
 
     @pytest.mark.parametrize('version', ['1.5.8', '1.6', '1.8'])
@@ -691,7 +696,7 @@ class TestDoubles(object):
         started = fleet(version, 0)
         self.sockets(started, *levels)
         HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
-        assert started.commands == [['show info', 'set maxconn global']] * 2
+        assert started.commands == [['show info'] * 3 + ['set maxconn global']] * 2
         assert found_by(started) == [started.paths[best]]
 
     @pytest.mark.parametrize('name, value', [
@@ -707,6 +712,54 @@ class TestDoubles(object):
         assert started.commands == [['show info']] * 2
         assert found_by(started) == started.paths
 
+    @pytest.mark.parametrize('counts', [
+        (itertools.count(27), itertools.count(27)),    # started and asked together
+        (itertools.count(27), itertools.count(28)),
+        (itertools.count(28), itertools.count(27)),
+        (itertools.count(27), itertools.count(90000)),
+        (itertools.count(90000), itertools.count(27)),
+        (itertools.count(27, 3), itertools.count(1000, 1000)),
+        (itertools.count(5, 0), itertools.count(6, 0)),
+    ])
+    def test_two_processes_of_containers_that_agree_in_all_else_are_two(self, counts, fleet):
+        """F3: the same pid, node, number and start, but each counts its own requests."""
+        started = fleet('2.6', 2)
+        for process, requests in zip(started, counts):
+            process.info['Pid'], process.requests = '1', requests
+        hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
+        assert found_by(started) == started.paths
+        assert 'show cli level' not in started.commands[0] + started.commands[1]
+        started.forget()
+        # That is found out once.
+        hap.info()
+        hap.snapshot()
+        assert started.connections == [2, 2]
+
+    def test_two_processes_with_two_sockets_each(self, fleet):
+        """F3: each socket is compared with the first one of a process."""
+        started = fleet('2.6', 4)
+        for process, requests in zip(started, [itertools.count(100), itertools.count(5000)] * 2):
+            process.info['Pid'], process.requests = '1', requests
+        assert found_by(started) == started.paths[:2]
+
+    def test_without_a_counter_they_are_two(self, fleet):
+        """F3: rather asked twice than not at all."""
+        started = fleet('2.6', 2)
+        for process in started:
+            process.info['Pid'] = '1'
+            del process.info['CumReq']
+        assert found_by(started) == started.paths
+
+    def test_where_one_does_not_answer_again_they_are_two(self, fleet):
+        """F3"""
+        started = fleet('2.2', 0)
+        self.sockets(started, 'admin', 'user')
+        started[1].script = [fakes.answering, fakes.closing]
+        hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG, retry=None)
+        assert [process.socket_file for process in hap._processes] == started.paths
+        # The next one to ask finds out.
+        assert len(hap.info()) == 1
+
     @pytest.mark.parametrize('seconds', ['1', '2', '3', '4'])
     def test_a_start_within_two_seconds_is_the_same(self, seconds, fleet):
         """F3"""
@@ -716,13 +769,23 @@ class TestDoubles(object):
         started[1].info['Uptime_sec'] = seconds
         assert found_by(started) == started.paths[1:]
 
+    def test_a_start_is_reckoned_from_the_time_of_its_own_reply(self, fleet, clock):
+        """F3: replies may come long after one another."""
+        started = fleet('2.2', 0)
+        self.sockets(started, 'user', 'admin')
+        first, second = [_HAProxyProcess(path, timeout=fakes.LONG) for path in started.paths]
+        first.proc_info()
+        clock.go_on(60)
+        for process in started:
+            process.info['Uptime_sec'] = '62'
+        second.proc_info()
+        assert facade.groups([first, second]) == [[first, second]]
+
     def test_a_socket_that_does_not_tell_its_level_is_the_lowest(self, fleet):
         """F3"""
         started = fleet('2.2', 0)
         self.sockets(started, 'admin', 'user')
-        started[0].script = [fakes.answering, fakes.closing]
-        HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
-        started[0].script = [fakes.answering, fakes.closing]
+        started[0].script = [fakes.answering] * 3 + [fakes.closing]
         assert found_by(started) == started.paths[1:]
 
 

@@ -4,10 +4,13 @@ import contextlib
 import errno
 import logging
 import os
+import shutil
+import signal
 import socket
 import stat
 import subprocess
 import sys
+import tempfile
 import time
 
 import pytest
@@ -16,6 +19,8 @@ import haproxyadmin
 from haproxyadmin import exceptions, haproxy, utils
 from haproxyadmin.internal import _HAProxyProcess
 
+import conftest
+import lab as labs
 import listener as listeners
 import truth
 from checks import error_of
@@ -163,8 +168,9 @@ class TestFound(object):
             for name in ('a-', 'b-'):
                 os.symlink(path, str(tmpdir.join(name + os.path.basename(path))))
         found = haproxy.HAProxy(socket_dir=str(tmpdir))
+        # Four of eight sockets are compared with another, which takes four more each.
+        assert sent.commands.count('show info') == 8 + 4 * 4
         assert found.processids == lab.pids
-        assert sent.commands.count('show info') == 8 + 4
 
 
 @pytest.mark.one_haproxy
@@ -379,9 +385,10 @@ class SocketsOfOneProcess(object):
 
     def check(self, lab, sent, chosen):
         found = haproxy.HAProxy(socket_dir=lab.socket_dir)
-        # One show info each, and only because they are the same process one command more.
-        assert len(sent.commands) == 6
-        assert sent.commands.count('show info') == 3
+        # One show info each, and only because they look like the same process four more for each
+        # of the two others, and one command more for the level.
+        assert len(sent.commands) == 3 + 2 * 4 + 3
+        assert sent.commands.count('show info') == 3 + 2 * 4
         sent.clear()
         assert found.processids == [int(truth.info(lab)['Pid'])]
         assert sent.paths == [os.path.join(lab.socket_dir, chosen)]
@@ -414,6 +421,100 @@ class TestEquals(SocketsOfOneProcess):
 
     def test_f3_the_first_of_equals(self, lab, sent):
         self.check(lab, sent, 'a.sock')
+
+
+@pytest.mark.one_layout
+@pytest.mark.lab(config=SEVERAL % ('admin', 'admin', 'admin'))
+class TestCounter(object):
+
+    def test_f3_each_show_info_counts_as_one_request_of_the_process(self, lab):
+        counts = [int(truth.info(lab, path)['CumReq']) for path in lab.socket_files * 2]
+        assert counts == list(range(counts[0], counts[0] + 6))
+
+
+CONTAINER = '''
+global
+    node shared
+    stats socket "{0}-admin.sock" level admin
+    stats socket "{0}-user.sock" level user
+defaults
+    timeout connect 1s
+    timeout client 1s
+    timeout server 1s
+listen web
+    bind "{1}.sock"
+'''
+
+
+def may_have_namespaces():
+    try:
+        return subprocess.call(['unshare', '--pid', '--fork', 'true']) == 0
+    except OSError:
+        return False
+
+
+class Containers(object):
+    """HAProxies that are each pid 1 of a namespace of its own, with two sockets each."""
+
+    def __init__(self, binary, count):
+        self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
+        self.run = os.path.join(self.directory, 'run')
+        os.mkdir(self.run)
+        self.names = [os.path.join(self.run, str(number)) for number in range(count)]
+        self._processes = []
+        for number, name in enumerate(self.names):
+            config = os.path.join(self.directory, '{0}.cfg'.format(number))
+            with open(config, 'w') as text:
+                text.write(CONTAINER.format(name, config))
+            self._processes.append(labs.spawn(
+                ['unshare', '--pid', '--fork', binary, '-f', config, '-db']))
+        try:
+            for name in self.names:
+                labs.wait_until(lambda: self.answers(name + '-user.sock'), name + ' answers')
+        except BaseException:
+            self.close()
+            raise
+
+    def answers(self, path):
+        try:
+            return labs.ask(path, 'show info')
+        except socket.error:
+            return None
+
+    def info(self, name, socket_name):
+        reply = labs.ask('{0}-{1}.sock'.format(name, socket_name), 'show info')
+        return dict(line.split(': ', 1) for line in reply.splitlines() if ': ' in line)
+
+    def close(self):
+        for process in self._processes:
+            # Not unshare itself, which does not pass signals on; as pid 1 it ignores SIGTERM.
+            with open('/proc/{0}/task/{0}/children'.format(process.pid)) as children:
+                for child in children.read().split():
+                    os.kill(int(child), signal.SIGKILL)
+            process.wait()
+        shutil.rmtree(self.directory)
+
+
+@pytest.mark.parametrize('version', conftest.versions())
+def test_f3_containers_that_start_together_are_two_processes(version, request):
+    """The pid is 1 in both, the node the same, and so are the number and the start."""
+    if not may_have_namespaces():
+        pytest.skip('unshare --pid is not permitted')
+    containers = Containers(conftest.find(version), 2)
+    request.addfinalizer(containers.close)
+    infos = [containers.info(name, 'admin') for name in containers.names]
+    assert [(info['Pid'], info['node']) for info in infos] == [('1', 'shared')] * 2
+    found = haproxy.HAProxy(socket_dir=containers.run, retry=None, timeout=10)
+    assert found.processids == [1, 1]
+    assert found.setmaxconn(77) is True
+    for name in containers.names:
+        assert containers.info(name, 'user')['Maxconn'] == '77'
+    assert found.maxconn == 2 * 77
+    # That they are two is found out once.
+    before = [int(containers.info(name, 'user')['CumReq']) for name in containers.names]
+    found.info()
+    after = [int(containers.info(name, 'user')['CumReq']) for name in containers.names]
+    assert [late - early for early, late in zip(before, after)] == [2, 2]
 
 
 @pytest.mark.one_layout

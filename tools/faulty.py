@@ -443,8 +443,11 @@ def trial(site, fault, count, operation):
     wanted = None
     if not operation.changes:
         wanted = operation.comparable(operation.call(site))
-    elif operation.prepare:
-        site.asked(operation.prepare(number))
+    else:
+        if operation.prepare:
+            site.asked(operation.prepare(number))
+        # The fault is to meet the change, not the question which version there is.
+        site.hap.info()
     descriptors = lab.descriptors()
     paths = site.shape(fault, count)
     for proxy in site.proxies:

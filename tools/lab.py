@@ -176,8 +176,8 @@ class Origins(object):
         self._kept = [Port() for _ in range(count)]
         self.ports = [port.number for port in self._kept]
         program = [sys.executable, '-E', os.path.join(HERE, 'origins.py')]
-        self._process = _spawn(program + [str(port) for port in self.ports],
-                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = spawn(program + [str(port) for port in self.ports],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def wait(self):
         """Wait until all of them serve."""
@@ -214,7 +214,7 @@ class Origins(object):
             raise LabError('the origin servers ended')
 
 
-def _spawn(command, **options):
+def spawn(command, **options):
     """Start a program that inherits none of our files but those it is given."""
     # What close_fds does, but on Python 2 that closes every possible number.
     for number in os.listdir('/proc/self/fd'):
@@ -287,8 +287,8 @@ class Instance(object):
         self._was_asked = False
         # Not a pipe: nobody reads it, and HAProxy would block when it is full.
         with open(self._log, 'ab') as output:
-            self.process = _spawn(self._command, env=self._environment,
-                                  stdout=output, stderr=output)
+            self.process = spawn(self._command, env=self._environment,
+                                 stdout=output, stderr=output)
 
     def words(self):
         """Return what HAProxy wrote on its standard error."""

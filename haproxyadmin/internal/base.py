@@ -42,6 +42,12 @@ class _Member(object):
         facade.set_slots(self, state)
 
     @property
+    def live(self):
+        """The object as HAProxy itself answers for it, not a snapshot."""
+        process = self.hap_process.live
+        return self if process is self.hap_process else self._on(process)
+
+    @property
     def process_nb(self):
         """The number of the process; costs nothing."""
         return self.hap_process.process_nb
@@ -117,6 +123,10 @@ class _Member(object):
                 self._NOUN, self._title(), self.process_nb, self.socket_file))
         self._hint = row
         return found(dump)
+
+    def _on(self, process):
+        """Return the same object on another process."""
+        return type(self)(process, self.name, self._hint)
 
     def _row_of(self, then, dump):
         row = self._find(dump)

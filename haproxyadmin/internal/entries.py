@@ -207,7 +207,7 @@ class _Change(object):
                     return key + b' ' + value, True
             return commands.patterns(self.action, self.family, self.ident, version, *entry), False
         except ValueError as error:
-            raise ValueError('entry {0}: {1}'.format(index, error))
+            raise _same_error(error, 'entry {0}: {1}'.format(index, error))
 
     def reference_batch(self, version, index, entry):
         """Return the batch that deletes the entry that a reference points to.
@@ -245,10 +245,15 @@ class _Pace(object):
 
 
 class _Course(object):
-    """How far one process has come with a change."""
+    """How far one process has come with a change.
 
-    def __init__(self, process, change):
+    :param version: its version, or the error of asking for it.
+    """
+
+    def __init__(self, process, version, change):
         self.process = process
+        self._lost = version if isinstance(version, HAProxyBaseError) else None
+        self.version = tuple(process.version) if self._lost else version
         self.accepted = 0
         self.failures = []
         self.error = None
@@ -272,11 +277,30 @@ class _Course(object):
         """Return what sends the next batch and all after it, None where there is none."""
         if self.is_over() or not self._batches:
             return None
+        if self._lost:
+            self._sent = self._batches[0]
+            return self._lost
         batch = self._sent = self._next()
         judge = self._payload_answered if batch.payload else functools.partial(
             self._commands_answered, time.time())
-        return Ask(self.process, batch.command, functools.partial(judge, batch), reads=False,
-                   parse=commands.native)
+        ask = Ask(self.process, batch.command, functools.partial(judge, batch), reads=False,
+                  parse=commands.native)
+        ask.rebuild = self._plan_anew
+        return ask
+
+    def _plan_anew(self):
+        """Return what sends the batches that are left, to a version that may be another."""
+        self.version = tuple(self.process.version)
+        self._pace = None
+        anew = []
+        for batch in [self._sent] + list(self._batches):
+            if batch.again is None:
+                anew.extend(self._change.reference_batch(self.version, index, entry)
+                            for index, entry in batch.entries)
+            else:
+                anew.extend(self._change.batches(self.version, batch.entries, batch.again))
+        self.plan(anew)
+        return self.ask()
 
     def _next(self):
         """Return the next batch; of deletions, as many as HAProxy runs in a moment."""
@@ -284,7 +308,7 @@ class _Course(object):
         if self._change.action != 'del':
             return batch
         if self._pace is None:
-            quick = self.process.version >= commands.DELETES_QUICKLY_SINCE
+            quick = self.version >= commands.DELETES_QUICKLY_SINCE
             self._pace = _Pace(MAX_COMMANDS if quick else 1)
         batches, size = [batch], len(batch.command)
         while self._batches and len(batches) < self._pace.count and (
@@ -301,7 +325,8 @@ class _Course(object):
         if not isinstance(outcome, HAProxyBaseError):
             return
         self.error = outcome
-        fate = 'it was not sent' if getattr(outcome, 'undelivered', False) else (
+        # Any other error than a socket's is of a version that cannot take the batch.
+        fate = 'it was not sent' if self._lost or getattr(outcome, 'undelivered', True) else (
             'it is not known if it took effect')
         self.all_failed(self._sent.entries, '{0}; {1}'.format(outcome, fate))
 
@@ -325,9 +350,9 @@ class _Course(object):
         if not batch.again:
             self.accepted += len(kept)
         if kept and batch.again is not None and commands.is_repeated(
-                self._change.action, self.process.version):
+                self._change.action, self.version):
             self._batches.extendleft(reversed(self._change.batches(
-                self.process.version, kept, again=batch.again + 1)))
+                self.version, kept, again=batch.again + 1)))
         return self.ask()
 
     def _payload_answered(self, batch, text):
@@ -344,7 +369,7 @@ class _Course(object):
         self.accepted += position
         self.failed(batch.entries[position][0], batch.entries[position][1], answer, batch.command)
         rest = batch.entries[position + 1:]
-        self._batches.extendleft(reversed(self._change.batches(self.process.version, rest)))
+        self._batches.extendleft(reversed(self._change.batches(self.version, rest)))
         return self.ask()
 
     def not_listed(self, error, references):
@@ -415,17 +440,22 @@ def change(processes, action, family, ident, items):
     :raises haproxyadmin.exceptions.HAProxySocketError: when a process could not be talked to.
     """
     todo = _Change(action, family, ident)
-    courses = [_Course(process, todo) for process in processes]
     numbered = enumerate(_iterate(items, todo.takes_pairs))
-    for process in processes:
-        # Also without an entry, a wrong id is one.
+    chunk = list(itertools.islice(numbered, CHUNK))
+
+    def checked_version(process):
+        # What no version can take is refused before anything is sent; so is, without an entry, an
+        # id that is none.
         todo.head(process.version)
+        _plan(todo, process.version, chunk)
+        return tuple(process.version)
+    processes, versions = facade.prepare(processes, checked_version)
+    courses = [_Course(process, version, todo)
+               for process, version in zip(processes, versions)]
     try:
-        while not all(course.is_over() for course in courses):
-            chunk = list(itertools.islice(numbered, CHUNK))
-            if not chunk:
-                break
+        while chunk and not all(course.is_over() for course in courses):
             _run(todo, courses, chunk)
+            chunk = list(itertools.islice(numbered, CHUNK))
     except Exception as error:
         if any(course.failures or course.accepted for course in courses):
             _try_to_give_account(error, courses)
@@ -434,14 +464,11 @@ def change(processes, action, family, ident, items):
 
 
 def _run(todo, courses, chunk):
-    try:
-        keys, references = _sorted_out(todo, chunk)
-        plans = dict((course.process.version, None) for course in courses)
-        for version in plans:
-            plans[version] = todo.batches(version, keys)
-    except ValueError as error:
-        raise ValueError('{0}; {1} entries were sent before'.format(error, chunk[0][0]))
-    _send(courses, [plans[course.process.version] for course in courses])
+    plans = dict((version, _plan(todo, version, chunk))
+                 for version in set(course.version for course in courses))
+    # Read before anything is sent: an upgrade meanwhile changes a version.
+    references = plans[courses[0].version][1]
+    _send(courses, [plans[course.version][0] for course in courses])
     if references:
         _delete_references(todo, courses, references)
 
@@ -452,6 +479,21 @@ def _send(courses, plans):
     outcomes = facade.gather([course.ask() for course in courses])
     for course, outcome in zip(courses, outcomes):
         course.end(outcome)
+
+
+def _plan(todo, version, chunk):
+    """Return the batches of a chunk for a version, and its entries that are references."""
+    try:
+        keys, references = _sorted_out(todo, chunk)
+        return todo.batches(version, keys), references
+    except ValueError as error:
+        raise _same_error(error, '{0}; {1} entries were sent before'.format(error, chunk[0][0]))
+
+
+def _same_error(error, message):
+    """Return an error with another message that says as much of the version."""
+    kind = commands.NotForVersion if isinstance(error, commands.NotForVersion) else ValueError
+    return kind(message)
 
 
 def _sorted_out(todo, chunk):
@@ -496,9 +538,9 @@ def _delete_references(todo, courses, references):
             for course in courses:
                 course.failed(index, entry, str(error))
             continue
-        for process, plan in zip(processes, plans):
-            plan.append(todo.reference_batch(process.version, index, entry) if same
-                        else todo.batches(process.version, [(index, entry)])[0])
+        for course, plan in zip(courses, plans):
+            plan.append(todo.reference_batch(course.version, index, entry) if same
+                        else todo.batches(course.version, [(index, entry)])[0])
     _send(courses, plans)
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask one process or many, and make one answer of theirs: the one place that fans out."""
 import collections
+import functools
 import operator
 import time
 
@@ -26,9 +27,11 @@ class Ask(transport.Request):
     :param judged: (optional) False where ``then`` wants a refusal as HAProxy wrote it; else one
         for the socket's level has the level added to it, at the cost of one command more.
     :param conduct: (optional) see :class:`haproxyadmin.protocol.transport.Request`.
+
+    ``rebuild`` is set where the command depends on the version: it builds the :class:`Ask` anew.
     """
 
-    __slots__ = ('process', 'then', 'reads', 'parse', 'judged')
+    __slots__ = ('process', 'then', 'reads', 'parse', 'judged', 'rebuild')
 
     def __init__(self, process, command, then, reads=True, parse=utils.text_lines, judged=True,
                  conduct=transport.PLAIN):
@@ -79,9 +82,38 @@ class Ask(transport.Request):
         return (self.reads or outcome.undelivered) and not isinstance(
             outcome, SocketPermissionError)
 
+    def again(self):
+        """Return what is sent after a failure: what depends on the version is built anew."""
+        # Not set in advance: a loop over all servers makes tens of thousands of these.
+        return _AskVersion(self.process, self.rebuild) if hasattr(self, 'rebuild') else self
+
     def _unusable(self, what):
         return SocketApplicationError(self.process.socket_file,
                                       '{0}: {1}'.format(self, what))
+
+
+class _AskVersion(Ask):
+    """Asks for the version again before a command that depends on it is sent once more.
+
+    :param rebuild: builds the :class:`Ask` of that command.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, process, rebuild):
+        super(_AskVersion, self).__init__(
+            process, commands.SHOW_INFO, functools.partial(process.informed, self._build),
+            judged=False)
+        self.rebuild = rebuild
+
+    def _build(self, info):
+        try:
+            ask = self.rebuild()
+        except ValueError as error:
+            # It is another version by now, which cannot do it.
+            raise CommandFailed(str(error))
+        ask.rebuild = self.rebuild
+        return ask
 
 
 class _AskLevel(Ask):
@@ -127,11 +159,14 @@ def gather(asks):
         ask = outcomes[number]
         outcome = outcomes[number] = ask.settle(answered)
         if isinstance(outcome, Ask):
-            failures[number] = 0
+            if not isinstance(ask, _AskVersion):
+                failures[number] = 0
             return outcome
+        if isinstance(outcome, HAProxySocketError):
+            ask.process.doubt_version()
         if ask.may_repeat(outcome) and ask.process.tries_left(failures[number]):
             failures[number] += 1
-            outcomes[number] = ask
+            outcomes[number] = ask.again()
         return None
 
     while pending:
@@ -141,6 +176,191 @@ def gather(asks):
         if pending:
             time.sleep(max(outcomes[number].process.retry_interval for number in pending))
     return outcomes
+
+
+def prepare(members, build):
+    """Build what is sent to each process, before anything is sent.
+
+    Where that depends on the version of a process, and this was last asked more than a second ago
+    or an exchange has failed since, all processes are asked at the same time, and it is built anew.
+
+    :param members: the objects that are read or changed, of one process each.
+    :param build: takes a member, returns an :class:`Ask` or any other value; called again where
+        the version has to be asked. What a version cannot do is a
+        :class:`haproxyadmin.protocol.commands.NotForVersion` or a
+        :class:`haproxyadmin.exceptions.CommandFailed`.
+    :return: the members that are distinct now, and what was built for each, or the error of a
+        process whose version cannot be asked.
+    """
+    try:
+        current = distinct(members)
+        return current, [_build(member, build, refuse_old=True) for member in current]
+    except _OldVersion:
+        pass
+    errors = renew([member.hap_process for member in members])
+    current = distinct(members)
+    return current, [errors.get(member.hap_process) or _build(member, build) for member in current]
+
+
+class _OldVersion(Exception):
+    """What was built depends on a version that may not be that of the process any more."""
+
+
+def _build(member, build, refuse_old=False):
+    process = member.hap_process
+    read_before = process.version_read
+    try:
+        built = build(member)
+    except (CommandFailed, commands.NotForVersion):
+        # Any other error is of an argument that no version can take: nothing is sent then.
+        if refuse_old and process.has_old_version():
+            raise _OldVersion
+        raise
+    if process.version_read is not read_before:
+        if refuse_old and process.has_old_version():
+            raise _OldVersion
+        if isinstance(built, Ask):
+            built.rebuild = functools.partial(build, member)
+    return built
+
+
+def ask_each(members, build):
+    """Return the values of what is built for each member, or raise the first error."""
+    return answers(prepare(members, build)[1])
+
+
+def change_each(members, build, judge=utils.check_command):
+    """Send each process the change that is built for it, and judge what becomes of it.
+
+    :return: see :func:`verdict`.
+    """
+    members, asks = prepare(members, build)
+    return verdict(members, asks, judge)
+
+
+# Which processes are one and the same
+
+def distinct(members):
+    """Return the members without those that a process has on another of its sockets.
+
+    A process may have taken over the sockets of several, as a new version without ``nbproc`` does.
+    """
+    for member in members:
+        if member.hap_process.double_of is not None:
+            break
+    else:
+        return members
+    kept = collections.OrderedDict()
+    for member in members:
+        process = member.hap_process
+        owner = process.double_of or process
+        if process is owner or owner not in kept:
+            kept[owner] = member
+    return list(kept.values())
+
+
+def ask_identified(processes, build):
+    """Return the values of what asks each process for its ``show info`` and perhaps more.
+
+    It is asked again where two sockets turn out to be of one process, or no longer.
+    """
+    values = answers([build(process) for process in distinct(processes)])
+    if regroup(processes):
+        values = answers([build(process) for process in distinct(processes)])
+    return values
+
+
+def renew(processes):
+    """Ask all processes for their versions and who they are.
+
+    :return: the errors of those that could not be asked.
+    :rtype: dict
+    """
+    asked = distinct(processes)
+    outcomes = gather([process.ask_info(as_is) for process in asked])
+    regroup(processes)
+    return dict((process, outcome) for process, outcome in zip(asked, outcomes)
+                if isinstance(outcome, Exception))
+
+
+def regroup(processes):
+    """Find out anew which processes are one, after they have been asked for ``show info``.
+
+    :return: True if that has changed.
+    :rtype: bool
+    """
+    before = [process.double_of for process in processes]
+    # Whoever had both sockets has been replaced; perhaps by two processes.
+    doubtful = [process for process in processes if process.double_of is not None
+                and process.double_of.identity is not process.double_while]
+    outcomes = gather([process.ask_info(as_is) for process in doubtful])
+    for process, outcome in zip(doubtful, outcomes):
+        process.double_while = process.double_of.identity
+        if not isinstance(outcome, Exception):
+            process.double_of = None
+    single = [process for process in processes if process.double_of is None]
+    for group in groups(single):
+        if len(group) > 1:
+            kept = highest(group)
+            for process in group:
+                if process is not kept:
+                    process.double_while = kept.identity
+                    process.double_of = kept
+    return before != [process.double_of for process in processes]
+
+
+def groups(processes):
+    """Put the processes together that are one, as their ``show info`` and their counters say.
+
+    :rtype: list of list
+    """
+    found = []
+    for process in processes:
+        for group in found:
+            if _is_one_process(group[0], process):
+                group.append(process)
+                break
+        else:
+            found.append([process])
+    return found
+
+
+def _is_one_process(one, other):
+    """Return True if two sockets are of one process.
+
+    In containers two processes may have the same pid, node, number and start. Each ``show info``
+    counts as a request, so that the counter of one process grows whichever socket is asked; the
+    counters of two only look like one when they are as close as what others ask meanwhile.
+    """
+    identities = one.identity, other.identity
+    if (None in identities or not one.identity.agrees(other.identity)
+            or other.identity in one.identity.others):
+        return False
+    highest_yet = -1
+    for process in (one, other, one, other):
+        requests = gather([process.ask_info(_requests)])[0]
+        if isinstance(requests, Exception) or (one.identity, other.identity) != identities:
+            # It is not known; the next one to ask finds out.
+            return False
+        if requests <= highest_yet:
+            one.identity.others.append(other.identity)
+            other.identity.others.append(one.identity)
+            return False
+        highest_yet = requests
+    return True
+
+
+def _requests(info):
+    return int(info.get('CumReq', -1))
+
+
+def highest(processes):
+    """Return the one whose socket has the highest level; the first of equals."""
+    if len(processes) == 1:
+        return processes[0]
+    levels = gather([process.ask_level() for process in processes])
+    ranks = [replies.LEVELS.index(level) if level in replies.LEVELS else -1 for level in levels]
+    return processes[ranks.index(max(ranks))]
 
 
 def answer(ask):
@@ -407,7 +627,8 @@ class Facade(Checked):
         # Not by assignment, which is checked: there may be tens of thousands of these.
         listed = isinstance(members, Finds)
         attributes = self.__dict__
-        attributes['_members'] = members = members if listed else list(members)
+        # One for each socket, also where sockets turn out to be of one process.
+        attributes['_found'] = members = members if listed else list(members)
         attributes['_name'] = members.name if listed else members[0].name
 
     def __repr__(self):
@@ -428,6 +649,13 @@ class Facade(Checked):
     def __hash__(self):
         # Whatever else distinguishes it: it equals its name.
         return hash(self.name)
+
+    @property
+    def _members(self):
+        return self._found if self._is_in_memory() else distinct(self._found)
+
+    def _is_in_memory(self):
+        return isinstance(self._found, Finds) and self._found.in_memory
 
     @property
     def name(self):
@@ -560,13 +788,13 @@ class Facade(Checked):
         return [utils.aggregate(self._REQUESTS, [text]) for text in self._fields(self._REQUESTS)]
 
     def _rows(self):
-        if isinstance(self._members, Finds) and self._members.in_memory:
-            return self._members.rows()
+        if self._is_in_memory():
+            return self._found.rows()
         return answers([member.ask_row() for member in self._members])
 
     def _fields(self, name):
-        if isinstance(self._members, Finds) and self._members.in_memory:
-            return self._members.fields(name)
+        if self._is_in_memory():
+            return self._found.fields(name)
         return utils.fields(self._rows(), name)
 
     def _aggregated(self, name):
@@ -583,11 +811,14 @@ class Facade(Checked):
     def _change(self, build, judge=utils.check_command):
         """Send each process the command that is built for it.
 
-        :param build: takes a member; all are built before the first is sent.
+        :param build: takes a member; see :func:`prepare`.
         """
-        asks = [member.hap_process.ask_change(command) for member, command
-                in zip(self._members, [build(member) for member in self._members])]
-        return verdict(self._members, asks, judge)
+        return change_each(
+            self._live(), lambda member: member.hap_process.ask_change(build(member)), judge)
+
+    def _live(self):
+        """Return the members as HAProxy itself answers for them; one for each socket."""
+        return [member.live for member in self._found]
 
 
 def as_is(value):

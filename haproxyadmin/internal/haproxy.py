@@ -5,7 +5,6 @@ import functools
 import logging
 import os
 import re
-import time
 
 from haproxyadmin import utils
 from haproxyadmin.exceptions import NoHAProxyFound, SocketConnectionError
@@ -29,6 +28,62 @@ MAX_SOCKET_PATH = 107
 # Names of a directory that are not tried: hidden ones, and those that HAProxy gives the new and
 # the old socket while it binds.
 _SKIPPED = re.compile(r'\A\.|\.[0-9]+\.(tmp|bak)\Z')
+# Seconds for which a version counts as known: a reload may hand the same socket to another HAProxy.
+VERSION_AGE = 1
+LONG_AGO = float('-inf')
+
+# Seconds that are never set back.
+_now = transport._now
+
+
+@functools.total_ordering
+class Version(object):
+    """The version of a process, read when it is compared: most commands do not depend on it.
+
+    It compares like a tuple of integers.
+
+    :type process: :class:`_HAProxyProcess`
+    """
+
+    __slots__ = ('_process',)
+
+    __hash__ = None
+
+    def __init__(self, process):
+        self._process = process
+
+    def __iter__(self):
+        return iter(self._process.read_version())
+
+    def __eq__(self, other):
+        return tuple(self) == other
+
+    def __ne__(self, other):
+        return tuple(self) != other
+
+    def __lt__(self, other):
+        return tuple(self) < other
+
+    def __repr__(self):
+        return repr(tuple(self))
+
+
+class _Identity(object):
+    """Which process answered ``show info``.
+
+    :param key: its pid, node and process number.
+    :param start: when it started, in seconds of :func:`_now`.
+    """
+
+    def __init__(self, key, start):
+        self.key = key
+        self.start = start
+        # The identities that look the same and are known to be of another process.
+        self.others = []
+
+    def agrees(self, other):
+        """Return True if the other one may be of the same process."""
+        return self.key == other.key and abs(self.start - other.start) <= SAME_START
 
 
 class _HAProxyProcess(object):
@@ -46,7 +101,8 @@ class _HAProxyProcess(object):
         for any time.
     """
 
-    __slots__ = ('socket_file', 'retry', 'retry_interval', 'timeout', '_process_nb', '_version',
+    __slots__ = ('socket_file', 'retry', 'retry_interval', 'timeout', 'identity', 'version_read',
+                 'double_of', 'double_while', '_process_nb', '_version', '_version_since',
                  '_header', '_listed')
 
     # True where reads are answered from memory, of rows that never change.
@@ -60,8 +116,16 @@ class _HAProxyProcess(object):
             retry_interval))
         self.timeout = _checked('timeout', timeout, timeout is None or (
             _is_seconds(timeout) and timeout > 0))
+        # What the last `show info` says of who answers.
+        self.identity = None
+        # Another object each time that something depends on the version.
+        self.version_read = None
+        # The process that this is another socket of, and the identity that it had then.
+        self.double_of = None
+        self.double_while = None
         self._process_nb = None
         self._version = None
+        self._version_since = None
         self._header = None
         # The proxies that were listed last, by what was asked for.
         self._listed = {}
@@ -69,6 +133,11 @@ class _HAProxyProcess(object):
     @property
     def live(self):
         """The process that answers from HAProxy itself."""
+        return self
+
+    @property
+    def hap_process(self):
+        """The process itself, under the name that its frontends, backends and servers use."""
         return self
 
     def __repr__(self):
@@ -80,6 +149,8 @@ class _HAProxyProcess(object):
 
     def __setstate__(self, state):
         facade.set_slots(self, state)
+        # The clock of another machine, perhaps.
+        self.doubt_version()
 
     @property
     def process_nb(self):
@@ -93,10 +164,29 @@ class _HAProxyProcess(object):
 
     @property
     def version(self):
-        """The version of HAProxy that last answered ``show info``, as a tuple of integers."""
+        """The version of HAProxy that last answered ``show info``.
+
+        What is built with it belongs into :func:`haproxyadmin.internal.facade.prepare`, which asks
+        again where that was too long ago.
+
+        :rtype: :class:`Version`
+        """
+        return Version(self.live)
+
+    def read_version(self):
+        """Return the version as a tuple of integers, and note that something depends on it."""
         if self._version is None:
             self.proc_info()
+        self.version_read = object()
         return self._version
+
+    def has_old_version(self):
+        """Return True if another version may have taken over since ``show info`` was asked."""
+        return self._version_since is not None and _now() - self._version_since > VERSION_AGE
+
+    def doubt_version(self):
+        """Ask for the version again before anything that depends on it."""
+        self._version_since = LONG_AGO
 
     def tries_left(self, failures):
         """Return True if an exchange that has failed that often may be tried again."""
@@ -112,7 +202,7 @@ class _HAProxyProcess(object):
         :rtype: str or list
         :raises ValueError: see :func:`haproxyadmin.protocol.commands.raw`.
         """
-        return facade.answer(self.ask_raw(command, full_output))
+        return facade.ask_each([self], lambda process: process.ask_raw(command, full_output))[0]
 
     def proc_info(self):
         """Return what ``show info`` tells, HAProxy's own text per field.
@@ -217,10 +307,13 @@ class _HAProxyProcess(object):
         def ask(then):
             return Ask(self, commands.show_stat(iid, kind, sid),
                        functools.partial(self.dumped, then, kind == commands.EVERYTHING))
-        if iid != -1 or self._version is None or self._version >= commands.ROWS_STAY:
+        if iid != -1:
             return ask(then)
 
         def judged(again, dump):
+            # The reply says it, because another version may have taken over since `show info`.
+            if dump.header.rows_stay:
+                return then(dump)
             proxies = dump.proxies()
             if again and self.lacks(kind, proxies, complete):
                 return ask(functools.partial(judged, False))
@@ -247,8 +340,9 @@ class _HAProxyProcess(object):
         """Return what sends a caller's own command line, once."""
         line = commands.raw(command)
         if b'\n' in line and self.version < commands.PAYLOAD_SINCE:
-            raise ValueError('HAProxy {0} takes no payload, each line would be a command'.format(
-                commands.version_text(self.version)))
+            raise commands.NotForVersion(
+                'HAProxy {0} takes no payload, each line would be a command'.format(
+                    commands.version_text(self.version)))
         ask = Ask(self, line, _all_lines if full_output else facade.first_line,
                   reads=commands.only_shows(line), judged=False,
                   conduct=transport.OPEN_ENDED if commands.is_open_ended(line) else transport.PLAIN)
@@ -276,9 +370,17 @@ class _HAProxyProcess(object):
         if not utils.is_info(info):
             raise replies.Malformed('this is not HAProxy: {0!r}'.format(
                 facade.first_line(lines)[:80]))
+        now = _now()
         self._version = commands.version_tuple(info.get('Version', ''))
-        if self._process_nb is None:
-            self._process_nb = int(info['Process_num'])
+        self._version_since = now
+        self._process_nb = int(info['Process_num'])
+        identity = _Identity((info['Pid'], info.get('node'), info['Process_num']),
+                             now - int(info['Uptime_sec']))
+        if self.identity is not None and self.identity.agrees(identity):
+            # Clocks drift apart over months.
+            self.identity.start = identity.start
+        else:
+            self.identity = identity
         return then(info)
 
     def dumped(self, then, listeners, lines):
@@ -308,7 +410,6 @@ class _FrozenProcess(_HAProxyProcess):
         super(_FrozenProcess, self).__init__(process.socket_file, process.retry,
                                              process.retry_interval, process.timeout)
         self._process_nb = process.process_nb
-        self._version = process.version
         self.live = process
         self._info = info
         self._dump = dump
@@ -336,7 +437,7 @@ def _freeze(process, again, lines):
     rows = lines[end + 1:]
     info = process.informed(facade.as_is, lines[:end])
     dump = process.dumped(facade.as_is, False, rows)
-    if process.version < commands.ROWS_STAY:
+    if not dump.header.rows_stay:
         ends, proxies = info.get('Stopping') == '1', dump.proxies()
         if again and (ends or process.lacks(commands.ROWS, proxies)):
             return ask_frozen(process, False)
@@ -413,8 +514,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
         candidate.retry = None
     infos = facade.gather([candidate.ask_info(facade.as_is, transport.PROBE)
                            for candidate in candidates])
-    now = time.time()
-    answered = [(candidate, info) for candidate, info in zip(candidates, infos)
+    answered = [candidate for candidate, info in zip(candidates, infos)
                 if not isinstance(info, Exception)]
     for info in infos:
         if _is_our_own(info):
@@ -423,8 +523,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     if not answered:
         raise _none_answered(place, infos, others) if socket_dir else NoHAProxyFound(
             place, '{0}{1}'.format(infos[0], _no_socket(place)), infos[0])
-    processes = _without_doubles([(process, _identity(info), now - int(info['Uptime_sec']))
-                                  for process, info in answered])
+    processes = [facade.highest(group) for group in facade.groups(answered)]
     for process in processes:
         process.retry = retry
     return (sorted(processes, key=lambda process: (process.process_nb, process.socket_file)),
@@ -516,30 +615,3 @@ def _left_out(candidates, infos):
             # It is kept, and would keep the frames of all callers.
             cause.__traceback__ = None
     return left_out
-
-
-def _identity(info):
-    return info['Pid'], info.get('node'), info['Process_num']
-
-
-def _without_doubles(found):
-    """Keep one socket of each process: the one of the highest level.
-
-    :param found: list of ``(process, identity, start)``.
-    """
-    groups = []
-    for process, identity, start in found:
-        for group in groups:
-            if group[0] == identity and abs(group[1] - start) <= SAME_START:
-                group[2].append(process)
-                break
-        else:
-            groups.append((identity, start, [process]))
-    return [processes[0] if len(processes) == 1 else _highest(processes)
-            for _, _, processes in groups]
-
-
-def _highest(processes):
-    levels = facade.gather([process.ask_level() for process in processes])
-    ranks = [replies.LEVELS.index(level) if level in replies.LEVELS else -1 for level in levels]
-    return processes[ranks.index(max(ranks))]

@@ -30,8 +30,8 @@ def change(processes, action, family, ident, *texts):
 
     :return: see :func:`haproxyadmin.internal.facade.verdict`.
     """
-    asks = [ask_change(process, action, family, ident, *texts) for process in processes]
-    return facade.verdict(processes, asks)
+    return facade.change_each(
+        processes, lambda process: ask_change(process, action, family, ident, *texts))
 
 
 def change_entry(processes, action, family, ident, key, *texts):
@@ -47,9 +47,10 @@ def change_by_reference(processes, action, family, ident, key, *texts):
     :raises haproxyadmin.exceptions.CommandFailed: when it is neither, or not the same entry in all
         processes; nothing is changed then.
     """
-    asks = [process.ask_change(commands.by_reference(
-        action, family, ident, process.version, commands.reference(key), *texts))
-        for process in processes]
+    processes, asks = facade.prepare(processes, lambda process: process.ask_change(
+        commands.by_reference(action, family, ident, process.version, commands.reference(key),
+                              *texts)))
+    facade.values_of(asks)
     held = facade.answers([ask_held(process, family, ident, [key]) for process in processes])
     if is_same_entry(processes, held, family, ident, key):
         return facade.verdict(processes, asks)

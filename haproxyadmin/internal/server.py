@@ -99,18 +99,13 @@ class _Server(_Member):
         """
         return self.number('sid')
 
-    @property
-    def live(self):
-        """The server as HAProxy itself answers for it, not a snapshot."""
-        process = self.hap_process.live
-        if process is self.hap_process:
-            return self
-        return _Server(type(self.backend)(process, self.backendname, self._hint), self.name,
-                       self._hint)
-
     def word(self):
         """Return the word that names the server in a command."""
         return commands.server_word(self.backendname, self.name, self.hap_process.version)
+
+    def _on(self, process):
+        return _Server(type(self.backend)(process, self.backendname, self._hint), self.name,
+                       self._hint)
 
     def _find(self, dump):
         return dump.server(self.backendname, self.name)

@@ -10,6 +10,7 @@ import re
 import six
 
 from haproxyadmin.protocol import dangers
+from haproxyadmin.protocol.dangers import NotForVersion
 
 # HAProxy's buffer less its reserve, newline included; longer lines wedge 2.0 to 2.6.
 MAX_LINE = 15360
@@ -49,8 +50,6 @@ ANY_WORDS_SINCE = (1, 8)
 DELETES_ONE_SINCE = (3, 3)
 # Before, each entry that is deleted costs a search through all of them.
 DELETES_QUICKLY_SINCE = (2, 4)
-# Before, a worker that ends leaves out what it has stopped.
-ROWS_STAY = (2, 5)
 # From here on an address is applied about a millisecond after HAProxy has said that it is.
 ADDRESS_LATER = (3, 0)
 # Asks for nothing: it lacks the value. Tells an admin from others before 2.0.
@@ -166,10 +165,11 @@ def word(text, version):
     :raises ValueError: where no escape exists for what is in it.
     """
     raw_text = plain(text)
-    special = _SPECIAL if version >= SPLITS_AT_BLANKS_SINCE else _SPECIAL_BEFORE
-    if not special.search(raw_text):
+    if not _SPECIAL_BEFORE.search(raw_text):
+        # Most texts; the version is asked for only where it matters.
         return raw_text
     _check_version_takes(raw_text, text, version)
+    special = _SPECIAL if version >= SPLITS_AT_BLANKS_SINCE else _SPECIAL_BEFORE
     return special.sub(br'\\\1', raw_text)
 
 
@@ -216,7 +216,7 @@ def _check_version_takes(raw, text, version):
     elif (b' ' in raw or b'\t' in raw) and (1, 9) <= version < (2, 2):
         refused = 'a blank or tab'
     if refused:
-        raise ValueError('HAProxy {0} takes no text with {1}: {2!r}'.format(
+        raise NotForVersion('HAProxy {0} takes no text with {1}: {2!r}'.format(
             version_text(version), refused, text))
 
 

@@ -8,11 +8,16 @@ import collections
 
 from haproxyadmin.exceptions import CommandFailed
 
+
+class NotForVersion(ValueError):
+    """The running version cannot take what a caller passed; another one could."""
+
+
 # since: the first version that was seen bad. until: the first that is right again; where later
 # releases are not known, the one after the last that was seen bad. error: what is raised.
 Danger = collections.namedtuple('Danger', 'since until error reason')
 
-GET_ACL = Danger((1, 7, 0), (1, 7, 1), ValueError, '"get acl" would crash HAProxy 1.7.0')
+GET_ACL = Danger((1, 7, 0), (1, 7, 1), NotForVersion, '"get acl" would crash HAProxy 1.7.0')
 # It zeroes pointers: 3.3.0 crashes at the next "show stat", 3.4.0 at the next request, too. Mended
 # in July 2026; which release of 3.3 has that is not known.
 CLEAR_ALL_COUNTERS = Danger(
