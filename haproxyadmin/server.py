@@ -136,7 +136,7 @@ class Server(facade.Facade):
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
         """
-        return self._agreed('check_status', _last_result)
+        return self._agreed('check_status', utils.last_result)
 
     @property
     def check_code(self):
@@ -256,11 +256,6 @@ class Server(facade.Facade):
                 raise CommandFailed('HAProxy {0} on {1} cannot set {2} of a server, {3} can'.format(
                     commands.version_text(member.hap_process.version), member.socket_file, what,
                     commands.version_text(version)))
-
-
-def _last_result(check_status):
-    """Return the result without the ``* `` that says that another check runs just now."""
-    return check_status[2:] if check_status.startswith('* ') else check_status
 
 
 def servers_of(listings):
