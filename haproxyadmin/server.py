@@ -142,7 +142,7 @@ class Server(facade.Facade):
         :rtype: str
         :raises haproxyadmin.exceptions.IncosistentData: when it differs between processes.
         """
-        return self._agreed('check_status', _last_result)
+        return self._agreed('check_status', utils.last_result)
 
     @property
     def check_code(self):
@@ -269,11 +269,6 @@ def _refused_on(member, message):
     error = CommandFailed(message)
     error.set_context(None, member.socket_file)
     return error
-
-
-def _last_result(check_status):
-    """Return the result without the ``* `` that says that another check runs just now."""
-    return check_status[2:] if check_status.startswith('* ') else check_status
 
 
 def servers_of(listings):

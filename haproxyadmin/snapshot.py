@@ -210,22 +210,22 @@ class Reading(facade.Checked):
     def stats(self):
         """Return the figures of every frontend, backend and server over all processes.
 
-        Sends one ``show stat`` to each process. All dictionaries have the same keys, in no order,
-        so that they suit ``json.dumps``, ``csv.DictWriter`` and ``pandas.DataFrame``.
+        Sends one ``show stat`` to each process. All dictionaries have the same keys in the same
+        order, so that they suit ``json.dumps``, ``csv.DictWriter`` and ``pandas.DataFrame``.
 
         :return: for each frontend, and for each backend and its servers, a dict: ``pxname`` and
             ``svname`` as HAProxy names them, ``type`` (``'frontend'``, ``'backend'`` or
-            ``'server'``), ``status`` (where processes differ, theirs in order: ``'UP, DOWN'``),
-            ``processes`` (how many have it) and every figure of ``show stat``, an integer, or None
-            where HAProxy reports none for it.
+            ``'server'``) and ``status``; then, in HAProxy's order, every figure of ``show stat``,
+            an integer, and the texts ``check_status``, ``last_chk``, ``addr``, ``cookie``,
+            ``mode`` and ``algo``; last ``processes``, how many have it. A text on which processes
+            differ is theirs in order: ``'UP, DOWN'``. What HAProxy does not report is None.
         :rtype: list of dict
         """
         dumps = self._ask_all(lambda process: process.ask_list(facade.as_is, commands.ROWS))
-        figures = set(name for dump in dumps for _, name in dump.header.figures)
         proxies = facade.merge([utils.labelled_rows(dump) for dump in dumps], _LABEL)
         things = [thing for proxy in proxies
                   for thing in facade.merge([rows for _, rows in proxy], _LABEL)]
-        return utils.summaries(things, figures)
+        return utils.summaries(things, [dump.header for dump in dumps])
 
     # Frontends, backends and servers
 

@@ -9,6 +9,7 @@ import bisect
 import collections
 import csv
 import functools
+import operator
 import os
 import re
 import stat
@@ -25,7 +26,14 @@ _NUMBER = re.compile(r'\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*\Z
 # int() takes no more than 4300 digits by default.
 _INTEGER = re.compile(r'\s*[-+]?[0-9]{1,4300}\s*\Z')
 _TEXT = (six.text_type, bytes)
+_FIGURES = operator.attrgetter('figures')
+_SUMMARISED = operator.attrgetter('summarised')
 _LISTENER = '3'
+# Fields of text that stand among all figures, in HAProxy's order.
+_TEXT_FIELDS = ('check_status', 'last_chk', 'addr', 'cookie', 'mode', 'algo')
+_LABELS = ('pxname', 'svname', 'type', 'status')
+# Other dictionaries of Python 2 are in no order.
+_ORDERED = collections.OrderedDict if six.PY2 else dict
 _TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
 # How many names a message lists, whatever was asked for.
 MOST_LISTED = 5
@@ -97,7 +105,8 @@ class Header(object):
     :raises haproxyadmin.protocol.replies.Malformed: when it is none.
     """
 
-    __slots__ = ('line', 'names', 'index', 'commas', 'leads', 'rows_stay', '_figures')
+    __slots__ = ('line', 'names', 'index', 'commas', 'leads', 'rows_stay', '_figures',
+                 '_summarised')
 
     def __init__(self, line):
         names = line[2:].split(',')
@@ -117,6 +126,7 @@ class Header(object):
         # proxies.
         self.rows_stay = 'h1_open_connections' in self.index
         self._figures = None
+        self._summarised = None
 
     def __reduce__(self):
         return (Header, (self.line,))
@@ -125,9 +135,20 @@ class Header(object):
     def figures(self):
         """Positions and names of the fields that can be added up or averaged."""
         if self._figures is None:
-            self._figures = [(position, name) for position, name in enumerate(self.names)
-                             if is_figure(name) and self.index[name] == position]
+            self._figures = self._chosen(is_figure)
         return self._figures
+
+    @property
+    def summarised(self):
+        """Positions and names of the figures and texts of :func:`summaries`."""
+        if self._summarised is None:
+            self._summarised = self._chosen(
+                lambda name: is_figure(name) or name in _TEXT_FIELDS or name == 'status')
+        return self._summarised
+
+    def _chosen(self, condition):
+        return [(position, name) for position, name in enumerate(self.names)
+                if self.index[name] == position and condition(name)]
 
 
 class Row(CSVLine):
@@ -208,19 +229,24 @@ def fields(rows, name):
     return texts
 
 
-def columns(rows):
+def columns(rows, chosen=_FIGURES):
     """Return each figure that rows report.
 
+    :param chosen: (optional) takes a header; returns positions and names of other fields.
     :return: list of ``(name, texts)``, the texts in the order of the rows.
     :rtype: list of tuple
     """
     header = rows[0].header
     if all(row.header.line == header.line for row in rows):
         texts = list(zip(*[split(row._text) for row in rows]))
-        return [(name, texts[position]) for position, name in header.figures]
-    names = collections.OrderedDict.fromkeys(
-        name for row in rows for _, name in row.header.figures)
-    return [(name, tuple(fields(rows, name))) for name in names]
+        return [(name, texts[position]) for position, name in chosen(header)]
+    return [(name, tuple(fields(rows, name)))
+            for name in _names([row.header for row in rows], chosen)]
+
+
+def _names(headers, chosen):
+    return collections.OrderedDict.fromkeys(name for header in headers
+                                            for _, name in chosen(header))
 
 
 def row2dict(row):
@@ -433,6 +459,11 @@ def description(info):
     return text
 
 
+def last_result(check_status):
+    """Return the result without the ``* `` that says that another check runs just now."""
+    return check_status[2:] if check_status.startswith('* ') else check_status
+
+
 def address_and_port(text):
     """Split the ``addr`` of a server.
 
@@ -545,19 +576,37 @@ class _Totals(object):
     """Calculates figures, the same texts only once: most figures of a dump are alike."""
 
     def __init__(self):
-        self._added, self._averaged = {}, {}
+        self._added, self._averaged, self._remembered = {}, {}, {}
 
     def of(self, name, texts):
         """Return what :func:`aggregate` makes of texts, None where none is reported.
 
+        Of a field that is no figure it returns the text: where processes differ, theirs in order.
+
         :type texts: tuple of str
         """
-        remembered = self._added if name in _SUM else self._averaged
-        if texts not in remembered:
-            if len(remembered) >= _MOST_REMEMBERED:
-                remembered.clear()
-            remembered[texts] = aggregate(name, texts) if any(texts) else None
-        return remembered[texts]
+        try:
+            return self._remembered[name][texts]
+        except KeyError:
+            return self._calculated(name, texts)
+
+    def _calculated(self, name, texts):
+        remembered = self._remembered.setdefault(
+            name, self._added if name in _SUM else self._averaged if name in _AVERAGE else {})
+        if len(remembered) >= _MOST_REMEMBERED:
+            remembered.clear()
+        total = None
+        if any(texts):
+            total = aggregate(name, texts) if is_figure(name) else _joined(name, texts)
+        remembered[texts] = total
+        return total
+
+
+def _joined(name, texts):
+    reported = [text for text in texts if text]
+    if name == 'check_status':
+        reported = [last_result(text) for text in reported]
+    return ', '.join(reported[:1] if elements_of_list_same(reported) else reported)
 
 
 def aggregates(known, reported):
@@ -601,27 +650,25 @@ def labelled_rows(dump):
     return [(of_proxy[0][0], of_proxy) for of_proxy in rows]
 
 
-def summaries(things, figures):
+def summaries(things, headers):
     """Return the figures of frontends, backends and servers as plain dictionaries.
 
     :param things: for each its ``((proxy, name, type), row)`` of each process.
-    :param figures: names of the figures.
+    :param headers: the header of each process.
     :rtype: list of dict
     """
-    totals = _Totals()
-    return [_summary(pairs[0][0], [row for _, row in pairs], figures, totals)
+    names = list(_LABELS) + list(_names(headers, _SUMMARISED)) + list(_TEXT_FIELDS) + ['processes']
+    totals, empty = _Totals(), _ORDERED.fromkeys(names)
+    return [_summary(pairs[0][0], [row for _, row in pairs], empty, totals)
             for pairs in things]
 
 
-def _summary(label, rows, figures, totals):
-    statuses = fields(rows, 'status')
-    if elements_of_list_same(statuses):
-        statuses = statuses[:1]
-    summed = dict.fromkeys(figures)
-    for name, texts in columns(rows):
-        summed[name] = totals.of(name, texts)
-    summed.update(zip(('pxname', 'svname', 'type'), label),
-                  status=', '.join(statuses), processes=len(rows))
+def _summary(label, rows, empty, totals):
+    summed = empty.copy()
+    # Of keys that are there: the slow OrderedDict of Python 2 need not know.
+    dict.update(summed, [(name, totals.of(name, texts))
+                         for name, texts in columns(rows, _SUMMARISED)])
+    dict.update(summed, zip(_LABELS, label), processes=len(rows))
     return summed
 
 

@@ -1,9 +1,11 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
 """haproxy.py and internal/haproxy.py: finding processes, and HAProxy as a whole."""
+import collections
 import errno
 import gc
 import itertools
+import json
 import logging
 import os
 import pickle
@@ -29,6 +31,7 @@ import haproxyadmin
 from haproxyadmin import exceptions, haproxy, utils
 from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal import _HAProxyProcess, facade
+from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_SUM
 
 STAT = 'show stat -1 {0} -1'.format
 FRONTENDS, BACKENDS, SERVERS = STAT(1), STAT(2), STAT(4)
@@ -1021,6 +1024,64 @@ class TestMetrics(object):
         assert server['status'] == started[0].get(
             'backend_proc1', 'backend_proc1_srv1', 'status') + ', DOWN'
         assert is_int(server['scur']) and server['rate_lim'] is None
+
+    @pytest.mark.parametrize('version', captured.VERSIONS)
+    def test_the_keys_of_all_figures_are_in_haproxys_order(self, version, fleet):
+        started = fleet(version, 2)
+        hap = started.haproxy()
+        rows = hap.stats()
+        keys = list(rows[0])
+        assert keys[:4] == ['pxname', 'svname', 'type', 'status']
+        assert keys[-1] == 'processes'
+        texts = ['check_status', 'last_chk', 'addr', 'cookie', 'mode', 'algo']
+        figures = METRICS_SUM + METRICS_AVG
+        reported = list(collections.OrderedDict.fromkeys(
+            name for name in started[0].columns if name in figures + texts))
+        missing = [name for name in texts if name not in reported]
+        assert keys[4:-1] == reported + missing
+        assert bool(missing) == (version < '1.7')
+        assert all(isinstance(row, dict) and list(row) == keys for row in rows)
+        assert rows == hap.stats() == hap.snapshot().stats()
+        assert [list(row) for row in json.loads(
+            json.dumps(rows), object_pairs_hook=collections.OrderedDict)] == [keys] * len(rows)
+
+    def test_the_columns_that_only_a_later_process_has_come_last(self, fleet):
+        started = fleet('2.2', 2)
+        for process, column in zip(started, ('eint', 'uweight')):
+            process.columns[process.columns.index('wrew')] = column
+        keys = list(started.haproxy().stats()[0])
+        assert keys.index('uweight') > keys.index('ttime_max') > keys.index('eint')
+
+    @pytest.mark.parametrize('texts, expected', [
+        (['L4OK', 'L4OK'], 'L4OK'), (['L4OK', 'L4TOUT'], 'L4OK, L4TOUT'),
+        (['', 'L4OK'], 'L4OK'), (['', ''], None),
+        # A check runs just now; the result is that of the last one.
+        (['* L4OK', 'L4OK'], 'L4OK'),
+    ])
+    def test_a_text_among_all_figures(self, texts, expected, fleet):
+        """As the status: where processes differ, theirs in order."""
+        started = fleet('3.2', 2)
+        for process, text in zip(started, texts):
+            process.set('backend_proc1', 'backend_proc1_srv1', 'check_status', text)
+        row, = [row for row in started.haproxy().stats() if row['svname'] == 'backend_proc1_srv1']
+        assert row['check_status'] == expected
+        assert row['addr'] == started[0].get('backend_proc1', 'backend_proc1_srv1', 'addr')
+        assert (row['mode'], row['cookie'], row['algo']) == ('http', 'c1', None)
+
+    def test_the_texts_of_a_frontend_and_a_backend(self, fleet):
+        started = fleet('3.2', 1)
+        found = dict(((row['pxname'], row['type']), row) for row in started.haproxy().stats())
+        backend, frontend = found['backend_proc1', 'backend'], found['frontend_proc1', 'frontend']
+        assert (backend['algo'], backend['mode'], backend['addr'], backend['last_chk']) == (
+            'roundrobin', 'http', None, None)
+        assert (frontend['algo'], frontend['mode'], frontend['check_status']) == (
+            None, 'http', None)
+
+    def test_a_text_that_begins_like_a_running_check_is_left_alone(self, fleet):
+        started = fleet('2.2', 1)
+        started[0].set('be_static', 'be_static_srv1', 'last_chk', '* a, "b"')
+        row, = [row for row in started.haproxy().stats() if row['svname'] == 'be_static_srv1']
+        assert row['last_chk'] == '* a, "b"'
 
     def test_the_figures_of_a_backend_stand_together(self, fleet):
         """V7: also those of a server that only a later process has."""

@@ -187,6 +187,21 @@ class TestReading(object):
     def test_v2_the_error_names_the_nearest(self, hap):
         assert "'Maxconn'" in str(error_of(hap.metric, 'maxconn'))
 
+    def test_all_figures_as_plain_data(self, lab, hap):
+        rows = hap.stats()
+        header = lab.raw('show stat').split('\n', 1)[0][2:].split(',')
+        keys = list(rows[0])
+        assert keys[:4] == ['pxname', 'svname', 'type', 'status'] and keys[-1] == 'processes'
+        assert keys[4:-1] == sorted(keys[4:-1], key=header.index)
+        assert all(list(row) == keys for row in rows)
+        assert [(row['pxname'], row['svname']) for row in rows if row['type'] == 'server'] == (
+            truth.all_servers(lab))
+        wanted = truth.row(lab, truth.paths(lab, [1])[0], 'backend_proc1', 'member1_proc1')
+        row, = [row for row in rows if row['svname'] == 'member1_proc1']
+        assert row['processes'] == 1 and row['weight'] == int(wanted['weight'])
+        for name in ('addr', 'mode', 'cookie', 'algo'):
+            assert row[name] == (wanted[name] or None)
+
     def test_totalrequests(self, lab, hap):
         before = sum(figures_of(lab, 'CumReq'))
         total = hap.totalrequests
