@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """internal/entries.py: many entries of an ACL or MAP at once, in batches."""
 import itertools
+import os
 import pickle
 
 import pytest
@@ -341,7 +342,7 @@ def test_what_is_refused_is_told_and_the_rest_is_done(family, version, fleet):
 ])
 def test_a_refusal_has_the_command_of_the_first_entry_and_its_socket(
         method, version, command, fleet, monkeypatch):
-    monkeypatch.setattr(entries, 'time', Clock(0))
+    monkeypatch.setattr(entries, '_now', Clock(0).time)
     started = fleet(version, 2)
     hap = started.haproxy()
     kept = stores(started, one_at_a_time=version == '3.4')
@@ -535,27 +536,27 @@ def test_before_2_4_a_line_holds_one_deletion(version, fleet):
 
 @pytest.mark.parametrize('version', ['2.4', '2.6', '3.0', '3.2'])
 def test_a_line_of_deletions_grows_while_haproxy_is_quick(version, fleet, monkeypatch):
-    monkeypatch.setattr(entries, 'time', Clock(0.001))
+    monkeypatch.setattr(entries, '_now', Clock(0.001).time)
     assert deleted(fleet(version, 1), 100) == [1, 2, 4, 8] + [12] * 7 + [1]
 
 
 def test_a_line_of_deletions_shrinks_where_haproxy_is_slow(fleet, monkeypatch):
-    monkeypatch.setattr(entries, 'time', Clock(0, 0, 0, 0, 0.3, 0.3, 0.3, 0.3, 0))
+    monkeypatch.setattr(entries, '_now', Clock(0, 0, 0, 0, 0.3, 0.3, 0.3, 0.3, 0).time)
     assert deleted(fleet('2.6', 1), 70) == [1, 2, 4, 8, 12, 6, 3, 1, 1, 2, 4, 8, 12, 6]
 
 
 def test_where_one_deletion_is_slow_a_line_holds_one(fleet, monkeypatch):
-    monkeypatch.setattr(entries, 'time', Clock(0.06))
+    monkeypatch.setattr(entries, '_now', Clock(0.06).time)
     assert deleted(fleet('2.6', 1), 20) == [1] * 20
 
 
 def test_a_clock_that_is_set_makes_no_line_too_long(fleet, monkeypatch):
-    monkeypatch.setattr(entries, 'time', Clock(-1e9, 1e9, -1e9))
+    monkeypatch.setattr(entries, '_now', Clock(-1e9, 1e9, -1e9).time)
     assert max(deleted(fleet('2.6', 1), 60)) == entries.MAX_COMMANDS
 
 
 def test_a_line_of_deletions_has_4096_bytes_at_most(fleet, monkeypatch):
-    monkeypatch.setattr(entries, 'time', Clock(0))
+    monkeypatch.setattr(entries, '_now', Clock(0).time)
     started = fleet('2.6', 1)
     hap = started.haproxy()
     store, = stores(started)
@@ -584,7 +585,7 @@ def test_a_reference_is_looked_up_first(fleet):
 @pytest.mark.parametrize('version', ['2.2', '3.2', '3.4'])
 def test_one_listing_serves_all_references(version, fleet, monkeypatch):
     """C8: a listing may have a million lines. A reference is deleted once, also on 3.4."""
-    monkeypatch.setattr(entries, 'time', Clock(0))
+    monkeypatch.setattr(entries, '_now', Clock(0).time)
     started = fleet(version, 2)
     hap = started.haproxy()
     for number, process in enumerate(started):
@@ -695,3 +696,25 @@ def test_the_iterable_is_read_as_it_is_sent(fleet):
             yield 'key{0}'.format(number), 'v'
     assert hap.add_map_entries(7, items()) is True
     assert max(most) <= entries.CHUNK
+
+
+@pytest.mark.parametrize('call', [
+    lambda hap: hap.del_map_entries(7, ['0x1f']), lambda hap: hap.del_map(7, '0x1f'),
+    lambda hap: hap.set_map(7, '0x1f', 'new')])
+def test_a_change_by_reference_is_never_sent_again(fleet, monkeypatch, call):
+    """C8: where nobody listened another process may, for which it stands for something else."""
+    started = fleet('2.2')
+    hap = started.haproxy(retry=5, retry_interval=0)
+    process = started[0]
+    process.answers['show map #7'] = '0x1f k v\n\n'
+    reply_to = process.reply_to
+
+    def end_after_the_listing(command):
+        if command == 'show map #7':
+            os.unlink(process.path)
+        return reply_to(command)
+    process.reply_to = end_after_the_listing
+    with pytest.raises(exceptions.SocketConnectionError) as caught:
+        call(hap)
+    assert caught.value.undelivered
+    assert [command for command in process.commands if 'map' in command] == ['show map #7']

@@ -8,15 +8,14 @@ import collections
 import functools
 import itertools
 import logging
-import time
 
 import six
 
 from haproxyadmin.exceptions import (CommandFailed, EntriesFailed, HAProxyBaseError,
                                      HAProxySocketError)
 from haproxyadmin.internal import facade, patterns
-from haproxyadmin.internal.facade import Ask
-from haproxyadmin.protocol import commands, replies
+from haproxyadmin.internal.facade import Ask, Once
+from haproxyadmin.protocol import commands, replies, transport
 
 LOG = logging.getLogger('haproxyadmin')
 # Command and payload of 16384 bytes kill several versions; more than this gains nothing.
@@ -29,6 +28,8 @@ MAX_COMMANDS = 12
 # after two seconds. A line that takes less than this, in seconds, may be followed by one twice as
 # long.
 SHORT_RUN = 0.05
+
+_now = transport.now
 
 Failure = collections.namedtuple('Failure', 'index entry process_nb socket_file message')
 
@@ -282,9 +283,10 @@ class _Course(object):
             return self._lost
         batch = self._sent = self._next()
         judge = self._payload_answered if batch.payload else functools.partial(
-            self._commands_answered, time.time())
-        ask = Ask(self.process, batch.command, functools.partial(judge, batch), reads=False,
-                  parse=commands.native)
+            self._commands_answered, _now())
+        kind = Once if batch.again is None else Ask
+        ask = kind(self.process, batch.command, functools.partial(judge, batch), reads=False,
+                   parse=commands.native)
         ask.rebuild = self._plan_anew
         return ask
 
@@ -292,14 +294,9 @@ class _Course(object):
         """Return what sends the batches that are left, to a version that may be another."""
         self.version = tuple(self.process.version)
         self._pace = None
-        anew = []
-        for batch in [self._sent] + list(self._batches):
-            if batch.again is None:
-                anew.extend(self._change.reference_batch(self.version, index, entry)
-                            for index, entry in batch.entries)
-            else:
-                anew.extend(self._change.batches(self.version, batch.entries, batch.again))
-        self.plan(anew)
+        batches = [self._change.batches(self.version, batch.entries, batch.again)
+                   for batch in [self._sent] + list(self._batches)]
+        self.plan(itertools.chain.from_iterable(batches))
         return self.ask()
 
     def _next(self):
@@ -340,7 +337,7 @@ class _Course(object):
         replies.check_rounds(batch.again or 0)
         answers = replies.outputs(text, len(batch.entries))
         if self._pace is not None:
-            self._pace.note(len(batch.entries), time.time() - start)
+            self._pace.note(len(batch.entries), _now() - start)
         for place, answer in enumerate(answers):
             index, entry = batch.entries[place]
             if replies.changed(answer):

@@ -92,6 +92,20 @@ class Ask(transport.Request):
                                       '{0}: {1}'.format(self, what))
 
 
+class Once(Ask):
+    """A command that is never sent again, such as one on a reference of an entry.
+
+    Where nobody listened, another process may by now, for which the reference stands for something
+    else.
+    """
+
+    __slots__ = ()
+
+    def may_repeat(self, outcome):
+        """Return False."""
+        return False
+
+
 class _AskVersion(Ask):
     """Asks for the version again before a command that depends on it is sent once more.
 

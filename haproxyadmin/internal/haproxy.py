@@ -32,8 +32,8 @@ _SKIPPED = re.compile(r'\A\.|\.[0-9]+\.(tmp|bak)\Z')
 VERSION_AGE = 1
 LONG_AGO = float('-inf')
 
-# Seconds that are never set back.
-_now = transport._now
+# Seconds of a clock that is never set.
+_now = transport.now
 
 
 @functools.total_ordering

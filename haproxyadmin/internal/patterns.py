@@ -47,9 +47,10 @@ def change_by_reference(processes, action, family, ident, key, *texts):
     :raises haproxyadmin.exceptions.CommandFailed: when it is neither, or not the same entry in all
         processes; nothing is changed then.
     """
-    processes, asks = facade.prepare(processes, lambda process: process.ask_change(
-        commands.by_reference(action, family, ident, process.version, commands.reference(key),
-                              *texts)))
+    processes, asks = facade.prepare(processes, lambda process: facade.Once(
+        process, commands.by_reference(action, family, ident, process.version,
+                                       commands.reference(key), *texts),
+        facade.whole_text, reads=False))
     facade.values_of(asks)
     held = facade.answers([ask_held(process, family, ident, [key]) for process in processes])
     if is_same_entry(processes, held, family, ident, key):

@@ -76,6 +76,11 @@ def _elapsed():
 _now = getattr(time, 'monotonic', _elapsed)
 
 
+def now():
+    """Return seconds of a clock that is never set."""
+    return _now()
+
+
 def kind_of(cause):
     """Return the class of exception for an error of the operating system."""
     return _KINDS.get(getattr(cause, 'errno', None), HAProxySocketError)
