@@ -43,9 +43,10 @@ class HAProxy(Reading):
     **Freshness.** Every property and method asks HAProxy again, each process with one command, all
     processes at the same time. What is kept says which rows to ask for; no figure is answered
     from it. An id that has moved costs a process one command more, and so does a refusal for lack
-    of level. What depends on the version of HAProxy (text that is escaped, deleting from ACLs and
-    MAPs, a server's address) sends a ``show info`` first when the last one was more than a second
-    ago, or an exchange has failed since.
+    of level, and the first list that is empty or has a proxy named ``-1``. What depends on the
+    version of HAProxy (text that is escaped, deleting from ACLs and MAPs, a server's address) sends
+    a ``show info`` first when the last one was more than a second ago, or an exchange has failed
+    since.
 
     **Upgrades.** The object works with whatever answers on its sockets. When one process takes over
     the sockets of several, they count as one as soon as a ``show info`` shows it, also in the
@@ -238,8 +239,8 @@ class HAProxy(Reading):
         :raises ValueError: when the id is no integer; nothing is sent.
         :raises haproxyadmin.exceptions.CommandFailed: when HAProxy refuses.
         """
-        command = commands.show_errors(iid)
-        return self._numbered(self._ask_all(lambda process: process.ask_errors(command)))
+        return self._numbered(self._ask_all(
+            lambda process: process.ask_errors(commands.show_errors(iid, process.marks_ids))))
 
     # ACLs and MAPs
 

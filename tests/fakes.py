@@ -276,15 +276,23 @@ class Process(listener.Listener):
             if self.requests is not None:
                 self.info['CumReq'] = str(next(self.requests))
             return raw(''.join('{0}: {1}\n'.format(*pair) for pair in self.info.items()) + '\n')
-        match = re.match(r'show stat (-?\d+) (-?\d+) (-?\d+)$', command)
+        match = re.match(r'show stat (-?\d+\+?) (-?\d+) (-?\d+)$', command)
         if match:
-            return self.table(*map(int, match.groups()))
+            iid, kinds, sid = match.groups()
+            return self.table(self._id_of(iid), int(kinds), int(sid))
         if command == 'show cli level' and self.version >= '2.0':
             return raw(self.level + '\n\n')
         name = {'show acl': 'acl.txt', 'show map': 'map.txt', 'show acl #4': 'acl_4.txt',
                 'show acl #0': 'acl_0_file.txt', 'show map #7': 'map_7.txt',
                 'show errors': 'errors.txt'}.get(command)
         return name and captured.dump(self.version, name)
+
+    def _id_of(self, word):
+        """Return the id that a word is: a proxy of that name comes first."""
+        for row in self.rows if self.version >= '1.7' else []:
+            if self._field(row, 'pxname') == word:
+                return int(self._field(row, 'iid'))
+        return int(word.rstrip('+'))
 
     def table(self, iid=-1, kinds=-1, sid=-1):
         """Return the reply to ``show stat IID TYPE SID``."""

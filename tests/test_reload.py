@@ -62,7 +62,7 @@ def test_a_worker_that_ends_is_no_empty_haproxy(fleet, kind, call, version, aske
     rows = fakes.text(started[0].table(-1, kind))
     started.answer(command, [rows.split('\n')[0] + '\n\n'] * (asked - 1) + [rows])
     assert getattr(started.haproxy(), call)() != []
-    assert started.commands == [[command] * asked]
+    assert started[0].commands == [command, command.replace('-1', '-1+', 1)][:asked]
 
 
 def test_an_empty_haproxy_is_one(fleet):
@@ -72,7 +72,7 @@ def test_an_empty_haproxy_is_one(fleet):
     hap = started.haproxy()
     for _ in range(3):
         assert hap.servers() == []
-    assert started.commands == [['show stat -1 4 -1'] * 4]
+    assert started[0].commands == ['show stat -1 4 -1'] + ['show stat -1+ 4 -1'] * 3
 
 
 CALLS = [(1, lambda hap: [frontend.name for frontend in hap.frontends()]),

@@ -121,7 +121,10 @@ class _Member(object):
         if row is None:
             raise NoSuchObject(self.name, '{0} {1} is gone from process {2} on {3}'.format(
                 self._NOUN, self._title(), self.process_nb, self.socket_file))
-        self._hint = row
+        missed, self._hint = self._hint, row
+        if missed == self._ids():
+            # The ids were right: HAProxy took them for the name of another proxy.
+            self.hap_process.marks_ids = True
         return found(dump)
 
     def _on(self, process):

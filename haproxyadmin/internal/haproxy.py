@@ -102,8 +102,8 @@ class _HAProxyProcess(object):
     """
 
     __slots__ = ('socket_file', 'retry', 'retry_interval', 'timeout', 'identity', 'version_read',
-                 'double_of', 'double_while', '_process_nb', '_version', '_version_since',
-                 '_header', '_listed')
+                 'double_of', 'double_while', 'marks_ids', '_process_nb', '_version',
+                 '_version_since', '_header', '_listed')
 
     # True where reads are answered from memory, of rows that never change.
     in_memory = False
@@ -123,6 +123,8 @@ class _HAProxyProcess(object):
         # The process that this is another socket of, and the identity that it had then.
         self.double_of = None
         self.double_while = None
+        # True once a proxy may have a number for its name.
+        self.marks_ids = False
         self._process_nb = None
         self._version = None
         self._version_since = None
@@ -305,21 +307,33 @@ class _HAProxyProcess(object):
         :param complete: (optional) True for :meth:`ask_list`; else only no row at all is too few.
         """
         def ask(then):
-            return Ask(self, commands.show_stat(iid, kind, sid),
+            return Ask(self, commands.show_stat(iid, kind, sid, self.marks_ids),
                        functools.partial(self.dumped, then, kind == commands.EVERYTHING))
         if iid != -1:
             return ask(then)
+        marked = self.marks_ids
 
         def judged(again, dump):
             # The reply says it, because another version may have taken over since `show info`.
-            if dump.header.rows_stay:
-                return then(dump)
-            proxies = dump.proxies()
-            if again and self.lacks(kind, proxies, complete):
+            stays = dump.header.rows_stay
+            proxies = None if stays else dump.proxies()
+            misread = not marked and self.may_be_one(dump)
+            if again and (misread or not stays and self.lacks(kind, proxies, complete)):
                 return ask(functools.partial(judged, False))
-            self.keep_listed(kind, proxies)
+            if not stays:
+                self.keep_listed(kind, proxies)
             return then(dump)
         return ask(functools.partial(judged, True))
+
+    def may_be_one(self, dump):
+        """Return True if a list whose id was not marked may be of a proxy named ``-1`` alone.
+
+        Where the name of a proxy is a number, ids are marked from then on.
+        """
+        names = set().union(dump.frontends, dump.backends, dump.servers)
+        alone = not names or '-1' in names
+        self.marks_ids = self.marks_ids or alone or any(map(str.isdigit, names))
+        return alone
 
     def lacks(self, kind, proxies, complete=True):
         """Return True if a list lacks what the last one had, or has no row and is the first."""
@@ -428,18 +442,24 @@ def ask_frozen(process, again=True):
 
     :param again: (optional) False where a worker that ends is not asked once more.
     """
-    return Ask(process, commands.SHOW_ALL, functools.partial(_freeze, process, again))
+    marked = process.marks_ids
+    return Ask(process, commands.show_all(marked), functools.partial(
+        _freeze, process, again, marked))
 
 
-def _freeze(process, again, lines):
+def _freeze(process, again, marked, lines):
     """Take the two replies apart: an empty line stands between them."""
     end = lines.index('') if '' in lines else len(lines)
     rows = lines[end + 1:]
     info = process.informed(facade.as_is, lines[:end])
     dump = process.dumped(facade.as_is, False, rows)
-    if not dump.header.rows_stay:
+    misread = not marked and process.may_be_one(dump)
+    if dump.header.rows_stay:
+        if again and misread:
+            return ask_frozen(process, False)
+    else:
         ends, proxies = info.get('Stopping') == '1', dump.proxies()
-        if again and (ends or process.lacks(commands.ROWS, proxies)):
+        if again and (ends or misread or process.lacks(commands.ROWS, proxies)):
             return ask_frozen(process, False)
         if ends:
             raise replies.Malformed('this worker ends, and does not list all of its proxies')

@@ -36,8 +36,6 @@ EVERYTHING = -1
 ROWS = FRONTENDS | BACKENDS | SERVERS
 
 SHOW_INFO = b'show info'
-# One connection tells both; 7 leaves the listeners out.
-SHOW_ALL = b'show info;show stat -1 7 -1'
 SHOW_LEVEL = b'show cli level'
 LEVEL_SINCE = (2, 0)
 PAYLOAD_SINCE = (1, 9)
@@ -76,6 +74,8 @@ _TEXT_FORMS = frozenset([
     ('ipaddress', 'IPv4Address'), ('ipaddress', 'IPv6Address'), ('ipaddress', 'IPv4Network'),
     ('ipaddress', 'IPv6Network'), ('uuid', 'UUID')])
 _TEXT = (bytes, six.text_type)
+# Follows an id, which would else be a proxy's name first; see show_stat().
+_MARK = b'+'
 _FORBIDDEN = re.compile(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
@@ -400,16 +400,31 @@ def seconds_waited(command):
     return sum(int(count) * _UNITS[unit] for count, unit in re.findall(_WAIT, command))
 
 
-def show_stat(iid=-1, kind=EVERYTHING, sid=-1):
-    """Return the command for rows of statistics; -1 stands for all."""
-    return b'show stat %d %d %d' % (int(iid), int(kind), int(sid))
+def show_stat(iid=-1, kind=EVERYTHING, sid=-1, marked=False):
+    """Return the command for rows of statistics; -1 stands for all.
+
+    :param marked: (optional) True where a proxy may have a number for its name, which HAProxy
+        looks for first (1.7). No name has a plus sign, and a number ends before it.
+    """
+    return b'show stat %d%s %d %d' % (int(iid), _MARK if marked else b'', int(kind), int(sid))
 
 
-def show_errors(iid=None):
-    """Return the command for the last captured errors, of one proxy where an id is given."""
+def show_all(marked=False):
+    """Return the command for ``show info`` and all rows but listeners, see :func:`show_stat`.
+
+    One connection answers both.
+    """
+    return SHOW_INFO + b';' + show_stat(kind=ROWS, marked=marked)
+
+
+def show_errors(iid=None, marked=False):
+    """Return the command for the last captured errors, of one proxy where an id is given.
+
+    :param marked: (optional) see :func:`show_stat`.
+    """
     if iid is None or (is_integer(iid) and iid == 0):
         return b'show errors'
-    return line(b'show errors', number(iid, 'the id of a proxy'))
+    return line(b'show errors', number(iid, 'the id of a proxy') + (_MARK if marked else b''))
 
 
 def clear_counters(everything, version):
