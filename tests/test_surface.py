@@ -36,9 +36,12 @@ def objects(fleet):
 @pytest.mark.parametrize('name, attribute, meant', [
     ('server', 'adress', 'address'), ('server', 'Address', 'address'), ('server', 'portt', 'port'),
     ('server', 'wieght', 'weight'), ('frontend', 'maxcon', 'maxconn'),
-    ('backend', 'statuss', 'status'), ('hap', 'maxcon', 'maxconn'),
-    ('hap', 'ratelimitcon', 'ratelimitconn'), ('snapshot', 'taken', None),
-    ('snapshot', 'uptimesecs', 'uptimesec')])
+    ('server', 'prot', 'port'), ('backend', 'sttaus', 'status'), ('hap', 'maxcon', 'maxconn'),
+    ('hap', 'ratelimitcon', 'ratelimitconn'), ('snapshot', 'uptimesex', 'uptimesec'),
+    ('server', 'back_end_name', 'backendname'), ('snapshot', 'taken', None), ('server', 'id', None),
+    ('server', 'ports', None), ('server', 'weights', None),
+    ('server', 'port2', None), ('hap', 'error', None), ('hap', 'commands', None),
+    ('hap', 'processes', None), ('backend', 'process', None)])
 def test_a_typo_in_an_assignment_is_an_error_that_names_the_nearest(objects, name, attribute, meant):
     if meant is None:
         setattr(objects[name], attribute, 1)

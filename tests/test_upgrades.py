@@ -316,7 +316,8 @@ def test_a_list_of_a_worker_that_is_stopping_is_known_by_its_header(fleet, clock
     rows = fakes.text(started[0].table(-1, 1))
     started[0].answers['show stat -1 1 -1'] = [rows.split('\n')[0] + '\n\n', rows]
     assert len(hap.frontends()) == len(names) > 0
-    assert started.commands == [['show stat -1 1 -1'] * 2]
+    # An empty list may also be of a proxy named -1.
+    assert started.commands == [['show stat -1 1 -1', 'show stat -1+ 1 -1']]
 
 
 def test_a_change_through_a_snapshot_asks_again(fleet, clock):

@@ -14,7 +14,7 @@ import six
 from haproxyadmin.exceptions import (CommandFailed, EntriesFailed, HAProxyBaseError,
                                      HAProxySocketError)
 from haproxyadmin.internal import facade, patterns
-from haproxyadmin.internal.facade import Ask, Once
+from haproxyadmin.internal.facade import Ask, AskVersion, Once
 from haproxyadmin.protocol import commands, replies, transport
 
 LOG = logging.getLogger('haproxyadmin')
@@ -264,6 +264,10 @@ class _Course(object):
         self._change = change
         self._batches = collections.deque()
         self._sent = None
+        # True while the version is asked for, before the batch is sent.
+        self._asking = False
+        # Who answered when references were looked up.
+        self.listed_while = None
         self._pace = None
 
     def is_over(self):
@@ -278,9 +282,11 @@ class _Course(object):
         """Return what sends the next batch and all after it, None where there is none."""
         if self.is_over() or not self._batches:
             return None
-        if self._lost:
+        if self._lost or self.process.has_old_version():
             self._sent = self._batches[0]
-            return self._lost
+            self._asking = True
+            return self._lost or AskVersion(self.process, self._plan_anew)
+        self._asking = False
         batch = self._sent = self._next()
         judge = self._payload_answered if batch.payload else functools.partial(
             self._commands_answered, _now())
@@ -292,11 +298,20 @@ class _Course(object):
 
     def _plan_anew(self):
         """Return what sends the batches that are left, to a version that may be another."""
-        self.version = tuple(self.process.version)
-        self._pace = None
-        batches = [self._change.batches(self.version, batch.entries, batch.again)
-                   for batch in [self._sent] + list(self._batches)]
-        self.plan(itertools.chain.from_iterable(batches))
+        left = ([] if self._asking else [self._sent]) + list(self._batches)
+        version = tuple(self.process.version)
+        if version != self.version:
+            self.version, self._pace = version, None
+        anew = []
+        for batch in left:
+            if batch.again is not None:
+                anew.extend(self._change.batches(version, batch.entries, batch.again))
+            elif self.process.identity is self.listed_while:
+                anew.append(batch)
+            else:
+                self.all_failed(batch.entries, 'it was not sent: by now another process answers, '
+                                'for which the reference stands for something else')
+        self.plan(anew)
         return self.ask()
 
     def _next(self):
@@ -323,7 +338,7 @@ class _Course(object):
             return
         self.error = outcome
         # Any other error than a socket's is of a version that cannot take the batch.
-        fate = 'it was not sent' if self._lost or getattr(outcome, 'undelivered', True) else (
+        fate = 'it was not sent' if self._asking or getattr(outcome, 'undelivered', True) else (
             'it is not known if it took effect')
         self.all_failed(self._sent.entries, '{0}; {1}'.format(outcome, fate))
 
@@ -418,10 +433,9 @@ def _iterate(items, pairs):
     """Return an iterator over many entries; of a dictionary over its keys, or over pairs."""
     if isinstance(items, (six.text_type, bytes)):
         raise ValueError('expected many entries, got the text {0!r}'.format(items))
-    try:
-        return iter(items.items() if pairs and hasattr(items, 'items') else items)
-    except TypeError:
+    if not hasattr(items, '__iter__') and not hasattr(items, '__getitem__'):
         raise ValueError('expected many entries, got {0!r}'.format(items))
+    return iter(items.items() if pairs and hasattr(items, 'items') else items)
 
 
 def change(processes, action, family, ident, items):
@@ -513,6 +527,8 @@ def _delete_references(todo, courses, references):
     unknown = [course for course in courses if course.is_over()]
     if not unknown:
         texts = [entry[0] for _, entry in references]
+        for course in courses:
+            course.listed_while = course.process.identity
         held = facade.gather([patterns.ask_held(process, todo.family, todo.ident, texts)
                               for process in processes])
         unknown = [course for course, outcome in zip(courses, held)

@@ -3,6 +3,7 @@
 import collections
 import functools
 import operator
+import os
 import time
 
 import six
@@ -85,7 +86,7 @@ class Ask(transport.Request):
     def again(self):
         """Return what is sent after a failure: what depends on the version is built anew."""
         # Not set in advance: a loop over all servers makes tens of thousands of these.
-        return _AskVersion(self.process, self.rebuild) if hasattr(self, 'rebuild') else self
+        return AskVersion(self.process, self.rebuild) if hasattr(self, 'rebuild') else self
 
     def _unusable(self, what):
         return SocketApplicationError(self.process.socket_file,
@@ -106,7 +107,7 @@ class Once(Ask):
         return False
 
 
-class _AskVersion(Ask):
+class AskVersion(Ask):
     """Asks for the version again before a command that depends on it is sent once more.
 
     :param rebuild: builds the :class:`Ask` of that command.
@@ -115,7 +116,7 @@ class _AskVersion(Ask):
     __slots__ = ()
 
     def __init__(self, process, rebuild):
-        super(_AskVersion, self).__init__(
+        super(AskVersion, self).__init__(
             process, commands.SHOW_INFO, functools.partial(process.informed, self._build),
             judged=False)
         self.rebuild = rebuild
@@ -123,10 +124,13 @@ class _AskVersion(Ask):
     def _build(self, info):
         try:
             ask = self.rebuild()
-        except ValueError as error:
-            # It is another version by now, which cannot do it.
-            raise CommandFailed(str(error))
-        ask.rebuild = self.rebuild
+        except (CommandFailed, ValueError) as error:
+            # It is another version by now, which cannot do it: nothing was sent.
+            refused = CommandFailed(str(error))
+            refused.set_context(None, self.socket_file)
+            raise refused
+        if isinstance(ask, Ask):
+            ask.rebuild = self.rebuild
         return ask
 
 
@@ -173,7 +177,7 @@ def gather(asks):
         ask = outcomes[number]
         outcome = outcomes[number] = ask.settle(answered)
         if isinstance(outcome, Ask):
-            if not isinstance(ask, _AskVersion):
+            if not isinstance(ask, AskVersion):
                 failures[number] = 0
             return outcome
         if isinstance(outcome, HAProxySocketError):
@@ -206,11 +210,14 @@ def prepare(members, build):
     :return: the members that are distinct now, and what was built for each, or the error of a
         process whose version cannot be asked.
     """
-    try:
-        current = distinct(members)
-        return current, [_build(member, build, refuse_old=True) for member in current]
-    except _OldVersion:
-        pass
+    # Whoever has two sockets may have been replaced by two processes.
+    if not any(member.hap_process.double_of is not None
+               and member.hap_process.double_of.has_old_version() for member in members):
+        try:
+            current = distinct(members)
+            return current, [_build(member, build, refuse_old=True) for member in current]
+        except _OldVersion:
+            pass
     errors = renew([member.hap_process for member in members])
     current = distinct(members)
     return current, [errors.get(member.hap_process) or _build(member, build) for member in current]
@@ -278,10 +285,10 @@ def ask_identified(processes, build):
 
     It is asked again where two sockets turn out to be of one process, or no longer.
     """
-    values = answers([build(process) for process in distinct(processes)])
+    outcomes = gather([build(process) for process in distinct(processes)])
     if regroup(processes):
-        values = answers([build(process) for process in distinct(processes)])
-    return values
+        outcomes = gather([build(process) for process in distinct(processes)])
+    return values_of(outcomes)
 
 
 def renew(processes):
@@ -304,9 +311,10 @@ def regroup(processes):
     :rtype: bool
     """
     before = [process.double_of for process in processes]
-    # Whoever had both sockets has been replaced; perhaps by two processes.
+    # Whoever had both sockets has been replaced, perhaps by two processes, or does not answer.
     doubtful = [process for process in processes if process.double_of is not None
-                and process.double_of.identity is not process.double_while]
+                and (process.double_of.identity is not process.double_while
+                     or process.double_of.has_old_version())]
     outcomes = gather([process.ask_info(as_is) for process in doubtful])
     for process, outcome in zip(doubtful, outcomes):
         process.double_while = process.double_of.identity
@@ -316,8 +324,8 @@ def regroup(processes):
     for group in groups(single):
         if len(group) > 1:
             kept = highest(group)
-            for process in group:
-                if process is not kept:
+            for process in processes:
+                if process is not kept and (process in group or process.double_of in group):
                     process.double_while = kept.identity
                     process.double_of = kept
     return before != [process.double_of for process in processes]
@@ -353,6 +361,8 @@ def _is_one_process(one, other):
     highest_yet = -1
     for process in (one, other, one, other):
         requests = gather([process.ask_info(_requests)])[0]
+        if transport.is_our_own(requests):
+            raise requests
         if isinstance(requests, Exception) or (one.identity, other.identity) != identities:
             # It is not known; the next one to ask finds out.
             return False
@@ -373,6 +383,9 @@ def highest(processes):
     if len(processes) == 1:
         return processes[0]
     levels = gather([process.ask_level() for process in processes])
+    for level in levels:
+        if transport.is_our_own(level):
+            raise level
     ranks = [replies.LEVELS.index(level) if level in replies.LEVELS else -1 for level in levels]
     return processes[ranks.index(max(ranks))]
 
@@ -483,8 +496,8 @@ def whole_text(lines):
     return '\n'.join(lines)
 
 
-# How much a wrong name has to resemble an attribute to be taken for it.
-ALIKE = 0.8
+# Shorter names are too alike.
+SHORTEST_SLIP = 4
 
 by_name = operator.attrgetter('name')
 
@@ -603,7 +616,7 @@ class Checked(object):
 
 
 # What sets a property whose setter is not called after it.
-_SETTERS = {'status': 'setstate', 'state': 'setstate'}
+_SETTERS = {'status': 'setstate'}
 
 
 def _check_assignment(kind, name):
@@ -614,11 +627,27 @@ def _check_assignment(kind, name):
         raise AttributeError('{0}.{1} cannot be set{2}'.format(
             kind.__name__, name, ', use {0}()'.format(setter) if hasattr(kind, setter) else ''))
     if known is None and not hasattr(kind, name):
-        names = [own for own in dir(kind) if not own.startswith('_')]
-        alike = utils.alike_names(name, names, ALIKE)
-        if alike:
-            raise AttributeError('{0} has no attribute {1!r}; did you mean {2!r}?'.format(
-                kind.__name__, name, alike[0]))
+        for own in dir(kind):
+            if not own.startswith('_') and _is_slip(name, own):
+                raise AttributeError('{0} has no attribute {1!r}; did you mean {2!r}?'.format(
+                    kind.__name__, name, own))
+
+
+def _is_slip(name, own):
+    """Return True if a name is another one with one slip of the pen, or in another spelling.
+
+    A plural is no slip, nor is a number at the end: programs name what they attach so.
+    """
+    name, own = [text.lower().replace('_', '') for text in (name, own)]
+    if name == own:
+        return True
+    if len(name) < SHORTEST_SLIP or not name.isalpha() or name + 's' == own or own + 's' == name:
+        return False
+    start = len(os.path.commonprefix([name, own]))
+    name, own = name[start:][::-1], own[start:][::-1]
+    end = len(os.path.commonprefix([name, own]))
+    name, own = name[end:], own[end:]
+    return max(len(name), len(own)) == 1 or (len(name) == 2 and name == own[::-1])
 
 
 class Facade(Checked):

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """One HAProxy process behind its stats socket, and how processes are found."""
-import errno
 import functools
 import logging
 import os
@@ -21,8 +20,6 @@ LOG = logging.getLogger('haproxyadmin')
 MAX_SECONDS = 10 ** 9
 # Seconds by which two readings of one process's start may differ.
 SAME_START = 2
-# What the caller's machine has run out of: descriptors or memory.
-OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 # Bytes of the longest path of a Unix socket.
 MAX_SOCKET_PATH = 107
 # Names of a directory that are not tried: hidden ones, and those that HAProxy gives the new and
@@ -537,7 +534,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
     answered = [candidate for candidate, info in zip(candidates, infos)
                 if not isinstance(info, Exception)]
     for info in infos:
-        if _is_our_own(info):
+        if transport.is_our_own(info):
             # To leave processes out then would be to change some of many.
             raise info
     if not answered:
@@ -554,11 +551,6 @@ def _checked_path(name, value):
     """Return a caller's path as the text of this Python."""
     path = commands.file_name(value)
     return _checked(name, path, isinstance(path, str) and '\0' not in path)
-
-
-def _is_our_own(outcome):
-    """Return True for an error of this machine, which says nothing about HAProxy."""
-    return getattr(outcome, 'errno', None) in OUR_OWN
 
 
 def _lasting(path):
@@ -613,7 +605,7 @@ def _not_listed(socket_dir, error):
     cause = transport.kind_of(error)(
         socket_dir, 'cannot list {0}: {1}{2}'.format(socket_dir, error.strerror, hint), error)
     cause.__cause__ = error
-    return cause if _is_our_own(cause) else NoHAProxyFound(socket_dir, str(cause), cause)
+    return cause if transport.is_our_own(cause) else NoHAProxyFound(socket_dir, str(cause), cause)
 
 
 def _none_answered(socket_dir, errors, others):

@@ -51,6 +51,8 @@ _KINDS = {
     errno.EPIPE: SocketApplicationError,
     errno.ECONNRESET: SocketApplicationError,
 }
+# What the caller's machine has run out of: descriptors or memory.
+OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 # A peer that closes early must not end the program, whatever it does with SIGPIPE. Python 2 has no
 # name for the flag.
@@ -79,6 +81,11 @@ _now = getattr(time, 'monotonic', _elapsed)
 def now():
     """Return seconds of a clock that is never set."""
     return _now()
+
+
+def is_our_own(outcome):
+    """Return True for an error of this machine, which says nothing about HAProxy."""
+    return getattr(outcome, 'errno', None) in OUR_OWN
 
 
 def kind_of(cause):
@@ -204,7 +211,7 @@ def _poll(poller, seconds):
         return poller.poll(int(max(0, min(seconds, MAX_WAIT)) * 1000) + 1)
     except select.error as error:
         # Only Python 2 reports an interrupted call; its error has no errno.
-        if not is_ours() or error.args[0] != errno.EINTR:
+        if not error.args or error.args[0] != errno.EINTR or not is_ours():
             raise
         return []
 
@@ -349,7 +356,7 @@ class _Exchange(object):
         try:
             sent = self.sock.send(self.unsent, _NO_SIGNAL)
         except socket.error as error:
-            if not is_ours():
+            if error.errno is None or not is_ours():
                 raise
             if error.errno in (errno.EPIPE, errno.ECONNRESET):
                 # HAProxy has hung up; it may have said why before.
@@ -372,7 +379,7 @@ class _Exchange(object):
             try:
                 chunk = self.sock.recv(CHUNK)
             except socket.error as error:
-                if not is_ours():
+                if error.errno is None or not is_ours():
                     raise
                 if error.errno not in _AGAIN:
                     self._fail(error)
