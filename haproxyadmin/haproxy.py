@@ -221,8 +221,7 @@ class HAProxy(Reading):
         :rtype: list of tuple
         :raises ValueError: for what crashes HAProxy or leaves it waiting; nothing is sent.
         """
-        replies = self._ask_all(lambda process: process.ask_raw(cmd, full_output=True))
-        return self._numbered(replies)
+        return self._numbered(lambda process: process.ask_raw(cmd, full_output=True))
 
     @should_die
     def errors(self, iid=None, die=True):
@@ -239,8 +238,8 @@ class HAProxy(Reading):
         :raises ValueError: when the id is no integer; nothing is sent.
         :raises haproxyadmin.exceptions.CommandFailed: when HAProxy refuses.
         """
-        return self._numbered(self._ask_all(
-            lambda process: process.ask_errors(commands.show_errors(iid, process.marks_ids))))
+        return self._numbered(
+            lambda process: process.ask_errors(commands.show_errors(iid, process.marks_ids)))
 
     # ACLs and MAPs
 
@@ -626,8 +625,11 @@ class HAProxy(Reading):
     def _many(self, action, family, ident, items):
         return entries.change(self._found, action, family, ident, items)
 
-    def _numbered(self, values):
-        return [(process.process_nb, value) for process, value in zip(self._processes, values)]
+    def _numbered(self, build):
+        """Return process number and value of what is built for each process."""
+        processes, asks = facade.prepare(self._found, build)
+        return [(process.process_nb, value)
+                for process, value in zip(processes, facade.answers(asks))]
 
     def _change(self, build):
         """Send each process the command that is built for it; see :func:`facade.prepare`."""

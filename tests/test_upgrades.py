@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Objects that outlive their HAProxy: another version takes over, or one process for two."""
 import copy
+import functools
 import itertools
 import threading
 
@@ -10,6 +11,7 @@ import fakes
 
 from haproxyadmin import exceptions
 from haproxyadmin.internal import facade
+from haproxyadmin.protocol import transport
 
 import test_facade
 
@@ -643,3 +645,180 @@ def test_threads_that_find_out_together_agree(two):
         thread.join()
     assert len(results) == 8
     assert hap.processids == [6000]
+
+
+# Without a read, and in the middle
+
+def test_two_processes_in_the_place_of_one_both_get_a_change(two, clock):
+    """C1: also where nothing but changes is asked for."""
+    started, hap = two
+    server = hap.server('tcp1')[0]
+    merge(started)
+    hap.info()
+    split(started)
+    clock.go_on()
+    started.forget()
+    for process in started:
+        process.handler = lambda command: '\n' if command.startswith(('set ', 'disable ')) else None
+    assert hap.setmaxconn(500) is True
+    assert server.setstate('disable') is True
+    for commands in started.commands:
+        assert 'set maxconn global 500' in commands
+        assert [command for command in commands if command.startswith('disable server ')]
+
+
+def test_the_other_socket_serves_where_the_one_that_was_kept_is_gone(two, clock):
+    started, hap = two
+    merge(started)
+    hap.info()
+    kept, = hap._processes
+    gone = [process for process in started if process.path == kept.socket_file][0]
+    other = [process for process in started if process is not gone][0]
+    other.handler = lambda command: '\n' if command.startswith('set ') else None
+    gone.vanish()
+    clock.go_on()
+    with pytest.raises(exceptions.SocketConnectionError) as caught:
+        hap.setmaxconn(500)
+    assert caught.value.by_socket == [(other.path, '')]
+    assert 'set maxconn global 500' in other.commands
+
+
+@pytest.mark.parametrize('order', list(itertools.permutations(['operator', 'operator', 'admin'])))
+def test_three_sockets_of_one_process_count_once(order, fleet, clock):
+    """F3: the one that may do most answers last."""
+    started = fleet('2.6', 3)
+    for number, process in enumerate(started, 1):
+        process.take_over('2.6', 1, 7000 + number)
+        process.requests = itertools.count(1000 * number)
+    hap = started.haproxy(retry=None)
+    assert len(hap.processids) == 3
+    requests = itertools.count(10)
+    for number in (0, 1):
+        started[number].take_over('2.6', 1, 6000)
+        started[number].requests = requests
+        started[number].level = order[number]
+    hap.info()
+    started[2].take_over('2.6', 1, 6000)
+    started[2].requests = requests
+    started[2].level = order[2]
+    hap.info()
+    assert hap.processids == [6000]
+    assert hap.maxconn == int(started[0].info['Maxconn'])
+    assert started[order.index('admin')].path == hap._processes[0].socket_file
+
+
+def test_many_deletions_across_an_upgrade_leave_nothing(fleet, clock):
+    """C8: 3.4 in the place of 3.2 deletes one at a time."""
+    started = fleet('3.2', 1)
+    hap = started.haproxy()
+    keys = ['k{0}'.format(number) for number in range(5000)]
+    entries = Entries(started[0], keys * 2)
+
+    def replies(command):
+        answers = [Entries.reply_to(entries, part) for part in command.split(';')]
+        return None if None in answers else ''.join(answers)
+    started[0].handler = replies
+
+    def deleted():
+        for number, key in enumerate(keys):
+            if number == 3000:
+                clock.go_on()
+                started[0].take_over('3.4')
+                entries._one_at_a_time = True
+            yield key
+    assert hap.del_map_entries(7, deleted()) is True
+    assert entries.keys == []
+    assert started[0].commands.count('show info') == 1
+
+
+def test_many_entries_across_an_upgrade_are_refused_where_they_would_be_cut(fleet, clock):
+    """C3: 2.0 in the place of 1.8 would store the first word."""
+    started = fleet('1.8', 1)
+    hap = started.haproxy()
+    sent = []
+
+    def replies(command):
+        if not command.startswith('add acl'):
+            return None
+        sent.append(started[0].version)
+        return '\n' * (command.count(';') + 1)
+    started[0].handler = replies
+
+    def added():
+        for number in range(5000):
+            if number == 3000:
+                clock.go_on()
+                started[0].take_over('2.0')
+            yield 'v w{0}'.format(number)
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        hap.add_acl_entries(7, added())
+    assert 'HAProxy 2.0' in str(caught.value)
+    assert set(sent) == set(['1.8'])
+    assert [failure.index for failure in caught.value.failures][0] == 2048
+
+
+@pytest.mark.parametrize('replaced', [False, True])
+def test_references_behind_a_key_stay_references(replaced, fleet, clock, monkeypatch):
+    """C8: as long as the process that listed them answers; else they are not sent."""
+    started = fleet('2.6', 1)
+    hap = started.haproxy(retry=1, retry_interval=0)
+    process = started[0]
+    process.answers['show map #7'] = '0x1f 0xabc v\n0x2f a v\n0x3f b v\n\n'
+    process.answers['del map #7 #0x2f'] = process.answers['del map #7 #0x3f'] = '\n'
+    process.answers['del map #7 0xabc'] = '\n'
+    connect, late = transport._Exchange.connect, [1]
+
+    def connecting(exchange, now, poller):
+        if exchange.request.command == b'del map #7 0xabc' and late:
+            late.pop()
+            if replaced:
+                process.info['Pid'] = '9999'
+            exchange._time_out('timed out')
+            return
+        connect(exchange, now, poller)
+    monkeypatch.setattr(transport._Exchange, 'connect', connecting)
+    call = functools.partial(hap.del_map_entries, 7, ['0xabc', '0x2f', '0x3f'])
+    if replaced:
+        with pytest.raises(exceptions.EntriesFailed) as caught:
+            call()
+        assert [failure.index for failure in caught.value.failures] == [1, 2]
+        assert 'another process' in caught.value.failures[0].message
+    else:
+        assert call() is True
+    sent = ';'.join(process.commands).split(';')
+    assert ('del map #7 #0x2f' in sent) == (not replaced)
+    assert 'del map #7 0x2f' not in sent
+
+
+def test_what_was_never_sent_has_no_command(fleet, clock):
+    """Nobody listened; whoever does now cannot do it."""
+    started = fleet('2.2', 1)
+    hap = started.haproxy(retry=1, retry_interval=0)
+    process = started[0]
+    connect, late = transport._Exchange.connect, [1]
+
+    def connecting(exchange, now, poller):
+        if exchange.request.command.startswith(b'add map') and late:
+            late.pop()
+            process.take_over('2.0')
+            exchange._time_out('timed out')
+            return
+        connect(exchange, now, poller)
+    transport._Exchange.connect = connecting
+    try:
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            hap.add_map(7, 'k', 'v w')
+    finally:
+        transport._Exchange.connect = connect
+    assert caught.value.command is None
+    assert caught.value.socket_file == process.path
+
+
+def test_an_exception_of_the_callers_iterable_is_the_callers(fleet, clock):
+    class Broken(object):
+        def __iter__(self):
+            raise TypeError('of the caller')
+    hap = fleet('2.2', 1).haproxy()
+    with pytest.raises(TypeError) as caught:
+        hap.add_acl_entries(7, Broken())
+    assert str(caught.value) == 'of the caller'
