@@ -892,12 +892,19 @@ def should_die(old_implementation):
     def new_implementation(*args, **kwargs):
         if place is None:
             die = kwargs.pop('die', True)
+        elif len(args) > place:
+            die = args[place]
+            if not isinstance(die, bool):
+                # An argument too many must not pass for it.
+                raise TypeError('{0}() got {1} arguments too many, or a die that is no bool'.format(
+                    old_implementation.__name__, len(args) - place))
         else:
-            die = args[place] if len(args) > place else kwargs.get('die', True)
+            die = kwargs.get('die', True)
         if die:
             return old_implementation(*args, **kwargs)
-        import inspect  # costs an import only where it is asked for
-        inspect.getcallargs(old_implementation, *args, **kwargs)
+        if code:
+            import inspect  # costs an import only where it is asked for
+            inspect.getcallargs(old_implementation, *args, **kwargs)
         try:
             return old_implementation(*args, **kwargs)
         except Exception:

@@ -89,6 +89,7 @@ def test_what_can_be_set_is_sent(objects, fleet):
 @pytest.mark.parametrize('call', [
     lambda hap, **die: hap.add_map(0, 'a', **die), lambda hap, **die: hap.setmaxconn(**die),
     lambda hap, **die: hap.setmaxconn(5, True, 6, **die),
+    lambda hap, **die: hap.del_map(0, 'k', 'v', **die),
     lambda hap, **die: hap.setmaxconn(5, maxconn=6, **die),
     lambda hap, **die: hap.frontends()[0].enable(1, 2, **die)])
 def test_a_wrong_argument_list_is_a_type_error_whatever_die_is(objects, call):
@@ -118,6 +119,21 @@ def test_functions_without_die_may_be_decorated():
 
 def test_die_by_position(objects):
     assert objects['hap'].setmaxconn('x', False) is False
+    with pytest.raises(ValueError):
+        objects['hap'].setmaxconn('x', True)
+
+
+@pytest.mark.parametrize('call', [
+    lambda on: on['hap'].del_map(0, 'k', 'v'), lambda on: on['hap'].setmaxconn(5, 6),
+    lambda on: on['server'].setweight(5, '10%'), lambda on: on['frontend'].enable('now')])
+def test_an_argument_too_many_is_not_taken_for_die(objects, call):
+    with pytest.raises(TypeError):
+        call(objects)
+
+
+def test_functions_that_are_not_written_in_python_may_be_decorated():
+    number = utils.should_die(int)
+    assert number('5', die=False) == 5 and number('x', die=False) is False
 
 
 @pytest.mark.skipif(sys.version_info < (3,), reason='Python 2 does not follow __wrapped__')
