@@ -627,6 +627,8 @@ def test_how_long_a_line_makes_haproxy_wait(command, seconds):
 
 @pytest.mark.parametrize('command, expected', [
     (b'prompt', True), (b'show info; prompt', True), (b'prompt i', True),
+    (b'show proc', True), (b'reload', True), (b'hard-reload', True), (b'@1 show info', True),
+    (b'show process', False), (b'add map #0 @1 x', False),
     (b'show events buf0 -w', True), (b'show events buf0 -nw', True), (b'show events buf0', False),
     (b'show info', False), (b'wait 3s', False), (b'add map #0 prompt x', False),
 ])

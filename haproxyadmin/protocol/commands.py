@@ -65,8 +65,9 @@ _SECRET = re.compile(br'(\bset\s+ssl\s+tls-key\s+(?:\\.|[^\\\s;])+\s+)(?:\\.|[^\
 _SEPARATOR = br'(?<!\\);'
 # From 3.0 on `<<` may have a name with it, and a backslash at the end continues the line.
 _WAITS = br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z'
-# What an interactive session begins with, and events that are followed.
-_OPEN_ENDED = br'(\A|;)[ \t]*(prompt\b|show[ \t]+events[ \t][^;]*-\w*w)'
+# What an interactive session begins with, events that are followed, and what a master is asked.
+_OPEN_ENDED = (br'(\A|;)[ \t]*(prompt\b|@|(hard-)?reload\b|show[ \t]+proc\b|'
+               br'show[ \t]+events[ \t][^;]*-\w*w)')
 _WAIT = br'(?:\A|;)[ \t]*wait[ \t]+([0-9]{1,9})(us|ms|s|m|h|d|)(?=[ \t;]|\Z)'
 _UNITS = {b'us': 1e-6, b'ms': 1e-3, b'': 1e-3, b's': 1, b'm': 60, b'h': 3600, b'd': 86400}
 # Known by their names: to import the modules takes longer than to import this one.
