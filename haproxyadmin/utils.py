@@ -750,8 +750,10 @@ def nearest(name, names):
 def nearest_or_all(name, names):
     """Return what :func:`nearest` does, and where there are few names all of them."""
     hint = nearest(name, names)
+    if not 0 < len(names) <= MOST_LISTED:
+        return hint
     listed = [repr(own) for own in sorted(names)]
-    if not 0 < len(listed) <= MOST_LISTED or all(own in hint for own in listed):
+    if all(own in hint for own in listed):
         return hint
     all_names = ' and '.join(filter(None, [', '.join(listed[:-1]), listed[-1]]))
     return '{0} {1} {2}'.format(
@@ -759,10 +761,9 @@ def nearest_or_all(name, names):
         all_names)
 
 
-def alike_names(name, names, cutoff=0.6):
+def alike_names(name, names):
     """Return at most three names that look like a name, whatever their case, the nearest first.
 
-    :param cutoff: (optional) how alike they have to be, from 0 to 1.
     :rtype: list of str
     """
     import difflib  # costs an import only after a mistake
@@ -774,7 +775,7 @@ def alike_names(name, names, cutoff=0.6):
         place = bisect.bisect(candidates, text)
         near = slice(max(0, place - NEIGHBOURS), place + NEIGHBOURS)
         spellings, candidates = spellings[near], candidates[near]
-    alike = difflib.get_close_matches(text, candidates, 3, cutoff)
+    alike = difflib.get_close_matches(text, candidates, 3)
     # Those that differ in case alone are candidates, and matches, several times.
     found = collections.OrderedDict()
     for lower in alike:

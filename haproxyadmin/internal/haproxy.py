@@ -625,5 +625,5 @@ def _left_out(candidates, infos):
         cause = getattr(error, '__cause__', None)
         if cause is not None:
             # It is kept, and would keep the frames of all callers.
-            cause.__traceback__ = None
+            transport.without_trace(cause)
     return left_out
