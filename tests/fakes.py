@@ -346,6 +346,8 @@ class Process(listener.Listener):
             self.problem('more than a command: {0!r}'.format(chunk))
 
     def _check(self, command):
+        if not command:  # A client that ran out of time, or was interrupted, before it sent.
+            return
         line = command.split('\n', 1)[0]
         whole = command.endswith('\n\n') if line.endswith('<<') else command.count('\n') == 1
         if not whole or not command.endswith('\n'):
