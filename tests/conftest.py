@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures of all tests: HAProxies to test against, one of its own for each test class.
 
-``HAPROXYADMIN_HAPROXY`` says where the HAProxies are (see ``tools/lab.py``; ``tools/test`` sets
-it), ``HAPROXYADMIN_VERSIONS`` which versions to test (``2.2,2.6``). A version that is not there
+``HAPROXYADMIN_HAPROXY`` says where the HAProxies are (see ``tests/support/lab.py``;
+``tools/test`` sets it), ``HAPROXYADMIN_VERSIONS`` which versions to test (``2.2,2.6``). A version that is not there
 is skipped, with ``HAPROXYADMIN_STRICT=1`` it is a failure.
 """
 import collections
@@ -13,11 +13,15 @@ import sys
 
 import pytest
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.join(os.path.dirname(HERE), 'tools'))
+from tests.support import ROOT, lab as labs
 
-from fakes import clock, fleet  # noqa: E402,F401 (a fixture; tools/ is on the path only now)
-import lab as labs  # noqa: E402
+# pytest puts the checkout first on the path; what is installed is to be tested, if it is.
+sys.path[:] = [path for path in sys.path if path != ROOT] + [ROOT]
+import haproxyadmin  # noqa: E402,F401
+
+sys.path.insert(0, sys.path.pop())
+
+from tests.support.fakes import clock, fleet  # noqa: E402,F401 (fixtures)
 
 VERSIONS = ['2.2', '2.6', '3.0', '3.2']
 STRICT = os.environ.get('HAPROXYADMIN_STRICT') == '1'
@@ -62,7 +66,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     for text in [
-            'lab(**options): how to start the HAProxy of a class, see tools/lab.py',
+            'lab(**options): how to start the HAProxy of a class, see tests/support/lab.py',
             'only(*names): the versions or layouts a test is for, by default all',
             'one_layout: one layout of each version is enough',
             'one_haproxy: one version and layout is enough']:

@@ -9,8 +9,8 @@ from haproxyadmin import utils
 from haproxyadmin.exceptions import NoHAProxyFound, SocketConnectionError
 from haproxyadmin.internal import facade
 from haproxyadmin.internal.backend import _Backend
-from haproxyadmin.internal.frontend import _Frontend
 from haproxyadmin.internal.facade import Ask
+from haproxyadmin.internal.frontend import _Frontend
 from haproxyadmin.internal.server import listing
 from haproxyadmin.protocol import commands, replies, transport
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS

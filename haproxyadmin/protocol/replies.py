@@ -12,7 +12,7 @@ _SEVERITY = re.compile(r'\[[0-9]\]: (?!(user|operator|admin)$)')
 # used: that takes longer than to import the rest.
 _REFUSALS = '|'.join([
     r'Unknown ', r'No such ', r"Can't find ", r'Permission denied', r'This command is restricted ',
-    r"Requires? ", r'Required ', r'Missing ', r'Expects ', r'This command expects ',
+    r'Requires? ', r'Required ', r'Missing ', r'Expects ', r'This command expects ',
     r'Integer value expected', r'A frontend name is expected', r'Session pointer expected',
     r'maxconn string ', r'[Ii]nvalid ', r'Malformed ', r'Value out of range', r'usage: ',
     r'Version number out of range', r'Key not found', r'entry not found',
@@ -35,7 +35,7 @@ _ADDRESS_DONE = {
     'port': re.compile(r'port changed from |no need to change the port\b|nothing changed|'
                        r'IP changed from '),
 }
-_ADDRESS_REFUSED = re.compile(r"Invalid addr |problem converting port ", re.IGNORECASE)
+_ADDRESS_REFUSED = re.compile(r'Invalid addr |problem converting port ', re.IGNORECASE)
 
 _REFUSES_ALL = ('Unknown ACL identifier', 'Unknown map identifier', 'Unknown command',
                 'Permission denied', 'This ACL is shared')

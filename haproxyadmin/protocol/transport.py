@@ -15,8 +15,8 @@ import sys
 import time
 
 from haproxyadmin.exceptions import (HAProxySocketError, SocketApplicationError,
-                                     SocketConnectionError, SocketPermissionError,
-                                     SocketTimeout, SocketTransportError)
+                                     SocketConnectionError, SocketPermissionError, SocketTimeout,
+                                     SocketTransportError)
 from haproxyadmin.protocol import commands
 
 LOG = logging.getLogger('haproxyadmin')

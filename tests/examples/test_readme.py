@@ -1,0 +1,361 @@
+# SPDX-License-Identifier: Apache-2.0
+"""README.rst, the docs and the docstrings: their examples on a real HAProxy; and tools/try."""
+import doctest
+import os
+import re
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+
+import pytest
+
+from haproxyadmin.backend import Backend
+from haproxyadmin.frontend import Frontend
+from haproxyadmin.haproxy import HAProxy
+from haproxyadmin.server import Server
+from haproxyadmin.snapshot import Snapshot
+from tests.conftest import setups, start
+from tests.support import ROOT, lab as labs, session
+
+TRY = os.path.join(ROOT, 'tools', 'try')
+PAGES = os.path.join(ROOT, 'docs', 'source')
+
+NEEDS_3_7 = pytest.mark.skipif(sys.version_info < (3, 7),
+                               reason='tools/try is for Python 3.7 and later')
+
+# Figures that depend on time or chance in the output of these.
+VARYING = re.compile(r'processids|uptime|requests_per_process|metric\(name\)|\.port\b|taken_at')
+
+# What has been added before these examples of docstrings.
+ADDED = {
+    'del_acl': 'acl #6 /foobar',
+    'del_map': 'map #0 22 bar22',
+    'get_map': 'map #0 11 new2',
+    'set_map': 'map #0 11 old',
+}
+
+# What depends on the build of HAProxy, on time or on chance wherever it comes.
+_KINDS = [
+    (re.compile(r'0x[0-9a-f]+'), '0x...'),
+    (re.compile(r'\b2\.2\.\d+[-+~.\w]*'), 'VERSION'),
+    (re.compile(r'\b\d{4}/\d\d/\d\d\b'), 'DATE'),
+    (re.compile(r'\b\d+d \d+h\d\dm\d\ds'), 'UPTIME'),
+    (re.compile(r'\bline \d+'), 'LINE'),
+    (re.compile(r'\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d+'), 'TIME'),
+    # Python 2 does not name the module of an exception.
+    (re.compile(r'^haproxyadmin\.exceptions\.(?=\w+: )'), ''),
+]
+
+
+def start_shown():
+    """Start the HAProxy whose output is shown."""
+    if '2.2' not in [setup.version for setup in setups()]:
+        pytest.skip('HAProxy 2.2 is not asked for')
+    return start('2.2')
+
+
+def documents():
+    """Return the documents with examples, relative to the checkout."""
+    found = ['README.rst']
+    for directory, _, names in os.walk(PAGES):
+        found += [os.path.relpath(os.path.join(directory, name), ROOT)
+                  for name in names if name.endswith('.rst')]
+    return sorted(name for name in found if '>>> ' in read(name))
+
+
+def read(name):
+    with open(os.path.join(ROOT, name)) as text:
+        return text.read()
+
+
+def normal(text, varies=False):
+    for pattern, word in _KINDS:
+        text = pattern.sub(word, text)
+    return re.sub(r'\d+', '#', text) if varies else text
+
+
+def is_shown(example, output):
+    """Tell whether a document shows what an example prints, or its exception."""
+    varies = bool(VARYING.search(example.source))
+    return doctest.OutputChecker().check_output(
+        normal(example.exc_msg or example.want, varies), normal(output, varies), doctest.ELLIPSIS)
+
+
+def hold(console, example, where):
+    """Run an example and hold what it prints, or its exception, against what is shown."""
+    output, error = console.run(example)
+    if error:
+        lines = traceback.format_exception_only(type(error), error)
+        # Documents show no notes, which Python prints from 3.11 on.
+        output = ''.join(lines[:len(lines) - len(getattr(error, '__notes__', []))])
+    output = console.there(output)
+    assert is_shown(example, output), '{0}:{1}: {2}gives\n{3}instead of\n{4}'.format(
+        where, example.lineno + 1, example.source, output, example.want)
+
+
+def prepare(console):
+    """Define what the User Guide says once, on its first page."""
+    for source in ['from haproxyadmin import haproxy',
+                   "hap = haproxy.HAProxy(socket_dir='/run/haproxy', retry=None)"]:
+        console.run(doctest.Example(source, ''))
+
+
+@pytest.mark.parametrize('name', documents())
+def test_examples_of_a_document(name):
+    with start_shown() as started:
+        session.send_traffic(started)
+        console = session.Console(started)
+        if name != 'README.rst':
+            prepare(console)
+        for step in session.steps(read(name)):
+            if isinstance(step, session.Aside):
+                console.aside(step)
+            else:
+                hold(console, step, name)
+
+
+def docstrings():
+    """Return the classes and names of whatever has examples in its docstring."""
+    found = []
+    for kind in (HAProxy, Snapshot, Frontend, Backend, Server):
+        found += [(kind, name) for name in ['__class__'] + sorted(vars(kind))
+                  if '>>> ' in docstring(kind, name)]
+    return found
+
+
+def docstring(kind, name):
+    return (kind if name == '__class__' else getattr(kind, name)).__doc__ or ''
+
+
+@pytest.mark.parametrize('kind, name', docstrings())
+def test_examples_of_a_docstring(kind, name):
+    with start_shown() as started:
+        console = session.Console(started)
+        prepare(console)
+        if name in ADDED:
+            for path in started.socket_files:
+                started.raw('add ' + ADDED[name], path)
+        for example in doctest.DocTestParser().get_examples(docstring(kind, name)):
+            # What a loop prints is left out.
+            if example.source.startswith('for '):
+                assert console.run(example)[1] is None
+            else:
+                hold(console, example, kind.__name__ + '.' + name)
+
+
+@pytest.mark.parametrize('shown, given, alike', [
+    ("['0x1 a']\n", "['0x55d a']\n", True),
+    ("['0x1 a']\n", "['0x55d b']\n", False),
+    ('[1, 2]\n', '[1, 3]\n', False),
+    ('a\n...\nz\n', 'a\nb\nz\n', True),
+    ('', '1\n', False),
+])
+def test_what_counts_as_shown(shown, given, alike):
+    assert is_shown(doctest.Example('hap.x', shown), given) == alike
+
+
+def test_figures_that_vary_are_held_in_kind():
+    example = doctest.Example('hap.processids', '[1, 2]\n')
+    assert is_shown(example, '[871, 872]\n')
+    assert not is_shown(example, '[871]\n')
+
+
+class TestOtherHAProxies(object):
+    """README.rst runs everywhere, although the figures differ."""
+
+    def test_readme(self, lab, capsys):
+        session.send_traffic(lab)
+        session.play(session.Console(lab), read('README.rst'))
+        printed = capsys.readouterr().out
+        assert printed.count('>>> ') == read('README.rst').count('\n>>> ')
+        assert lab.socket_dir in printed
+
+
+class TestSteps(object):
+
+    def test_examples_and_asides_come_in_order(self):
+        steps = session.steps('>>> 1\n1\n\n.. lab: x = lab\n\n>>> if 2:\n...     3\n3\n')
+        assert [step.source for step in steps] == ['1\n', 'x = lab', 'if 2:\n    3\n']
+
+    def test_a_block_is_prompted_as_it_is_typed(self):
+        assert session.prompted('for a in b:\n    a\n') == '>>> for a in b:\n...     a\n...'
+        assert session.prompted('a\n') == '>>> a'
+
+    @pytest.mark.only('nbproc4')
+    def test_an_exception_that_is_not_shown_ends_it(self, lab):
+        with pytest.raises(session.Surprise):
+            session.play(session.Console(lab), '>>> 1/0\n')
+
+
+def _as_from_a_terminal():
+    """Lead a group that gets its Ctrl-C, whatever the tests themselves ignore (nohup, ``&``)."""
+    os.setsid()
+    for number in session.ENDING:
+        signal.signal(number, signal.SIG_DFL)
+
+
+class Program(object):
+    """The program behind tools/try, with a directory for what it leaves behind."""
+
+    def __init__(self, room, haproxy, *arguments):
+        self.left = room
+        self.process = subprocess.Popen(
+            [sys.executable, '-B', '-m', 'tests.support.session', haproxy] + list(arguments),
+            cwd=ROOT, env=dict(os.environ, TMPDIR=self.left), stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_as_from_a_terminal)
+
+    def wait_for(self, text, nudge=None):
+        """Read what it prints up to a text; call ``nudge`` where nothing comes for a second."""
+        printed = b''
+        while text not in printed:
+            while nudge and not select.select([self.process.stdout], [], [], 1)[0]:
+                nudge()
+            byte = os.read(self.process.stdout.fileno(), 1)
+            assert byte, printed
+            printed += byte
+
+    def interrupt(self, number=signal.SIGINT):
+        os.killpg(self.process.pid, number)
+
+    def end(self):
+        """Wait for its end; return what it printed last and its exit status."""
+        printed = self.process.communicate()[0].decode('utf-8')
+        return printed, self.process.returncode
+
+    def is_gone(self):
+        """Tell whether neither a process nor a file is left."""
+        running = [labs._command_line(int(pid)) for pid in os.listdir('/proc') if pid.isdigit()]
+        return not any(self.left in words for words in running) and not os.listdir(self.left)
+
+    def has_files(self, *names):
+        return [os.path.join(path, name) for path, _, files in os.walk(self.left)
+                for name in files if name in names]
+
+
+@pytest.fixture
+def room():
+    """A directory with a name so short that sockets can be made below it."""
+    directory = tempfile.mkdtemp(prefix='room-')
+    yield directory
+    shutil.rmtree(directory)
+
+
+@pytest.fixture(scope='module')
+def binary():
+    with start_shown() as started:
+        return labs.find(started.version)
+
+
+@NEEDS_3_7
+class TestEnd(object):
+    """Whatever ends the program, nothing is left of it."""
+
+    def test_of_the_session(self, room, binary):
+        program = Program(room, binary)
+        printed, status = program.end()
+        assert status == 0 and 'Frontend is already enabled.' in printed
+        assert program.is_gone()
+
+    @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    def test_while_haproxy_starts(self, room, binary, number):
+        program = Program(room, binary)
+        labs.wait_until(lambda: program.has_files('haproxy.cfg'), 'it starts')
+        program.interrupt(number)
+        printed, status = program.end()
+        # Where these tests were stopped for a while, it has come to its end by itself.
+        assert status == (0 if 'already enabled.' in printed else 128 + number)
+        assert program.is_gone()
+
+    @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+    @pytest.mark.parametrize('text', [b'# HAProxy', b'>>> ', b'backend_proc2', b'MAINT'])
+    def test_in_the_middle(self, room, binary, text, number):
+        program = Program(room, binary)
+        program.wait_for(text)
+        program.interrupt(number)
+        program.interrupt(number)
+        # It may have come to its end by itself before, or be about to.
+        assert program.end()[1] in (128 + number, 0, -number)
+        assert program.is_gone()
+
+    def test_ctrl_c_in_the_console_keeps_it(self, room, binary):
+        program = Program(room, binary, '-i')
+        program.wait_for(b'removes everything.')
+        # Before its prompt the console does not read yet.
+        program.wait_for(b'>>> ')
+        program.interrupt()
+        # Python does not notice a signal that comes just before it waits for input.
+        program.wait_for(b'KeyboardInterrupt', program.interrupt)
+        program.process.stdin.write(b"hap.nodename\nlab.traffic('frontend_proc1', 2)\n")
+        printed, status = program.end()
+        assert "'test.foo.com'" in printed and '[200, 200]' in printed
+        assert status == 0 and program.is_gone()
+
+    def test_a_signal_ends_the_console(self, room, binary):
+        program = Program(room, binary, '-i')
+        program.wait_for(b'removes everything.')
+        program.interrupt(signal.SIGTERM)
+        assert program.end()[1] == 128 + signal.SIGTERM
+        assert program.is_gone()
+
+    def test_of_whoever_reads_it(self, room, binary):
+        program = Program(room, binary)
+        program.process.stdout.close()
+        assert program.process.wait() == 1
+        program.process.stdin.close()
+        assert program.is_gone()
+
+    def test_of_haproxy(self, room, tmpdir):
+        broken = tmpdir.join('haproxy')
+        broken.write('#!/bin/sh\n'
+                     'case $1 in -v) echo HA-Proxy version 2.2.0;; *) echo No! >&2; exit 1; esac\n')
+        broken.chmod(0o755)
+        program = Program(room, str(broken))
+        printed, status = program.end()
+        assert status == 1 and 'FAILED: HAProxy ended:\nNo!' in printed
+        assert program.is_gone()
+
+
+@NEEDS_3_7
+class TestTry(object):
+
+    def run(self, *arguments, **variables):
+        process = subprocess.Popen(
+            [sys.executable, TRY] + list(arguments), env=dict(os.environ, **variables),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            universal_newlines=True)
+        return process.communicate('hap.version\n') + (process.returncode,)
+
+    def test_it_runs_the_session_and_ends_in_a_console(self, room, binary):
+        printed, errors, status = self.run('-i', TMPDIR=room)
+        assert status == 0, errors
+        assert 'HAProxy 2.2 with 4 processes' in printed
+        assert "'2.2." in printed.split('already enabled.')[1]
+        assert os.listdir(room) == []
+
+    @pytest.mark.one_layout
+    def test_without_debian_it_takes_the_haproxy_on_path(self, lab, tmpdir):
+        printed, errors, status = self.run(**self.without_debian(tmpdir, labs.find(lab.version)))
+        assert status == 0, errors
+        assert 'HAProxy %s with 4 processes' % lab.version in printed
+
+    def test_without_any_it_says_what_to_install(self, tmpdir):
+        printed, errors, status = self.run(**self.without_debian(tmpdir))
+        assert (printed, status) == ('', 1)
+        assert 'apt-get install haproxy' in errors
+
+    def without_debian(self, tmpdir, haproxy=None):
+        """Return the environment of a machine that has no apt and an empty cache of HAProxies."""
+        cache = tmpdir.mkdir('cache')
+        usual = os.environ.get('HAPROXYADMIN_CACHE') or os.path.join(
+            os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'haproxyadmin')
+        cache.join('venvs').mksymlinkto(os.path.join(usual, 'venvs'))
+        programs = tmpdir.mkdir('bin')
+        if haproxy:
+            programs.join('haproxy').mksymlinkto(haproxy)
+        for name in ('sh', 'readlink'):
+            programs.join(name).mksymlinkto(os.path.join('/bin', name))
+        return {'PATH': str(programs), 'HAPROXYADMIN_CACHE': str(cache), 'HAPROXYADMIN_HAPROXY': ''}

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/benchmark runs, and says what it is to say; what it measures here means nothing."""
+import json
+import os
+import subprocess
+import sys
+import xml.etree.ElementTree
+
+import pytest
+
+from tests.support import ROOT, lab as labs
+
+BENCHMARK = os.path.join(ROOT, 'tools', 'benchmark')
+
+pytestmark = [
+    pytest.mark.skipif(sys.version_info < (3, 8), reason='a tool of Python 3'),
+    pytest.mark.skipif(not labs.available(), reason='no HAProxy'),
+]
+
+
+def run(*options):
+    """Return what it prints."""
+    return subprocess.check_output([sys.executable, BENCHMARK, '--quick'] + list(options),
+                                   stderr=subprocess.STDOUT).decode('utf-8')
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize('version', sorted(set(
+    labs.available()[place][0] for place in (0, -1) if labs.available())))
+def test_a_small_run(version, tmpdir):
+    words = run('--haproxy', version, '--alone', '--sweep', '--profile',
+                '--json', str(tmpdir.join('figures')), '--svg', str(tmpdir.join('chart')))
+    for title in ('Time', 'Goals', 'Commands', 'Memory', 'Growth', 'Profile: servers()'):
+        assert '\n{0}'.format(title) in words
+    report = json.loads(tmpdir.join('figures').read())
+    assert report['haproxy'].startswith(version)
+    assert report['size'] == {'backends': 20, 'servers': 5, 'processes': 2}
+    assert report['counts']['servers()']['live']['connections'] == 2
+    assert report['counts']['README loop']['live']['connections'] == 2 * (1 + 20 * 2 + 100)
+    assert report['counts']['all metrics of a server']['live']['most in a process'] == 1
+    assert len(report['sweep']) == 2
+    assert ROOT not in tmpdir.join('figures').read()
+    chart = xml.etree.ElementTree.fromstring(tmpdir.join('chart').read())
+    assert chart.tag.endswith('svg')
+
+
+@pytest.mark.timeout(300)
+def test_beside_the_former_version(tmpdir):
+    version = labs.available()[0][0]
+    words = run('--haproxy', version, '--json', str(tmpdir.join('figures')))
+    assert 'times faster than 0.2.4' in words
+    report = json.loads(tmpdir.join('figures').read())
+    assert set(report['medians']['README loop']) == {
+        'in sequence', 'at once', 'live', 'snapshot', '0.2.4'}
+    assert report['counts']['README loop']['0.2.4']['connections'] > 100
+
+
+def test_it_explains_itself():
+    words = run('--help')
+    for option in ('--backends', '--servers', '--processes', '--haproxy', '--rounds', '--sweep'):
+        assert option in words

@@ -1,0 +1,563 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sockets between the library and HAProxy on which everything may go wrong.
+
+A Site runs four HAProxies, each behind a Proxy: a Unix socket that passes
+commands on and misbehaves as its ``fault`` says.  :func:`trial` lets the
+library read or change through them and raises Breach if the outcome is a wrong
+answer, half an answer, or a change whose fate the caller cannot know.
+
+``faults.py VERSION=HAPROXY ...`` prints the table of all cases; tools/faults
+calls it.
+"""
+
+from __future__ import print_function
+
+import collections
+import contextlib
+import os
+import resource
+import select
+import shutil
+import socket
+import sys
+import tempfile
+import time
+
+import six
+
+from haproxyadmin import haproxy
+from haproxyadmin.exceptions import HAProxyBaseError, HAProxySocketError
+from haproxyadmin.protocol import replies, transport
+from tests.support import group, lab, listener
+from tests.support.group import ACL, MAP
+
+PROCESSES = 4
+# The time-out where nothing is wrong, in seconds.
+PATIENT = 30
+# What a fault may take on top of the time-outs, in seconds.
+SLACK = 10
+# What reading the most that a reply may have takes, from a socket in Python.
+ENDLESS = 10
+
+
+class Breach(AssertionError):
+    """An outcome that must not be."""
+
+
+class Proxy(listener.Listener):
+    """A stats socket that passes each command on to another, or does what its fault says."""
+
+    def __init__(self, path, target):
+        super(Proxy, self).__init__(path)
+        self.target = target
+        self.fault = passing
+        # What came, and what went on to HAProxy.
+        self.received = []
+        self.passed = []
+        self.listen()
+
+    def forget(self):
+        """Forget what came."""
+        del self.received[:], self.passed[:]
+        self.connections = 0
+
+    def receive(self, client):
+        """Return the command that comes, as bytes without its last newline."""
+        self.received.append(super(Proxy, self).receive(client)[:-1])
+        return self.received[-1]
+
+    def ask(self, command):
+        """Pass a command on and return the reply as bytes."""
+        self.passed.append(command)
+        return raw(lab.ask(self.target, command))
+
+    def wait_for_end(self, client):
+        """Wait until the client has closed the connection for good."""
+        poller = select.poll()
+        poller.register(client, 0)
+        while not self.stopping.is_set() and not poller.poll(20):
+            pass
+
+    def serve(self, client):
+        """Do what the fault says."""
+        with contextlib.closing(client):
+            try:
+                self.fault(self, client)
+            except socket.error:
+                pass  # the library has given up
+
+
+def raw(text):
+    """Return text as bytes."""
+    return six.ensure_binary(text, 'utf-8', 'surrogateescape')
+
+
+# Faults: what a proxy does with a connection.
+
+def passing(proxy, client):
+    """works"""
+    client.sendall(proxy.ask(proxy.receive(client)))
+
+
+def refuses(proxy, client):
+    """refuses the connection"""
+
+
+def has_gone(proxy, client):
+    """is gone, file and all"""
+
+
+def is_full(proxy, client):
+    """never takes the connection"""
+
+
+def hangs(proxy, client):
+    """takes the connection and hangs"""
+    proxy.wait_for_end(client)
+
+
+def hangs_after(proxy, client):
+    """takes the command and hangs"""
+    proxy.ask(proxy.receive(client))
+    proxy.wait_for_end(client)
+
+
+def closes_at_once(proxy, client):
+    """closes before the command"""
+
+
+def closes_before(proxy, client):
+    """closes before the answer"""
+    proxy.ask(proxy.receive(client))
+
+
+def closes_amid(proxy, client):
+    """closes in the middle of the answer"""
+    reply = proxy.ask(proxy.receive(client))
+    client.sendall(reply[:len(reply) // 2])
+
+
+def closes_before_the_end(proxy, client):
+    """closes before the last newline"""
+    client.sendall(proxy.ask(proxy.receive(client))[:-1])
+
+
+def resets_before(proxy, client):
+    """resets before the answer"""
+    _reset(proxy, client, lambda reply: b'')
+
+
+def resets_amid(proxy, client):
+    """resets in the middle of the answer"""
+    _reset(proxy, client, lambda reply: reply[:len(reply) // 2])
+
+
+def _reset(proxy, client, choose):
+    # Closing with input unread is what resets a Unix socket.
+    while not client.recv(65536, socket.MSG_PEEK).endswith(b'\n'):
+        time.sleep(0.001)
+    command = client.recv(65536, socket.MSG_PEEK)[:-1]
+    proxy.received.append(command)
+    client.sendall(choose(proxy.ask(command)))
+
+
+def dribbles(proxy, client):
+    """dribbles a byte at a time"""
+    reply = proxy.ask(proxy.receive(client))
+    for start in range(len(reply)):
+        client.sendall(reply[start:start + 1])
+        if proxy.stopping.wait(0.01):
+            return
+
+
+def is_late(proxy, client):
+    """answers after the time-out"""
+    reply = proxy.ask(proxy.receive(client))
+    proxy.stopping.wait(proxy.patience * 1.5)
+    client.sendall(reply)
+
+
+def talks_garbage(proxy, client):
+    """answers garbage"""
+    proxy.ask(proxy.receive(client))
+    client.sendall(b'\x16\x03\x01\x02\x00\xff\xfe{garbage}' * 50)
+
+
+def ends_garbage(proxy, client):
+    """answers garbage that ends as an answer"""
+    proxy.ask(proxy.receive(client))
+    client.sendall(b'\x16\x03\x01\x02\x00\xff\xfe{garbage}\n\n')
+
+
+def talks_http(proxy, client):
+    """answers as a web server"""
+    proxy.receive(client)
+    client.sendall(b'HTTP/1.1 400 Bad request\r\nConnection: close\r\n\r\n<html></html>\n\n')
+
+
+def confuses(proxy, client):
+    """answers another command"""
+    command = proxy.receive(client)
+    reply = proxy.ask(command)
+    other = b'show info' if reply.startswith(b'# ') else b'show stat'
+    client.sendall(raw(lab.ask(proxy.target, other)))
+
+
+def _rows(proxy, change):
+    """Return the answer to show stat with some lines changed."""
+    lines = raw(lab.ask(proxy.target, 'show stat')).split(b'\n')
+    return b'\n'.join(change(lines))
+
+
+def _with_rows(change):
+    def behave(proxy, client):
+        proxy.ask(proxy.receive(client))
+        client.sendall(_rows(proxy, change))
+    return behave
+
+
+header_alone = _with_rows(lambda lines: lines[:1] + [b'', b''])
+header_alone.__doc__ = 'answers a header alone'
+header_cut = _with_rows(lambda lines: lines[:1] + [b''])
+header_cut.__doc__ = 'closes after the header'
+too_few = _with_rows(lambda lines: lines[:2] + [lines[2].replace(b',', b'', 1)] + lines[3:])
+too_few.__doc__ = 'answers a row with too few fields'
+too_many = _with_rows(lambda lines: lines[:2] + [lines[2] + b','] + lines[3:])
+too_many.__doc__ = 'answers a row with too many fields'
+no_pxname = _with_rows(lambda lines: [lines[0].replace(b'pxname', b'name')] + lines[1:])
+no_pxname.__doc__ = 'answers a header without pxname'
+
+
+def never_ends(proxy, client):
+    """answers without end"""
+    reply = proxy.ask(proxy.receive(client))
+    chunk = (reply.strip(b'\n') + b'\n') * (1 + 65536 // len(reply))
+    while not proxy.stopping.is_set():
+        client.sendall(chunk)
+
+
+def never_ends_a_line(proxy, client):
+    """answers 100 MB in one line, and hangs"""
+    proxy.ask(proxy.receive(client))
+    for _ in range(proxy.megabytes):
+        client.sendall(b'a' * 1000000)
+    proxy.wait_for_end(client)
+
+
+FAULTS = [refuses, has_gone, is_full, hangs, hangs_after, closes_at_once, closes_before,
+          closes_amid, closes_before_the_end, resets_before, resets_amid, dribbles, is_late,
+          talks_garbage, ends_garbage, talks_http, confuses, header_alone, header_cut, too_few,
+          too_many, no_pxname, never_ends, never_ends_a_line]
+
+# The library waits for the end of its time-out.
+SLOW = (is_full, hangs, hangs_after, dribbles, is_late, never_ends_a_line)
+
+# The library never gets a connection.
+UNREACHABLE = (refuses, has_gone, is_full)
+
+
+class Site(lab.Stopped):
+    """Four HAProxies behind proxies, and the library's object of them.
+
+    :param timeout: of the library where there is a fault, in seconds. Elsewhere it is patient:
+        machines are busy.
+    """
+
+    def __init__(self, binary, timeout=PATIENT, megabytes=100):
+        self.timeout = timeout
+        self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
+        self.proxies = []
+        self.count = 0
+        self._group = None
+        try:
+            self._group = group.Group(binary, PROCESSES)
+            self.version = self._group.version
+            for number, path in enumerate(self._group.socket_files, 1):
+                proxy = Proxy(os.path.join(self.directory, '{0}.sock'.format(number)), path)
+                proxy.megabytes = megabytes
+                self.proxies.append(proxy)
+            self.hap = haproxy.HAProxy(socket_dir=self.directory, retry=None, timeout=PATIENT)
+            self.frontend = self.hap.frontend('f')
+            self.server = self.hap.server('s')[0]
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self):
+        """End everything; raise lab.LabError if a HAProxy did not survive."""
+        for proxy in self.proxies:
+            proxy.refuse()
+        self.proxies = []
+        shutil.rmtree(self.directory)
+        if self._group:
+            self._group.stop()
+
+    def asked(self, command):
+        """Return what each HAProxy itself answers."""
+        return [lab.ask(proxy.target, command) for proxy in self.proxies]
+
+    def shape(self, fault, count):
+        """Let the first proxies have a fault; return their paths."""
+        paths = [proxy.path for proxy in self.proxies[:count]]
+        for process in self.hap._processes:
+            process.timeout = self.timeout if process.socket_file in paths else PATIENT
+        for proxy in self.proxies[:count]:
+            proxy.fault, proxy.patience = fault, self.timeout
+            if fault in UNREACHABLE:
+                proxy.refuse()
+            if fault is has_gone:
+                os.unlink(proxy.path)
+            if fault is is_full:
+                proxy.backlog = listener.Backlog(proxy.path)
+        return paths
+
+    def mend(self):
+        """Let all proxies work again."""
+        for process in self.hap._processes:
+            process.timeout = PATIENT
+        for proxy in self.proxies:
+            if proxy.fault is is_full:
+                proxy.backlog.close()
+            if proxy.fault in UNREACHABLE:
+                proxy.listen()
+            proxy.fault = passing
+        for proxy in self.proxies:
+            proxy.forget()
+
+
+# What the library is asked to do.
+
+class Read(object):
+    """A read: how it is done, and what makes its answers comparable."""
+
+    changes = False
+
+    def __init__(self, name, call, comparable=lambda answer: answer, asks_all=True):
+        self.name = name
+        self.call = call
+        self.comparable = comparable
+        self.asks_all = asks_all
+
+
+class Change(object):
+    """A change: how number N is done, and how to see of a process whether it was.
+
+    :param prepare: (optional) done to each HAProxy before.
+    :param reads_first: no process is changed when one cannot be read.
+    """
+
+    changes = True
+    asks_all = True
+
+    def __init__(self, name, call, done, prepare=None, reads_first=False):
+        self.name = name
+        self.call = call
+        self.done = done
+        self.prepare = prepare
+        self.reads_first = reads_first
+
+
+def _names(things):
+    return [(thing.name, len(thing.process_nb)) for thing in things]
+
+
+def _stable(infos):
+    return [(info['Pid'], info['Maxconn']) for info in infos]
+
+
+READS = [
+    Read('frontend.requests', lambda site: site.frontend.requests),
+    Read('frontend.status', lambda site: site.frontend.status),
+    Read('hap.info', lambda site: site.hap.info(), _stable),
+    Read('hap.servers', lambda site: site.hap.servers(), _names),
+    Read('hap.metric', lambda site: site.hap.metric('Maxconn')),
+    Read('hap.snapshot', lambda site: site.hap.snapshot().frontends(), _names),
+    Read('hap.errors', lambda site: site.hap.errors(), len),
+    Read('hap.show_map', lambda site: site.hap.show_map(MAP), len, asks_all=False),
+    Read('hap.get_map', lambda site: site.hap.get_map(MAP, '0'), asks_all=False),
+]
+
+
+def _listed(family, target):
+    command = 'show {0} {1}'.format(family, target)
+    return lambda site, text: [' ' + text in reply for reply in site.asked(command)]
+
+
+_in_map = _listed('map', MAP)
+_in_acl = _listed('acl', ACL)
+
+CHANGES = [
+    # Not above what is configured.
+    Change('hap.setmaxconn', lambda site, n: site.hap.setmaxconn(1 + n % 999),
+           lambda site, n: ['Maxconn: {0}\n'.format(1 + n % 999) in reply
+                            for reply in site.asked('show info')]),
+    Change('frontend.setmaxconn', lambda site, n: site.frontend.setmaxconn(n),
+           lambda site, n: [',{0},'.format(n) in reply.split('f,FRONTEND')[1].split('\n')[0]
+                            for reply in site.asked('show stat')]),
+    Change('server.setweight', lambda site, n: site.server.setweight(n % 256),
+           lambda site, n: [reply.startswith('{0} '.format(n % 256))
+                            for reply in site.asked('get weight b/s')]),
+    Change('server.address', lambda site, n: setattr(
+        site.server, 'address', '127.0.{0}.{1}'.format(n // 200, n % 200)) is None,
+        lambda site, n: [',127.0.{0}.{1}:'.format(n // 200, n % 200) in reply
+                         for reply in site.asked('show stat')]),
+    Change('server.port', lambda site, n: setattr(site.server, 'port', n) is None,
+           lambda site, n: [':{0},'.format(n) in reply for reply in site.asked('show stat')],
+           reads_first=True),
+    Change('hap.add_acl', lambda site, n: site.hap.add_acl(ACL, 'p%d' % n),
+           lambda site, n: _in_acl(site, 'p%d\n' % n)),
+    Change('hap.add_map', lambda site, n: site.hap.add_map(MAP, 'k%d' % n, 'v'),
+           lambda site, n: _in_map(site, 'k%d v\n' % n)),
+    Change('hap.set_map', lambda site, n: site.hap.set_map(MAP, '0', 'v%d' % n),
+           lambda site, n: _in_map(site, '0 v%d\n' % n)),
+    Change('hap.del_map', lambda site, n: site.hap.del_map(MAP, 'd%d' % n),
+           lambda site, n: [not there for there in _in_map(site, 'd%d v\n' % n)],
+           lambda n: 'add map {0} d{1} v'.format(MAP, n)),
+    Change('hap.add_map_entries', lambda site, n: site.hap.add_map_entries(
+        MAP, [('a%d' % n, 'b'), ('b%d' % n, 'b')]), lambda site, n: _in_map(site, 'b%d b\n' % n)),
+    Change('hap.del_map_entries', lambda site, n: site.hap.del_map_entries(
+        MAP, ['e%d' % n, 'f%d' % n]),
+        lambda site, n: [not there for there in _in_map(site, 'f%d v\n' % n)],
+        lambda n: 'add map {0} e{1} v;add map {0} f{1} v'.format(MAP, n)),
+]
+
+
+# Trials
+
+Outcome = collections.namedtuple('Outcome', 'what seconds')
+
+
+def trial(site, fault, count, operation):
+    """Let the library do something while the first ``count`` processes have a fault.
+
+    :return: an Outcome, what happened in words.
+    :raises Breach: for an outcome that must not be.
+    """
+    site.count += 1
+    number = 300 + site.count
+    wanted = None
+    if not operation.changes:
+        wanted = operation.comparable(operation.call(site))
+    else:
+        if operation.prepare:
+            site.asked(operation.prepare(number))
+        # The fault is to meet the change, not the question which version there is.
+        site.hap.info()
+    descriptors = lab.descriptors()
+    paths = site.shape(fault, count)
+    for proxy in site.proxies:
+        proxy.forget()
+    started = time.time()
+    answer, error = _outcome(site, operation, number)
+    seconds = time.time() - started
+    try:
+        if seconds > 3 * site.timeout + SLACK + (ENDLESS if fault is never_ends else 0):
+            raise Breach('took {0:.1f} s'.format(seconds))
+        if error is not None and not any(path in _words(error) for path in paths):
+            raise Breach('does not name the socket: {0!r}: {0}'.format(error))
+        if operation.changes:
+            _check_change(site, operation, number, paths, error)
+        elif error is None and operation.comparable(answer) != wanted:
+            raise Breach('answered {0!r} for {1!r}'.format(operation.comparable(answer), wanted))
+    finally:
+        site.mend()
+    try:
+        lab.wait_until(lambda: lab.descriptors() <= descriptors, 'descriptors are closed', 20)
+    except lab.LabError:
+        raise Breach('{0} descriptors are left'.format(lab.descriptors() - descriptors))
+    if error is not None:
+        return Outcome(type(error).__name__, seconds)
+    return Outcome('done' if operation.changes else 'the answer', seconds)
+
+
+def _outcome(site, operation, number):
+    try:
+        if operation.changes:
+            return operation.call(site, number), None
+        return operation.call(site), None
+    except HAProxyBaseError as error:
+        return None, error
+
+
+def _words(error):
+    return '{0} {1}'.format(error, error.by_socket)
+
+
+def _check_change(site, operation, number, paths, error):
+    done = dict(zip([proxy.path for proxy in site.proxies], operation.done(site, number)))
+    sent = dict((proxy.path, [command for command in proxy.received
+                              if not command.startswith(b'show ')]) for proxy in site.proxies)
+    if any(len(commands) > len(set(commands)) for commands in sent.values()):
+        raise Breach('sent more than once: {0!r}'.format(sent))
+    if error is None:
+        if not all(done.values()):
+            raise Breach('told to be done: {0!r}'.format(done))
+        return
+    told = _told(error)
+    if operation.reads_first and not any(sent.values()):
+        told = dict.fromkeys(done, False)
+    for path in done:
+        if path not in paths and path not in told:
+            raise Breach('does not tell what became of {0}: {1}'.format(path, _words(error)))
+        if path in told and told[path] != done[path]:
+            raise Breach('tells {0} of {1}: {2}'.format(told[path], path, _words(error)))
+    if getattr(error, 'undelivered', False) and done[error.socket_file]:
+        raise Breach('delivered after all: {0}'.format(error))
+    if paths and not isinstance(error, HAProxySocketError) and len(told) < PROCESSES:
+        raise Breach('no word of some: {0}'.format(_words(error)))
+
+
+def _told(error):
+    """Return by socket file if a change was made, where the error tells it."""
+    told = {}
+    unknown = [failure.socket_file for failure in error.failures]
+    for path, reply in error.by_socket:
+        if path not in unknown:
+            told[path] = reply == '' or not unknown and replies.address_changed(
+                'addr', reply) or reply.endswith('accepted, 0 not')
+    return told
+
+
+# The table
+
+def main(arguments):
+    """Print the table of the HAProxies that are given as VERSION=PATH."""
+    return max([_print_table(argument.partition('=')[2]) for argument in arguments])
+
+
+def _print_table(binary):
+    operations = [(operation, count) for operation in (READS[0], CHANGES[0])
+                  for count in (1, PROCESSES)]
+    breaches = []
+    with Site(binary, timeout=1) as site:
+        print('HAProxy {0}, {1} processes, time-out 1 s, no retries\n'.format(
+            site.version, PROCESSES))
+        rows = [[''] + ['{0}, {1} of {2}'.format(operation.name, count, PROCESSES)
+                        for operation, count in operations]]
+        descriptors = lab.descriptors()
+        for fault in FAULTS:
+            rows.append([fault.__doc__] + [
+                _cell(site, fault, count, operation, breaches) for operation, count in operations])
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        for row in rows:
+            print('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+        print('\nDescriptors before and after: {0}, {1}'.format(descriptors, lab.descriptors()))
+    print('Most memory ever: {0} MiB; a reply may have {1} MiB'.format(
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+        transport.MAX_REPLY // 1024 // 1024))
+    for breach in breaches:
+        print(breach)
+    return 1 if breaches else 0
+
+
+def _cell(site, fault, count, operation, breaches):
+    try:
+        outcome = trial(site, fault, count, operation)
+        return '{0.what} {0.seconds:.2f} s'.format(outcome)
+    except Breach as breach:
+        breaches.append('{0}, {1}: {2}'.format(fault.__doc__, operation.name, breach))
+        return 'BREACH'
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Feed every parser of the library with bytes that are no reply of HAProxy.
+
+A target takes bytes and gives them to a parser, or to a public call as the
+reply of every process; only documented exceptions may come out.  The captured
+replies of 13 versions are the corpus.
+
+``fuzz.py SECONDS`` runs all targets under atheris; tools/fuzz calls it.
+"""
+
+from __future__ import print_function
+
+import collections
+import os
+import shutil
+import sys
+import tempfile
+import time
+
+from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server, utils
+from haproxyadmin.internal import facade
+from haproxyadmin.protocol import commands, replies, transport
+from tests.robustness import injection
+from tests.support import captured
+
+VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
+
+# What ValueErrors may say: the name is not there, in what HAProxy reports.
+NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ')
+
+
+class Undocumented(AssertionError):
+    """An exception that no page tells of came out of the library."""
+
+
+# Parsers: a ValueError for what they cannot take.
+
+def parse_info(data):
+    """Read a reply to show info."""
+    info = utils.info2dict(utils.text_lines(data))
+    utils.is_info(info)
+    utils.description(info)
+    commands.version_tuple(info.get('Version', ''))
+    utils.aggregates(['Maxconn'], utils.info_columns([info, info]))
+
+
+def parse_stat(data):
+    """Read a reply to show stat, each row and each field of it."""
+    lines = utils.text_lines(data)
+    found = utils.stat2dict(lines)
+    rows = list(found['frontends'].values())
+    for each in found['backends'].values():
+        rows.extend(row for row in [each['stats']] + list(each['servers'].values()) if row)
+    for row in rows:
+        utils.row2dict(row)
+        utils.aggregates(['scur'], utils.columns([row]))
+        utils.address_and_port(utils.field(row, 'addr'))
+        for name in row.heads:
+            utils.converter(getattr(row, name, '') if not name.startswith('_') else '')
+
+
+def parse_outputs(data):
+    """Take the answers to several commands apart."""
+    text = commands.native(data)
+    for count in (1, 3):
+        try:
+            replies.outputs(text, count)
+        except replies.Malformed:
+            pass
+    for line in text.split('\n'):
+        replies.is_refusal(line)
+        replies.is_message(line)
+        replies.changed(line)
+        replies.address_changed('addr', line)
+        replies.address_changed('port', line)
+        utils.check_output([line])
+
+
+PARSERS = collections.OrderedDict([
+    ('parse_info', parse_info), ('parse_stat', parse_stat), ('parse_outputs', parse_outputs)])
+
+
+# Public calls: an error of the library for what is no reply.
+
+ARGUMENTS = {
+    'acl': '#4', 'mapid': '#0', 'value': 5, 'pattern': 'p', 'key': 'k', 'patterns': ['a', 'b c'],
+    'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
+    'cmd': 'show info'}
+METRICS = {'HAProxy': 'Maxconn', 'Frontend': 'scur', 'Backend': 'scur', 'Server': 'scur'}
+# By the class that has them, whose name is in the captured replies.
+NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1'}
+
+
+def processes():
+    """Return processes of different versions that nobody has asked anything."""
+    made = []
+    for number, version in enumerate(VERSIONS, 1):
+        process = internal._HAProxyProcess('/fuzz/{0}'.format(number), retry=None)
+        process._process_nb, process._version = number, version
+        made.append(process)
+    return made
+
+
+def _things():
+    hap = haproxy.HAProxy.__new__(haproxy.HAProxy)
+    hap._processes = processes()
+    backends = [internal._Backend(process, 'backend_proc1', 4) for process in hap._processes]
+    return [hap,
+            frontend.Frontend([internal._Frontend(process, 'frontend_proc1', 2)
+                               for process in hap._processes]),
+            backend.Backend(backends),
+            server.Server([internal._Server(each, 'member1_proc1', 1) for each in backends],
+                          'backend_proc1')]
+
+
+def _calls():
+    """Return all public calls by name, each without arguments."""
+    calls = collections.OrderedDict()
+    for place, kind in enumerate(injection.CLASSES.values()):
+        for name in injection.public(kind):
+            attribute = getattr(kind, name)
+            label = '{0}.{1}'.format(kind.__name__, name)
+            if not isinstance(attribute, property):
+                calls[label] = _call_of(place, kind.__name__, name, attribute)
+                continue
+            calls[label] = lambda place=place, name=name: getattr(_things()[place], name)
+            if attribute.fset:
+                value = '127.0.0.1' if name == 'address' else 8080
+                calls[label + '='] = lambda place=place, name=name, value=value: setattr(
+                    _things()[place], name, value)
+    calls['_HAProxyProcess.level'] = lambda: facade.answer(_things()[0]._processes[1].ask_level())
+    calls['find_processes'] = lambda: internal.haproxy.find_processes(
+        None, '/fuzz/1', None, 0, 1)
+    return calls
+
+
+def _call_of(place, kind, name, method):
+    arguments = dict(ARGUMENTS, name=METRICS[kind] if name == 'metric' else NAMES.get(kind))
+    wanted = [arguments[argument] for argument in injection.required(method)]
+    return lambda: getattr(_things()[place], name)(*wanted)
+
+
+def answered(call, data):
+    """Make a public call to which every process answers the same bytes.
+
+    :raises Undocumented: when anything but a documented exception comes out.
+    """
+    exchange_all = transport.exchange_all
+    transport.exchange_all = answering(lambda request: data)
+    most, replies.MAX_ROUNDS = replies.MAX_ROUNDS, 3
+    try:
+        call()
+    except exceptions.HAProxyBaseError as error:
+        _read(error)
+    except ValueError as error:
+        if not str(error).startswith(NOT_THERE):
+            raise Undocumented(repr(error))
+    finally:
+        transport.exchange_all, replies.MAX_ROUNDS = exchange_all, most
+
+
+def answering(answer):
+    """Return what takes the place of ``exchange_all`` and has an answer to each request."""
+    def exchange_all(requests, follow=None):
+        outcomes = []
+        for place, request in enumerate(requests):
+            while request is not None:
+                outcome = answer(request)
+                request = follow(place, outcome) if follow else None
+            outcomes.append(outcome)
+        return outcomes
+    return exchange_all
+
+
+def _read(error):
+    str(error), repr(error), error.results, error.by_socket
+
+
+def parsed(parse, data):
+    """Call a parser; a ValueError says that it is no reply."""
+    try:
+        parse(data)
+    except ValueError:
+        pass
+
+
+CALLS = _calls()
+TARGETS = list(PARSERS) + list(CALLS)
+
+
+def feed(target, data):
+    """Give bytes to a target."""
+    if target in PARSERS:
+        parsed(PARSERS[target], data)
+    else:
+        answered(CALLS[target], data)
+
+
+def seeds():
+    """Return captured replies of all versions, long ones shortened to whole lines."""
+    found = []
+    for version in captured.VERSIONS:
+        for name in ('info.txt', 'stat.csv', 'acl.txt', 'acl_4.txt', 'map.txt', 'map_7.txt',
+                     'errors.txt', 'cli_level.txt', 'help.txt'):
+            if captured.has_dump(version, name):
+                found.append(captured.dump(version, name))
+    for version in ('1.5', '2.2', '3.4'):
+        info, stat = captured.dump(version, 'info.txt'), captured.dump(version, 'stat.csv')
+        found.append(info + stat)
+    found.extend(case['reply'].encode('utf-8') for case in captured.replies())
+    found += [b'', b'\n', b'\n\n', b'Done.\n\n', b'Permission denied\n\n', b'Key not found.\n\n']
+    return sorted(set(_shortened(reply) for reply in found))
+
+
+def _shortened(reply, size=4000):
+    if len(reply) <= size:
+        return reply
+    lines = reply.split(b'\n')
+    kept = [lines[0]]
+    for line in lines[1:]:
+        if sum(map(len, kept)) > size:
+            break
+        kept.append(line)
+    return b'\n'.join(kept) + b'\n\n'
+
+
+# atheris
+
+def main(words):
+    """Run all targets for as many seconds; return the exit status."""
+    import atheris
+    seconds = int(words[0])
+    count = [0]
+    started = time.time()
+
+    def one(data):
+        count[0] += 1
+        if data:
+            feed(TARGETS[data[0] % len(TARGETS)], data[1:])
+
+    corpus = tempfile.mkdtemp(prefix='haproxyadmin-')
+    try:
+        for number, seed in enumerate(seeds()):
+            for first in range(number % 7, len(TARGETS), 7):
+                path = os.path.join(corpus, '{0}-{1}'.format(number, first))
+                with open(path, 'wb') as file:
+                    file.write(bytes([first]) + seed)
+        # It never returns: it ends the process, so that is a child.
+        child = os.fork()
+        if not child:
+            atheris.instrument_all()
+            atheris.Setup([sys.argv[0], '-max_total_time=%d' % seconds, '-max_len=8192',
+                           '-timeout=30', '-rss_limit_mb=2048', '-print_final_stats=1', corpus],
+                          one)
+            atheris.Fuzz()
+        _, status = os.waitpid(child, 0)
+    finally:
+        shutil.rmtree(corpus)
+    print('{0} targets, {1} seeds, {2:.0f} s: {3}'.format(
+        len(TARGETS), len(seeds()), time.time() - started,
+        'only documented exceptions' if status == 0 else 'FAILED'))
+    return 1 if status else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,685 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Hostile text for every parameter of the public interface, on a real HAProxy.
+
+A *slot* is one parameter of one public method, or the value of one property
+that can be set.  :func:`attempt` puts one text into one slot and returns what
+became of it; it raises Breach if the text did anything but arrive as the one
+word that it is, or raise before anything was sent.
+
+``injection.py [VERSION=HAPROXY ...]`` prints the table of all cases;
+tools/injection calls it.
+"""
+
+from __future__ import print_function
+
+import collections
+import inspect
+import logging
+import re
+import sys
+
+import six
+
+from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server
+from tests.support import group, lab
+from tests.support.group import ACL, MAP
+
+INJECTIONS = [b'disable frontend f', b'set maxconn global 1', b'clear map #0', b'clear acl #90',
+              b'set server b/s state maint', b'shutdown frontend f']
+
+# Entries that would be hit by a text that is torn apart.
+DECOYS = [b'a', b'k', b'two', b'words', b'trail', b'disable', b'-f', b'#', b'#x']
+
+MAX_LINE = 15360
+# Longer than anything that stands beside a text on a line.
+MARGIN = 100
+
+Text = collections.namedtuple('Text', 'name raw')
+
+
+class Breach(AssertionError):
+    """A text did something that it must not do."""
+
+
+def texts():
+    """Return all hostile texts."""
+    return _characters() + _lengths() + _commands()
+
+
+def _characters():
+    return [Text(*pair) for pair in [
+        ('a blank', b'two words'), ('a leading blank', b' lead'), ('a trailing blank', b'trail '),
+        ('blanks alone', b'   '), ('blanks in a row', b'two   words'),
+        ('a tab', b'two\twords'), ('a leading tab', b'\tlead'), ('a trailing tab', b'trail\t'),
+        ('a semicolon', b'a;b'), ('a semicolon alone', b';'), ('a trailing semicolon', b'a;'),
+        ('a backslash', b'a\\b'), ('a backslash alone', b'\\'), ('a trailing backslash', b'a\\'),
+        ('two trailing backslashes', b'a\\\\'), ('an escaped blank', b'two\\ words'),
+        ('an escaped semicolon', b'a\\;b'), ('an escape sequence', b'a\\n\\x00\\t'),
+        ('a quote', b"it's"), ('double quotes', b'"q"'), ('an open double quote', b'"a b'),
+        ('# alone', b'#'), ('# and letters', b'#x'), ('# and words', b'# two'),
+        ('# inside', b'a #b'), ('<< alone', b'<<'), ('<< at the end', b'a<<'),
+        ('<< as last word', b'two <<'), ('<< and a name', b'<<X'),
+        ('<< and a name as last word', b'two <<X'), ('<< escaped', b'a \\<<'), ('< alone', b'<'),
+        ('< and >', b'<b>'), ('@ alone', b'@'), ('@1', b'@1'), ('@! and words', b'@!1 show proc'),
+        ('a dash', b'-'), ('two leading dashes', b'--help'), ('an option', b'-f'),
+        ('a negative number', b'-1'), ('a severity', b'[3]: a'), ('shell', b'$HOME!`id`$(id)&|'),
+        ('JSON', b'{"a": [1, 2]}'), ('formats', b'%s%n%[rand]{0}'),
+        ('a path', b'../../etc/passwd'), ('BACKEND/SERVER', b'b/s'),
+        ('UTF-8', u'\xfc\u20ac \U0001f600'.encode('utf-8')), ('no UTF-8', b'\xff\xfe \x80'),
+        ('control characters', b'\x01\x02\x1b[2J\x7f'),
+        ('no text', b''), ('a newline', b'\n'), ('a newline inside', b'a\nb'),
+        ('a leading newline', b'\na'), ('a trailing newline', b'a\n'),
+        ('a carriage return', b'a\rb'), ('a trailing carriage return', b'a\r'),
+        ('a trailing CR and newline', b'a\r\n'), ('NUL', b'a\0b'), ('a trailing NUL', b'a\0')]]
+
+
+def _lengths():
+    return [Text(*pair) for pair in [
+        ('70 words', b' '.join([b'w'] * 70)), ('200 semicolons', b';' * 200),
+        ('4,096 characters', b'y' * 4096), ('15,000 characters', b'y' * 15000),
+        ('15,000 bytes of UTF-8', u'\xfc'.encode('utf-8') * 7500),
+        ('15,000 semicolons', b';' * 15000), ('16,300 characters', b'y' * 16300),
+        ('16,370 characters', b'y' * 16370), ('20,000 characters', b'y' * 20000),
+        ('20,000 blanks', b' ' * 20000)]]
+
+
+def _commands():
+    """Return texts with a second command in them."""
+    found = [Text('; and "{0}"'.format(command.decode('ascii')), b'a;' + command)
+             for command in INJECTIONS]
+    disable = INJECTIONS[0]
+    return found + [Text(name, before + disable + after) for name, before, after in [
+        ('; and a command', b';', b''), ('\\; and a command', b'a\\;', b''),
+        ('\\\\; and a command', b'a\\\\;', b''), ('blank, ; and a command', b'a ;', b''),
+        ('", ; and a command', b'"a;', b'"'), ('newline and a command', b'a\n', b''),
+        ('newline, a command, newline', b'\n', b'\n'), ('CR and a command', b'a\r', b''),
+        ('CR, newline and a command', b'a\r\n', b''), ('NUL and a command', b'a\0', b''),
+        ('<<, newline and a command', b'a <<\n', b'\n'),
+        ('payload and a command', b'a <<\nk v\n\n', b'\n'),
+        ('payload, CR and a command', b'a <<\nk v\n\r\n', b'\n')]]
+
+
+def native(raw):
+    """Return bytes as the native text of this Python."""
+    return six.ensure_str(raw, 'utf-8', 'surrogateescape')
+
+
+# Slots
+
+class Slot(object):
+    """One parameter, how a text gets into it, and what is to become of it.
+
+    :param kind: one of KINDS.
+    :param call: takes the library's object (of what the method is of) and the text.
+    :param family: 'acl' or 'map' for entries.
+    :param before: entries that are there before; takes the text as bytes.
+    :param after: entries that are there after a success.
+    """
+
+    def __init__(self, kind, call, family=None, before=None, after=None):
+        self.kind = kind
+        self.call = call
+        self.family = family
+        self.before = before or _nothing
+        self.after = after or _nothing
+
+
+# What may become of a text.
+KINDS = collections.OrderedDict([
+    ('entry', 'key, pattern or value: stored or found as it is'),
+    ('id', 'id or file of an ACL or MAP: there is none'),
+    ('name', 'name to look for: there is none'),
+    ('word', 'number, state or metric: never such a text'),
+    ('address', 'address: HAProxy judges it'),
+    ('object', 'name of an object made by hand: there is none'),
+    ('command', 'command line: sent as it is'),
+    ('flag', 'flag: as good as True'),
+    ('path', 'socket or directory: there is none'),
+])
+
+
+def _nothing(raw):
+    return []
+
+
+def _itself(raw):
+    return [raw]
+
+
+def _with(other):
+    """Return what makes an entry of a MAP, the text as key."""
+    return lambda raw: [raw + b' ' + other]
+
+
+def _pairs(raw):
+    return [b'one 1', raw + b' v', b'k2 ' + raw, b'last 2']
+
+
+def _entry(family, call, before=None, after=None):
+    return Slot('entry', call, family, before, after)
+
+
+def _id(call):
+    return Slot('id', call)
+
+
+def _name(call):
+    return Slot('name', call)
+
+
+def _word(call):
+    return Slot('word', call)
+
+
+SLOTS = {
+    'HAProxy.socket_dir': Slot('path', lambda hap, text: haproxy.HAProxy(socket_dir=text)),
+    'HAProxy.socket_file': Slot('path', lambda hap, text: haproxy.HAProxy(
+        socket_file=text, retry=None)),
+    'HAProxy.retry': _word(lambda hap, text: haproxy.HAProxy('/', retry=text)),
+    'HAProxy.retry_interval': _word(lambda hap, text: haproxy.HAProxy('/', retry_interval=text)),
+    'HAProxy.timeout': _word(lambda hap, text: haproxy.HAProxy('/', timeout=text)),
+
+    'HAProxy.add_acl.pattern': _entry(
+        'acl', lambda hap, text: hap.add_acl(ACL, text), None, _itself),
+    'HAProxy.del_acl.key': _entry('acl', lambda hap, text: hap.del_acl(ACL, text), _itself),
+    'HAProxy.get_acl.value': _entry(
+        'acl', lambda hap, text: _found(hap.get_acl(ACL, text)), _itself, _itself),
+    'HAProxy.add_acl_entries.patterns': _entry(
+        'acl', lambda hap, text: hap.add_acl_entries(ACL, ['one', text, 'last']), None,
+        lambda raw: [b'one', raw, b'last']),
+    'HAProxy.del_acl_entries.keys': _entry(
+        'acl', lambda hap, text: hap.del_acl_entries(ACL, ['one', text, 'last']),
+        lambda raw: [b'one', raw, b'last']),
+
+    'HAProxy.add_map.key': _entry(
+        'map', lambda hap, text: hap.add_map(MAP, text, 'v'), None, _with(b'v')),
+    'HAProxy.add_map.value': _entry(
+        'map', lambda hap, text: hap.add_map(MAP, 'k2', text), None, lambda raw: [b'k2 ' + raw]),
+    'HAProxy.set_map.key': _entry(
+        'map', lambda hap, text: hap.set_map(MAP, text, 'new'), _with(b'old'), _with(b'new')),
+    'HAProxy.set_map.value': _entry(
+        'map', lambda hap, text: hap.set_map(MAP, 'k2', text), lambda raw: [b'k2 old'],
+        lambda raw: [b'k2 ' + raw]),
+    'HAProxy.del_map.key': _entry('map', lambda hap, text: hap.del_map(MAP, text), _with(b'v')),
+    'HAProxy.get_map.value': _entry(
+        'map', lambda hap, text: _found(hap.get_map(MAP, text)), _with(b'v'), _with(b'v')),
+    'HAProxy.add_map_entries.pairs': _entry(
+        'map', lambda hap, text: hap.add_map_entries(
+            MAP, [('one', '1'), (text, 'v'), ('k2', text), ('last', '2')]), None, _pairs),
+    'HAProxy.del_map_entries.keys': _entry(
+        'map', lambda hap, text: hap.del_map_entries(MAP, ['one', text, 'last']),
+        lambda raw: [b'one 1', raw + b' v', b'last 2']),
+
+    'HAProxy.show_acl.aclid': _id(lambda hap, text: hap.show_acl(text)),
+    'HAProxy.show_acl.acl': _id(lambda hap, text: hap.show_acl(acl=text)),
+    'HAProxy.get_acl.acl': _id(lambda hap, text: hap.get_acl(text, 'a')),
+    'HAProxy.add_acl.acl': _id(lambda hap, text: hap.add_acl(text, 'a')),
+    'HAProxy.del_acl.acl': _id(lambda hap, text: hap.del_acl(text, 'a')),
+    'HAProxy.clear_acl.acl': _id(lambda hap, text: hap.clear_acl(text)),
+    'HAProxy.add_acl_entries.acl': _id(lambda hap, text: hap.add_acl_entries(text, ['a'])),
+    'HAProxy.del_acl_entries.acl': _id(lambda hap, text: hap.del_acl_entries(text, ['a'])),
+    'HAProxy.show_map.mapid': _id(lambda hap, text: hap.show_map(text)),
+    'HAProxy.show_map.map': _id(lambda hap, text: hap.show_map(map=text)),
+    'HAProxy.get_map.mapid': _id(lambda hap, text: hap.get_map(text, 'a')),
+    'HAProxy.add_map.mapid': _id(lambda hap, text: hap.add_map(text, 'a', 'v')),
+    'HAProxy.set_map.mapid': _id(lambda hap, text: hap.set_map(text, 'a', 'v')),
+    'HAProxy.del_map.mapid': _id(lambda hap, text: hap.del_map(text, 'a')),
+    'HAProxy.clear_map.mapid': _id(lambda hap, text: hap.clear_map(text)),
+    'HAProxy.add_map_entries.mapid': _id(
+        lambda hap, text: hap.add_map_entries(text, [('a', 'v'), ('b c', 'd')])),
+    'HAProxy.del_map_entries.mapid': _id(lambda hap, text: hap.del_map_entries(text, ['a'])),
+
+    'HAProxy.frontends.name': _name(lambda hap, text: hap.frontends(text)),
+    'HAProxy.frontend.name': _name(lambda hap, text: hap.frontend(text)),
+    'HAProxy.backends.name': _name(lambda hap, text: hap.backends(text)),
+    'HAProxy.backend.name': _name(lambda hap, text: hap.backend(text)),
+    'HAProxy.servers.backend': _name(lambda hap, text: hap.servers(text)),
+    'HAProxy.server.hostname': _name(lambda hap, text: hap.server(text)),
+    'HAProxy.server.backend': _name(lambda hap, text: hap.server('s', text)),
+
+    'HAProxy.errors.iid': _word(lambda hap, text: hap.errors(text)),
+    'HAProxy.metric.name': _word(lambda hap, text: hap.metric(text)),
+    'HAProxy.metric_per_process.name': _word(lambda hap, text: hap.metric_per_process(text)),
+    'HAProxy.metric_per_socket.name': _word(lambda hap, text: hap.metric_per_socket(text)),
+    'HAProxy.setmaxconn.value': _word(lambda hap, text: hap.setmaxconn(text)),
+    'HAProxy.setratelimitconn.value': _word(lambda hap, text: hap.setratelimitconn(text)),
+    'HAProxy.setratelimitsess.value': _word(lambda hap, text: hap.setratelimitsess(text)),
+    'HAProxy.setratelimitsslsess.value': _word(lambda hap, text: hap.setratelimitsslsess(text)),
+    'HAProxy.clearcounters.all': Slot('flag', lambda hap, text: hap.clearcounters(text or 'a')),
+    'HAProxy.command.cmd': Slot('command', lambda hap, text: hap.command(text)),
+
+    'Frontend.metric.name': _word(lambda frontend, text: frontend.metric(text)),
+    'Frontend.metric_per_process.name': _word(lambda thing, text: thing.metric_per_process(text)),
+    'Frontend.metric_per_socket.name': _word(lambda thing, text: thing.metric_per_socket(text)),
+    'Frontend.setmaxconn.value': _word(lambda frontend, text: frontend.setmaxconn(text)),
+    'Backend.metric.name': _word(lambda backend, text: backend.metric(text)),
+    'Backend.metric_per_process.name': _word(lambda thing, text: thing.metric_per_process(text)),
+    'Backend.metric_per_socket.name': _word(lambda thing, text: thing.metric_per_socket(text)),
+    'Backend.server.name': _name(lambda backend, text: backend.server(text)),
+    'Backend.servers.name': _name(lambda backend, text: backend.servers(text)),
+    'Server.metric.name': _word(lambda server, text: server.metric(text)),
+    'Server.metric_per_process.name': _word(lambda server, text: server.metric_per_process(text)),
+    'Server.metric_per_socket.name': _word(lambda server, text: server.metric_per_socket(text)),
+    'Server.setstate.state': _word(lambda server, text: server.setstate(text)),
+    'Server.setweight.value': _word(lambda server, text: server.setweight(text)),
+    'Server.address': Slot('address', lambda server, text: setattr(server, 'address', text)),
+    'Server.port': _word(lambda server, text: setattr(server, 'port', text)),
+}
+
+CLASSES = collections.OrderedDict([
+    ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
+    ('Server', server.Server)])
+# Made of objects of the library, which Site.made_by_hand() does.
+CONSTRUCTORS = ('Frontend', 'Backend', 'Server')
+
+
+def parameters():
+    """Return the names of all slots that the public classes have, as SLOTS calls them."""
+    found = set()
+    for class_name, kind in CLASSES.items():
+        if class_name not in CONSTRUCTORS:
+            found.update('{0}.{1}'.format(class_name, name) for name in _arguments(kind.__init__))
+        for name in public(kind):
+            attribute = getattr(kind, name)
+            if not isinstance(attribute, property):
+                found.update('{0}.{1}.{2}'.format(class_name, name, argument)
+                             for argument in _arguments(attribute))
+            elif attribute.fset:
+                found.add('{0}.{1}'.format(class_name, name))
+    return found
+
+
+def public(kind):
+    """Return the names of the public methods and properties of a class."""
+    return [name for name in dir(kind) if not name.startswith('_')]
+
+
+def _arguments(function):
+    code = _undecorated(function).__code__
+    return [name for name in code.co_varnames[1:code.co_argcount] if name != 'die']
+
+
+def _undecorated(function):
+    """Return what utils.should_die decorates; Python 2 does not tell."""
+    function = six.get_unbound_function(function)
+    names = function.__code__.co_freevars
+    if 'old_implementation' not in names:
+        return function
+    return function.__closure__[names.index('old_implementation')].cell_contents
+
+
+def _found(reply):
+    if 'found=yes' not in reply and 'match=yes' not in reply:
+        raise Breach('not found: {0!r}'.format(reply[:200]))
+    return True
+
+
+# The site
+
+class Site(lab.Stopped):
+    """Two HAProxies with what hostile texts are aimed at, and the library's object of them."""
+
+    def __init__(self, binary):
+        self.version = lab.branch(binary)
+        self.paths = []
+        self._as_usual = False
+        self._group = None
+        LOG.addHandler(SENT)
+        LOG.setLevel(logging.DEBUG)
+        try:
+            self._group = group.Group(binary, 2)
+            self.paths = self._group.paths
+            self.hap = haproxy.HAProxy(socket_dir=self._group.directory, retry=None, timeout=30)
+            self.reset()
+            self.usual = self.states()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self):
+        """End it; raise lab.LabError if a HAProxy did not survive."""
+        LOG.removeHandler(SENT)
+        LOG.setLevel(logging.NOTSET)
+        if self._group:
+            self._group.stop()
+
+    def target(self, slot_name):
+        """Return the object that has the method of a slot."""
+        kind = slot_name.split('.')[0]
+        if kind == 'HAProxy':
+            return self.hap
+        processes = self.hap._processes
+        if kind == 'Frontend':
+            return frontend.Frontend([internal._Frontend(process, 'f', 2) for process in processes])
+        backends = [internal._Backend(process, 'b', 3) for process in processes]
+        if kind == 'Backend':
+            return backend.Backend(backends)
+        return server.Server([internal._Server(each, 's', 1) for each in backends], 'b')
+
+    def made_by_hand(self, text):
+        """Return objects of every class whose names are the text."""
+        processes = self.hap._processes
+        backends = [internal._Backend(process, 'b', 3) for process in processes]
+        hostile = [internal._Backend(process, text, 3) for process in processes]
+        return [
+            frontend.Frontend([internal._Frontend(process, text, 2) for process in processes]),
+            backend.Backend(hostile),
+            server.Server([internal._Server(each, text, 1) for each in backends], 'b'),
+            server.Server([internal._Server(each, 's', 1) for each in hostile], text)]
+
+    def reset(self, family=None, entries=(), without=None):
+        """Store the decoys in ACL and MAP but for one, and entries in one of the two."""
+        decoys = [decoy for decoy in DECOYS if decoy != without]
+        lines = [b'clear acl #90', b'clear map #0']
+        lines += [b'add acl #90 ' + decoy for decoy in decoys]
+        lines += [b'add map #0 ' + decoy + b' decoy' for decoy in decoys]
+        lines += [_add(family, entry) for entry in entries]
+        if sum(map(len, lines)) + len(lines) < MAX_LINE:
+            lines = [b';'.join(lines)]
+        for path in self.paths:
+            for line in lines:
+                if lab.ask(path, line).strip():
+                    raise lab.LabError('HAProxy does not take {0!r}'.format(line))
+        self._as_usual = not family
+
+    def restore(self):
+        """Store the decoys, and nothing else, where that is not so."""
+        if not self._as_usual:
+            self.reset()
+
+    def states(self):
+        """Return what a command would have changed, in each process."""
+        return [_state(lab.ask(path, (
+            'show info;show stat -1 7 -1;show acl #90;show cli level;show map #0')))
+            for path in self.paths]
+
+    def with_entries(self, family, entries, without):
+        """Return the usual states, but for one decoy, with entries besides."""
+        expected = []
+        for state in self.usual:
+            state = dict(state)
+            if family:
+                state['acl'] = [entry for entry in state['acl'] if entry != without]
+                state['map'] = [entry for entry in state['map'] if entry != without + b' decoy']
+                state[family] = sorted(state[family] + entries)
+            expected.append(state)
+        return expected
+
+
+_LIMITS = re.compile(r'^(?:Pid|Maxconn|ConnRateLimit|SessRateLimit|SslRateLimit): \d+$',
+                     re.MULTILINE)
+_FIELDS = ('pxname', 'svname', 'status', 'weight', 'slim', 'addr')
+
+
+def _state(reply):
+    info, _, rest = reply.partition('# pxname')
+    stat, _, rest = rest.partition('\n\n')
+    acl, _, rest = rest.partition('\nadmin\n')
+    rows = [line.split(',') for line in stat.splitlines()]
+    rows[0][0] = 'pxname'
+    places = [rows[0].index(name) for name in _FIELDS if name in rows[0]]
+    return {'limits': _LIMITS.findall(info),
+            'rows': [[row[place] for place in places] for row in rows[1:]],
+            'acl': _entries(acl), 'map': _entries(rest)}
+
+
+def _entries(listing):
+    return sorted(six.ensure_binary(line, 'utf-8', 'surrogateescape').partition(b' ')[2]
+                  for line in listing.split('\n') if line)
+
+
+def escaped(raw):
+    """Return a text as one word of a command line, written apart from the library."""
+    for special in (b'\\', b' ', b'\t', b';', b'<'):
+        raw = raw.replace(special, b'\\' + special)
+    return raw
+
+
+def _add(family, entry):
+    if family == 'acl':
+        return b'add acl #90 ' + escaped(entry)
+    # Of the two words of an entry one at most has blanks: the key then.
+    key, _, value = entry.rpartition(b' ')
+    return b'add map #0 ' + escaped(key) + b' ' + escaped(value)
+
+
+# Attempts
+
+class _Sent(logging.Handler):
+    """The exchanges that the library logs."""
+
+    def __init__(self):
+        logging.Handler.__init__(self)
+        self.lines = []
+
+    def emit(self, record):
+        if record.levelno == logging.DEBUG:
+            self.lines.append(record.getMessage())
+
+
+LOG = logging.getLogger('haproxyadmin')
+SENT = _Sent()
+
+
+def other_type(raw):
+    """Return bytes as the type of text that is not native to this Python."""
+    return raw.decode('utf-8') if six.PY2 else raw
+
+
+def attempt(site, name, text, convert=native):
+    """Put a text into a slot; return what became of it.
+
+    :type text: Text
+    :param convert: what makes the text that is passed of the bytes.
+    :return: 'as it is', 'nothing', 'refused' by HAProxy, or 'ValueError'.
+    :raises Breach: for anything that must not happen.
+    """
+    slot = SLOTS[name]
+    raw = text.raw
+    if slot.kind == 'command' and _is_meant(raw):
+        return None
+    must, may = takes(slot, raw)
+    before = slot.before(raw) if must else []
+    if slot.family:
+        site.reset(slot.family, before, raw)
+    else:
+        site.restore()
+    outcome = _outcome(site, name, convert(raw))
+    done = outcome == 'as it is' and slot.family
+    expected = site.with_entries(slot.family, slot.after(raw) if done else before, raw)
+    _check(site, name, text, outcome, expected)
+    if must and outcome != 'as it is':
+        raise Breach('{0}: {1} is not taken: {2}'.format(name, text.name, outcome))
+    if outcome == 'as it is' and not may:
+        raise Breach('{0}: {1} is taken'.format(name, text.name))
+    return outcome
+
+
+def takes(slot, raw):
+    """Tell whether a slot must take a text, and whether it may."""
+    if slot.kind == 'command':
+        return False, True
+    if slot.kind == 'flag':
+        return True, True
+    if slot.kind != 'entry' or not raw or re.search(br'[\0\r\n]', raw):
+        return False, False
+    return len(escaped(raw)) + MARGIN < MAX_LINE, len(raw) + MARGIN < MAX_LINE
+
+
+def _is_meant(raw):
+    """Tell whether a command line holds a command that does what it says."""
+    return b'\n' not in raw and b'\r' not in raw and b'\0' not in raw and any(
+        raw.rpartition(b';')[2] == command for command in INJECTIONS)
+
+
+def _outcome(site, name, text):
+    slot = SLOTS[name]
+    del SENT.lines[:]
+    try:
+        value = slot.call(site.target(name), text)
+    except exceptions.CommandFailed:
+        return 'refused'
+    except ValueError as error:
+        if isinstance(error, exceptions.HAProxyBaseError) and slot.kind != 'path':
+            raise Breach('{0}: {1}'.format(name, error))
+        wrong = [line for line in SENT.lines
+                 if slot.kind != 'path' and not (slot.kind == 'name' and "'show stat " in line)]
+        if wrong:
+            raise Breach('{0}: {1!r}, but sent was {2}'.format(name, error, wrong))
+        return 'ValueError'
+    except exceptions.HAProxyBaseError as error:
+        raise Breach('{0}: {1}'.format(name, error))
+    if slot.kind in ('id', 'path', 'word') or (slot.kind == 'name' and value):
+        raise Breach('{0} returned {1!r}'.format(name, value))
+    return 'nothing' if slot.kind == 'name' else 'as it is'
+
+
+def _check(site, name, text, outcome, expected):
+    found = site.states()
+    if found != expected:
+        site.reset()
+        raise Breach('{0}: {1} ({2}) left {3}'.format(
+            name, text.name, outcome, _difference(found, expected)))
+
+
+def _difference(found, expected):
+    """Return the first difference between states in words."""
+    for states in zip(found, expected):
+        for part in sorted(states[0]):
+            for pair in zip(*[state[part] for state in states]):
+                if pair[0] != pair[1]:
+                    return '{0!r} for {1!r}'.format(*pair)[:500]
+    return 'more or less than {0!r}'.format(expected)[:500]
+
+
+# Names that are ids to HAProxy, of everything that there is.
+IDS = [Text('#{0}'.format(number), b'#%d' % number if not six.PY2 else '#%d' % number)
+       for number in range(5)]
+
+# Of a public method of an object, by name.
+ARGUMENTS = {'value': 5, 'state': 'drain', 'name': 'scur'}
+# What is known without HAProxy.
+KNOWN = ('name', 'backendname', 'process_nb')
+
+
+def attempt_by_hand(site, text):
+    """Use everything of objects that have the text as name; return what became of it."""
+    outcomes = set()
+    site.restore()
+    for thing in site.made_by_hand(native(text.raw)):
+        for name in public(type(thing)):
+            if name not in KNOWN:
+                outcomes.update(_use(thing, name))
+        _check(site, type(thing).__name__, text, outcomes, site.usual)
+    return outcomes
+
+
+def _use(thing, name):
+    attribute = getattr(type(thing), name)
+    if not isinstance(attribute, property):
+        wanted = required(attribute)
+        yield _used(thing, name, lambda: getattr(thing, name)(
+            *[ARGUMENTS[argument] for argument in wanted]))
+        return
+    yield _used(thing, name, lambda: getattr(thing, name))
+    if attribute.fset:
+        value = '127.0.0.1' if name == 'address' else 8080
+        yield _used(thing, name, lambda: setattr(thing, name, value))
+
+
+def required(function):
+    """Return the names of the arguments that a method must be given."""
+    function = _undecorated(function)
+    return inspect.getargs(function.__code__).args[
+        1:function.__code__.co_argcount - len(function.__defaults__ or ())]
+
+
+def _used(thing, name, use):
+    try:
+        value = use()
+    except exceptions.CommandFailed:
+        return 'refused'
+    except exceptions.NoSuchObject:
+        return 'nothing'
+    except ValueError as error:
+        if not isinstance(error, exceptions.HAProxyBaseError):
+            return 'ValueError'
+        raise Breach('{0!r}.{1}: {2}'.format(thing, name, error))
+    except exceptions.HAProxyBaseError as error:
+        raise Breach('{0!r}.{1}: {2}'.format(thing, name, error))
+    raise Breach('{0!r}.{1} returned {2!r}'.format(thing, name, value))
+
+
+# The table
+
+class Table(object):
+    """What became of each text, over all slots of a kind and all versions."""
+
+    def __init__(self):
+        self.cases = collections.Counter()
+        self.breaches = []
+        self._outcomes = collections.defaultdict(set)
+
+    def run(self, binary):
+        """Make all attempts on one version."""
+        with Site(binary) as site:
+            for text in texts():
+                for name in sorted(SLOTS):
+                    self._note(site, SLOTS[name].kind, text, lambda: [attempt(site, name, text)])
+            for text in texts() + IDS:
+                self._note(site, 'object', text, lambda: attempt_by_hand(site, text))
+
+    def _note(self, site, kind, text, try_it):
+        self.cases[site.version] += 1
+        try:
+            outcomes = try_it()
+        except Breach as breach:
+            self.breaches.append('{0}: {1}'.format(site.version, breach))
+            outcomes = ['BREACH']
+        self._outcomes[text.name, kind].update(outcome for outcome in outcomes if outcome)
+
+    def always(self, kind):
+        """Return what every text comes to in a kind of slot, None where that differs."""
+        outcomes = set(self._in_words(text, kind) for text in texts())
+        return outcomes.pop() if len(outcomes) == 1 else None
+
+    def _in_words(self, text, kind):
+        return ' or '.join(sorted(self._outcomes[text.name, kind])) or '-'
+
+    def lines(self):
+        """Return the table as lines of text, without the kinds in which all texts are alike."""
+        kinds = [kind for kind in KINDS if not self.always(kind)]
+        rows = [['text'] + kinds]
+        for text in texts() + IDS:
+            rows.append([text.name] + [self._in_words(text, kind) for kind in kinds])
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        return ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+                for row in rows]
+
+
+def main(arguments):
+    """Print the table of the HAProxies that are given as VERSION=PATH."""
+    table = Table()
+    for argument in arguments:
+        table.run(argument.partition('=')[2])
+    slots = collections.Counter(slot.kind for slot in SLOTS.values())
+    print('Kinds of text, and the parameters that take it:')
+    for kind, meaning in KINDS.items():
+        always = table.always(kind)
+        print('  {0:8} {1:2}  {2}{3}'.format(
+            kind, slots[kind] or len(CONSTRUCTORS) + 1, meaning,
+            '; always ' + always if always else ''))
+    print('\nWhat becomes of it: "as it is" done with exactly this text, "refused" by HAProxy in')
+    print('an exception, "nothing" found, "ValueError" with nothing sent.\n')
+    print('\n'.join(table.lines()))
+    print('')
+    for version, count in sorted(table.cases.items()):
+        print('HAProxy {0}: {1} cases, {2} breaches'.format(version, count, sum(
+            breach.startswith(version) for breach in table.breaches)))
+    for breach in table.breaches:
+        print(breach)
+    return 1 if table.breaches else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Replies that are none: only documented exceptions come out of the parsers and of every call.
+
+The targets stand in ``tests/robustness/fuzz.py``; ``tools/fuzz`` runs them under atheris. Here hypothesis
+changes the captured replies of 13 versions, the same way each time.
+"""
+import hypothesis
+import hypothesis.strategies as st
+import pytest
+
+from haproxyadmin import exceptions, haproxy
+from haproxyadmin.internal import facade, patterns
+from haproxyadmin.protocol import replies
+from tests.robustness import fuzz
+from tests.support import captured
+
+SEEDS = fuzz.seeds()
+BITS = [b'', b'\n', b'\n\n', b',', b'"', b'""', b': ', b'# ', b'0x', b'-', b'\xff', b'\0', b'[3]: ',
+        b'pxname', b'FRONTEND', b'BACKEND', b'Pid: ', b'type=', b'9' * 400, b'1e999', b'nan', b'\r']
+
+
+@pytest.mark.parametrize('version', captured.VERSIONS)
+def test_the_parsers_take_what_haproxy_says(version):
+    """Else an error at the start would hide all that comes after."""
+    fuzz.parse_info(captured.dump(version, 'info.txt'))
+    fuzz.parse_stat(captured.dump(version, 'stat.csv'))
+
+
+@st.composite
+def mutants(draw):
+    """A captured reply with some of its bytes changed."""
+    reply = draw(st.sampled_from(SEEDS))
+    for separator in draw(st.lists(st.sampled_from([b',', b': ', b' ']), max_size=3)):
+        reply = _with_another_field(draw, reply, separator)
+    for _ in range(draw(st.integers(0, 4))):
+        start = draw(st.integers(0, len(reply)))
+        end = draw(st.integers(start, min(len(reply), start + 200)))
+        other = draw(st.one_of(st.sampled_from(BITS), st.binary(max_size=8), st.just(None)))
+        # Nothing, other bytes, or the same twice.
+        part = reply[start:end] * 2 if other is None else other
+        reply = reply[:start] + part + reply[end:]
+    end = draw(st.one_of(st.just(len(reply)), st.integers(0, len(reply))))
+    return reply[:end] + draw(st.sampled_from([b'', b'\n', b'\n\n']))
+
+
+def _with_another_field(draw, reply, separator):
+    """Put something else into one field of one line."""
+    lines = reply.split(b'\n')
+    line = draw(st.integers(0, len(lines) - 1))
+    fields = lines[line].split(separator)
+    field = draw(st.integers(0, len(fields) - 1))
+    fields[field] = draw(st.one_of(st.sampled_from(BITS), st.binary(max_size=8)))
+    lines[line] = separator.join(fields)
+    return b'\n'.join(lines)
+
+
+def fuzzed(count):
+    def decorate(test):
+        too_slow = [check for check in (
+            getattr(hypothesis.HealthCheck, name, None)
+            for name in ('too_slow', 'data_too_large', 'large_base_example',
+                         'function_scoped_fixture', 'filter_too_much')) if check]
+        return hypothesis.settings(
+            max_examples=count, deadline=None, derandomize=True, database=None,
+            suppress_health_check=too_slow)(hypothesis.given(data=mutants())(test))
+    return decorate
+
+
+@pytest.mark.parametrize('target', sorted(fuzz.PARSERS))
+@fuzzed(200)
+def test_a_parser_raises_value_errors_alone(target, data):
+    fuzz.feed(target, data)
+
+
+@fuzzed(150)
+def test_a_call_raises_documented_exceptions_alone(data):
+    for target in fuzz.CALLS:
+        fuzz.feed(target, data)
+
+
+@pytest.mark.parametrize('target', fuzz.TARGETS)
+def test_so_it_is_with_captured_replies(target):
+    for reply in SEEDS[fuzz.TARGETS.index(target) % 10::10]:
+        fuzz.feed(target, reply)
+
+
+ASKS = {
+    'show acl': lambda process: patterns.ask_listing(process, 'acl', None),
+    'show acl #4': lambda process: patterns.ask_listing(process, 'acl', 4),
+    'show map #0': lambda process: patterns.ask_listing(process, 'map', 0),
+    'get map': lambda process: patterns.ask_match(process, 'map', 0, 'k'),
+    'del map': lambda process: patterns.ask_change(process, 'del', 'map', 0, 'k'),
+    'held': lambda process: patterns.ask_held(process, 'acl', 4, ['0x55', '0x66']),
+    'show errors': lambda process: process.ask_errors(b'show errors'),
+    'show info': lambda process: process.ask_info(facade.as_is),
+    'show stat': lambda process: process.ask_dump(facade.as_is),
+    'frontends': lambda process: process.ask_frontends(),
+    'servers': lambda process: process.ask_servers(),
+    'level': lambda process: process.ask_level(),
+    'change': lambda process: process.ask_change(b'set maxconn global 1'),
+    'command': lambda process: process.ask_raw('show sess', True),
+}
+
+
+@pytest.mark.parametrize('name', sorted(ASKS))
+@fuzzed(60)
+def test_a_reply_is_settled_as_a_value_or_a_documented_error(name, data):
+    """It may take another command, which gets the same bytes."""
+    for process in fuzz.processes():
+        ask = ASKS[name](process)
+        for _ in range(5):
+            outcome = ask.settle(data)
+            if not isinstance(outcome, facade.Ask):
+                break
+            ask = outcome
+        if isinstance(outcome, Exception):
+            assert isinstance(outcome, exceptions.HAProxyBaseError)
+
+
+def test_what_never_ends_ends(monkeypatch):
+    """A peer that always tells of a success to a deletion, as from 3.3 on there may be more."""
+    monkeypatch.setattr(replies, 'MAX_ROUNDS', 10)
+    for call in ('HAProxy.del_map', 'HAProxy.del_acl_entries'):
+        asked = []
+        monkeypatch.setattr(fuzz.transport, 'exchange_all', fuzz.answering(
+            lambda request: asked.append(request) or b'\n' * (1 + request.command.count(b';'))))
+        with pytest.raises(exceptions.SocketApplicationError):
+            fuzz.CALLS[call]()
+        assert 10 < len(asked) < 20 * len(fuzz.processes())
+
+
+class TestTheSuiteItself(object):
+
+    @pytest.mark.parametrize('error', [KeyError('x'), IndexError('x'), TypeError('x')])
+    def test_an_undocumented_exception_is_noticed(self, monkeypatch, error):
+        def broken(self):
+            raise error
+        monkeypatch.setattr(haproxy.HAProxy, 'info', broken)
+        with pytest.raises((KeyError, IndexError, TypeError)):
+            fuzz.feed('HAProxy.info', b'')
+
+    def test_a_value_error_without_a_name_is_noticed(self, monkeypatch):
+        monkeypatch.setattr(haproxy.HAProxy, 'info', lambda self: int('x'))
+        with pytest.raises(fuzz.Undocumented):
+            fuzz.feed('HAProxy.info', b'')

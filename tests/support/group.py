@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Several HAProxies of one configuration, each of one process.
+
+Every version of HAProxy can be run this way, so that a test of many processes
+is the same for all.
+"""
+
+import os
+import shutil
+import tempfile
+
+from tests.support import lab
+
+# Proxies whose figures change by traffic alone: no checks run.  The ACL and the
+# MAP are for changes.
+CONFIG = """
+global
+    stats socket "${HAPROXYADMIN_RUN}/stats.sock" level admin
+    maxconn 1000
+
+defaults
+    mode http
+    timeout connect 1s
+    timeout client 10s
+    timeout server 10s
+
+frontend f
+    bind "127.0.0.1:${HAPROXYADMIN_PORT_F}"
+    maxconn 300
+    acl listed hdr(x-listed) -m str -u 90 nothing
+    http-request set-header X-Listed yes if listed
+    http-request set-header X-Map "%[path,map(${HAPROXYADMIN_FILES}/v-m1-bk)]"
+    default_backend b
+
+backend b
+    server s 127.0.0.1:9 weight 100
+"""
+ACL, MAP = '#90', '#0'
+
+
+class Group(lab.Stopped):
+    """As many HAProxies as asked for, running until ``stop()``.
+
+    ``paths`` are links to their stats sockets, which share ``directory``.
+    """
+
+    def __init__(self, binary, count, config=CONFIG, **options):
+        self.version = lab.branch(binary)
+        self.labs = []
+        self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
+        try:
+            for _ in range(count):
+                self.labs.append(lab.Lab(binary, config=config, **options))
+            for path, target in zip(self.paths, self.socket_files):
+                os.symlink(target, path)
+        except BaseException:
+            self.stop()
+            raise
+
+    @property
+    def socket_files(self):
+        return [started.socket_files[0] for started in self.labs]
+
+    @property
+    def paths(self):
+        return [os.path.join(self.directory, '{0}.sock'.format(number))
+                for number in range(1, len(self.labs) + 1)]
+
+    def stop(self):
+        """End all; raise lab.LabError if one did not survive."""
+        shutil.rmtree(self.directory, ignore_errors=True)
+        labs, self.labs = self.labs, []
+        wrong = []
+        for started in labs:
+            try:
+                started.stop()
+            except lab.LabError as error:
+                wrong.append(str(error))
+        if wrong:
+            raise lab.LabError('\n'.join(wrong))

@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the console sessions of README.rst and of the docs on a throwaway HAProxy.
+
+``session.py HAPROXY [-i]`` runs those of README.rst, showing what it runs and
+what comes back; tools/try calls it.  The tests hold what comes back against
+what the documents say.
+
+In a document ``/run/haproxy`` is the directory of the stats sockets and
+``/etc/haproxy`` that of the configuration.  A comment ``.. lab: STATEMENT`` is
+run where it stands and not shown; it has the lab.Lab as ``lab``, and
+``wait_until``, and may set names for later ones.
+"""
+
+from __future__ import print_function
+import __future__
+
+import argparse
+import code
+import doctest
+import os
+import re
+import signal
+import sys
+import traceback
+
+import six
+
+from tests.support import ROOT, lab
+
+README = os.path.join(ROOT, 'README.rst')
+
+# What has been requested before a session begins: frontend, server, how often.
+# Where a frontend is in two processes the server is given: chance decides which
+# process gets a request, and each takes its own turns.
+TRAFFIC = [
+    ('haproxy', None, 4),
+    ('haproxy-stats', None, 1),
+    ('haproxy-stats2', None, 1),
+    ('haproxy-stats3', None, 1),
+    ('haproxy-stats4', None, 1),
+    ('frontend_proc1', None, 28),
+    ('frontend_proc2', None, 100),
+    ('frontend1_proc34', 'bck1_proc34_srv1', 5),
+    ('frontend1_proc34', 'bck1_proc34_srv2', 5),
+    ('frontend1_proc34', 'bck_all_srv1', 6),
+    ('frontend2_proc34', 'bck2_proc34_srv1', 2),
+    ('frontend2_proc34', 'bck2_proc34_srv2', 97),
+    ('frontend2_proc34', 'bck_all_srv1', 1),
+]
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+BANNER = """
+hap is the HAProxy of the session: try hap.<Tab> or help(hap).
+lab is what runs it: lab.traffic('frontend_proc1', 10), lab.kill_process(2).
+Ctrl-D ends this and removes everything."""
+
+_ASIDE = re.compile(r'^ *\.\. lab: (.*)$', re.MULTILINE)
+
+
+class Aside(object):
+    """A statement of a document for the lab."""
+
+    def __init__(self, source, lineno):
+        self.source = source
+        self.lineno = lineno
+
+
+def steps(text):
+    """Return the examples and asides of a document in their order."""
+    asides = [Aside(match.group(1), text.count('\n', 0, match.start()))
+              for match in _ASIDE.finditer(text)]
+    examples = doctest.DocTestParser().get_examples(text)
+    return sorted(examples + asides, key=lambda step: step.lineno)
+
+
+def send_traffic(started):
+    """Do the requests of which the sessions show the count."""
+    for frontend, server, count in TRAFFIC:
+        statuses = started.traffic(frontend, count, server=server)
+        if statuses != [200] * count:
+            raise lab.LabError('%s answered %s' % (frontend, statuses))
+
+
+class Console(object):
+    """A Python console on a lab.
+
+    :param names: what is defined already.
+    """
+
+    def __init__(self, started, names=()):
+        self.names = dict(names, __name__='__main__')
+        self._backstage = {'lab': started, 'wait_until': lab.wait_until}
+        self._places = [
+            ('/etc/haproxy/haproxy.cfg', started.config_file),
+            ('/etc/haproxy', os.path.join(started.directory, 'files')),
+            ('/run/haproxy', started.socket_dir),
+        ]
+
+    def here(self, text):
+        """Return a text of a document with the paths of this lab."""
+        for documented, real in self._places:
+            text = text.replace(documented, real)
+        return text
+
+    def there(self, text):
+        """Return what was printed with the paths of the documents."""
+        for documented, real in self._places:
+            text = text.replace(real, documented)
+        return text
+
+    def aside(self, step):
+        """Run a statement for the lab."""
+        six.exec_(step.source, self._backstage)
+
+    def run(self, example):
+        """Run an example; return what it prints, and the exception or None."""
+        printed = six.StringIO()
+        stdout, displayhook = sys.stdout, sys.displayhook
+        sys.stdout, sys.displayhook = printed, sys.__displayhook__
+        error = None
+        try:
+            self._execute(self.here(example.source))
+        except Exception as raised:
+            error = raised
+            printed.write(_traceback())
+        finally:
+            sys.stdout, sys.displayhook = stdout, displayhook
+        return printed.getvalue(), error
+
+    def _execute(self, source):
+        # Print is a function on Python 2, too.
+        flags = __future__.print_function.compiler_flag
+        six.exec_(compile(source, '<stdin>', 'single', flags, True), self.names)
+
+
+def _traceback():
+    """Return the traceback of the current exception as a console prints it."""
+    kind, error, frames = sys.exc_info()
+    while frames and frames.tb_frame.f_code.co_filename != '<stdin>':
+        frames = frames.tb_next
+    return ''.join(traceback.format_exception(kind, error, frames))
+
+
+def prompted(source):
+    """Return a source as it looks when typed."""
+    lines = source.rstrip('\n').split('\n')
+    if lines[0].endswith(':'):
+        # The console wants an empty line at the end of a block.
+        lines.append('')
+    return '\n'.join(['>>> ' + lines[0]] + [('... ' + line).rstrip() for line in lines[1:]])
+
+
+class Surprise(Exception):
+    """An example raised what the document does not show, or did not."""
+
+
+def play(console, text):
+    """Run a document and show what it runs and what comes back."""
+    for step in steps(text):
+        if isinstance(step, Aside):
+            console.aside(step)
+            continue
+        print(prompted(console.here(step.source)))
+        output, error = console.run(step)
+        sys.stdout.write(output)
+        sys.stdout.flush()
+        if bool(error) != bool(step.exc_msg):
+            raise Surprise('README.rst shows another outcome of this')
+
+
+class Signals(object):
+    """Makes exceptions of the signals that end a program, where these are allowed.
+
+    Elsewhere they wait, so that nothing is left half started or half ended.
+    """
+
+    def __init__(self):
+        self._allowed = False
+        self._waiting = []
+        for number in ENDING:
+            # nohup and the shell's "&" ignore some.
+            if signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._arrived)
+        # tools/try has let them wait until now.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+    def allow(self):
+        self._allowed = True
+        if self._waiting:
+            self._raise(self._waiting[0])
+
+    def hold(self):
+        self._allowed = False
+
+    def _arrived(self, number, frame):
+        if self._allowed:
+            self._raise(number)
+        self._waiting.append(number)
+
+    def _raise(self, number):
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        raise SystemExit(128 + number)
+
+
+def run(binary, interactive, signals):
+    """Run README.rst on the HAProxy at ``binary``."""
+    try:
+        started = lab.Lab(binary)
+    except (lab.LabError, lab.Missing):
+        # What it started may have got a signal, too.
+        signals.allow()
+        raise
+    try:
+        signals.allow()
+        send_traffic(started)
+        print('# HAProxy %s with %d processes, stats sockets in %s' % (
+            started.version, len(started.pids), started.socket_dir))
+        console = Console(started)
+        with open(README) as text:
+            play(console, text.read())
+        if interactive:
+            interact(dict(console.names, lab=started))
+    finally:
+        # Where a signal comes in between, the lab ends when the program does.
+        signals.hold()
+        started.stop()
+
+
+def interact(names):
+    """Let the user type."""
+    try:
+        import readline
+        import rlcompleter
+    except ImportError:
+        pass
+    else:
+        readline.set_completer(rlcompleter.Completer(names).complete)
+        readline.parse_and_bind('tab: complete')
+    code.interact(BANNER, local=names)
+
+
+def main():
+    """Run README.rst; return the exit status."""
+    signals = Signals()
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('haproxy', help='path of an HAProxy')
+    parser.add_argument('-i', action='store_true', help='end in a console')
+    options = parser.parse_args()
+    try:
+        run(options.haproxy, options.i, signals)
+    except (lab.LabError, lab.Missing, Surprise) as error:
+        print('FAILED: %s' % error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('\ninterrupted; everything is removed', file=sys.stderr)
+        return 128 + signal.SIGINT
+    except IOError as error:
+        # The reader of a pipe has gone; nothing can be printed any more.
+        sys.stdout = open(os.devnull, 'w')
+        print('FAILED: %s' % error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""protocol/dangers.py: what must not be sent to some versions."""
+import pytest
+
+from haproxyadmin import exceptions
+from haproxyadmin.protocol import dangers
+from tests.support import captured
+
+
+@pytest.mark.parametrize('danger, bad, right', [
+    (dangers.GET_ACL, [(1, 7, 0)], [(1, 6, 9), (1, 7, 1)]),
+    (dangers.CLEAR_ALL_COUNTERS, [(3, 3, 0), (3, 3, 9), (3, 4, 0)], [(3, 2, 26), (3, 4, 1)]),
+])
+def test_it_is_refused_from_the_first_bad_version_to_the_first_right_one(danger, bad, right):
+    for version in right:
+        assert dangers.check(danger, version) is None
+    for version in bad:
+        with pytest.raises(danger.error) as caught:
+            dangers.check(danger, version)
+        assert str(caught.value) == danger.reason
+
+
+@pytest.mark.parametrize('version', ['3.4.0-1', '3.4-dev5', '3.4.0', '3.3.1'])
+@pytest.mark.parametrize('bad', [[0], [1], [0, 1]])
+def test_counters_are_not_cleared_where_that_crashes_haproxy(version, bad, fleet):
+    """G3b: nothing is sent, not even to the processes of other versions."""
+    started = fleet('3.4', 2)
+    for process in started:
+        process.info['Version'] = '3.2.26'
+    for number in bad:
+        started[number].info['Version'] = version
+    hap = started.haproxy()
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        hap.clearcounters(all=True)
+    assert str(caught.value) == dangers.CLEAR_ALL_COUNTERS.reason
+    assert hap.clearcounters(True, die=False) is False
+    assert not [command for received in started.commands for command in received
+                if command != 'show info']
+
+
+@pytest.mark.parametrize('version', [version for version in captured.VERSIONS if version != '3.4'])
+def test_counters_are_cleared_by_every_other_version(version, fleet):
+    started = fleet(version, 2)
+    started.answer('clear counters all', '\n')
+    assert started.haproxy().clearcounters(all=True) is True
+    assert [received[-1] for received in started.commands] == ['clear counters all'] * 2
+
+
+def test_the_maxima_are_cleared_by_every_version(fleet):
+    """Without all=True it crashes nothing."""
+    started = fleet('3.4', 2)
+    assert started.haproxy().clearcounters() is True
+    assert started.commands == [['clear counters']] * 2
+
+
+def test_a_command_of_the_caller_is_free(fleet):
+    """G3b"""
+    started = fleet('3.4')
+    started.answer('clear counters all', '\n')
+    assert started.haproxy().command('clear counters all') == [(1, [''])]
+
+
+def test_a_lookup_in_an_acl_is_refused_where_it_crashes_haproxy(fleet):
+    started = fleet('1.7')
+    started[0].info['Version'] = '1.7.0'
+    hap = started.haproxy()
+    with pytest.raises(ValueError) as caught:
+        hap.get_acl(4, 'x')
+    assert str(caught.value) == dangers.GET_ACL.reason
+    assert not [command for command in started.commands[0] if command != 'show info']

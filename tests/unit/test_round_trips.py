@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a call costs: commands, connections, and rows that are taken apart.
+
+Not in seconds: tools/benchmark measures these.
+"""
+import math
+import pickle
+import threading
+
+import pytest
+
+from haproxyadmin import SERVER_METRICS, exceptions, haproxy, utils
+from haproxyadmin.backend import Backend
+from haproxyadmin.frontend import Frontend
+from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server, entries
+from haproxyadmin.internal.haproxy import find_processes
+from haproxyadmin.server import Server
+from haproxyadmin.snapshot import Reading, Snapshot
+from tests.support import captured
+
+PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
+
+PROXY, SERVER = 'tcp_listen', 'tcp1'
+
+# Every public name that reads, and how many commands it may send to each process; the calls of those
+# that take arguments.
+HAPROXY = dict.fromkeys([
+    'description', 'maxconn', 'nodename', 'processids', 'ratelimitconn', 'ratelimitsess',
+    'ratelimitsslsess', 'releasedate', 'requests', 'totalrequests', 'version', 'info', 'metrics',
+    'stats', 'frontends', 'backends', 'servers', 'frontend', 'backend', 'server', 'metric',
+    'metric_per_process', 'metric_per_socket'], 1)
+# Those of the first process.
+FIRST = ['uptime', 'uptimesec']
+FACADE = dict.fromkeys(['requests', 'status', 'metric', 'metric_per_process', 'metric_per_socket',
+                        'metrics', 'requests_per_process', 'requests_per_socket',
+                        'stats_per_process', 'stats_per_socket'], 1)
+FRONTEND = dict(FACADE, maxconn=1, iid=1, name=0, process_nb=0)
+BACKEND = dict(FACADE, server=1, servers=1, iid=1, name=0, process_nb=0)
+SERVERS = dict(FACADE, sid=1, weight=1, address=1, port=1, check_status=1, check_code=1,
+               last_status=1, last_agent_check=1, name=0, process_nb=0, backendname=0)
+ARGUMENTS = {
+    (Reading, 'frontend'): [PROXY], (Reading, 'backend'): [PROXY], (Reading, 'server'): [SERVER],
+    (Backend, 'server'): [SERVER],
+}
+for _ending in ('metric', 'metric_per_process', 'metric_per_socket'):
+    ARGUMENTS[Reading, _ending] = ['Maxconn']
+    for _kind in (Frontend, Backend, Server):
+        ARGUMENTS[_kind, _ending] = ['scur']
+CHANGES = {
+    Reading: [],
+    Frontend: ['enable', 'disable', 'shutdown', 'setmaxconn'],
+    Backend: [],
+    Server: ['setstate', 'setweight', 'shutdown'],
+}
+COSTS = {Reading: dict(HAPROXY, **dict.fromkeys(FIRST, 1)), Frontend: FRONTEND, Backend: BACKEND,
+         Server: SERVERS}
+READS = sorted((kind.__name__, name) for kind, costs in COSTS.items() for name in costs)
+KINDS = dict((kind.__name__, kind) for kind in COSTS)
+
+
+def found(hap, kind):
+    """Return the object of a kind."""
+    if kind is Reading:
+        return hap
+    if kind is Server:
+        return hap.backend(PROXY).server(SERVER)
+    return getattr(hap, kind.__name__.lower())(PROXY)
+
+
+def read(thing, kind, name):
+    """Return what a name tells, called where it is a method."""
+    value = getattr(thing, name)
+    return value(*ARGUMENTS.get((kind, name), [])) if callable(value) else value
+
+
+def public(kind):
+    return set(name for name in dir(kind) if not name.startswith('_'))
+
+
+# Commands and connections
+
+@pytest.mark.parametrize('kind', list(COSTS), ids=lambda kind: kind.__name__)
+def test_no_public_name_is_forgotten_here(kind):
+    assert public(kind) == set(COSTS[kind]) | set(CHANGES[kind])
+    assert public(Snapshot) == public(Reading) | set(['taken_at'])
+
+
+@pytest.mark.parametrize('version, count', [('1.5.8', 1), ('2.2', 4), ('3.2', 3)])
+@pytest.mark.parametrize('kind, name', READS)
+def test_a_read_costs_each_process_one_command(kind, name, version, count, fleet):
+    """[one command per call]"""
+    kind = KINDS[kind]
+    started = fleet(version, count)
+    thing = found(started.haproxy(), kind)
+    started.forget()
+    read(thing, kind, name)
+    cost = COSTS[kind][name]
+    first_alone = name in FIRST or (kind is not Reading and name in ('iid', 'sid'))
+    wanted = [cost] + [0 if first_alone else cost] * (count - 1)
+    assert [len(commands) for commands in started.commands] == wanted
+    assert started.connections == wanted
+    assert not any(';' in command for commands in started.commands for command in commands)
+
+
+@pytest.mark.parametrize('kind, name', READS)
+def test_a_read_of_a_snapshot_costs_nothing_and_tells_the_same(kind, name, fleet):
+    kind = KINDS[kind]
+    started = fleet('2.2', 4)
+    hap = started.haproxy()
+    snapshot = hap.snapshot()
+    live = read(found(hap, kind), kind, name)
+    started.forget()
+    assert read(found(snapshot, kind), kind, name) == live
+    assert started.connections == [0] * 4
+
+
+@pytest.mark.parametrize('version', captured.VERSIONS)
+def test_a_snapshot_costs_each_process_one_connection(version, fleet):
+    started = fleet(version, 3)
+    hap = started.haproxy()
+    snapshot = hap.snapshot()
+    for backend in snapshot.backends():
+        for server in backend.servers():
+            server.metrics()
+    snapshot.stats()
+    assert started.connections == [1] * 3
+
+
+def test_all_metrics_of_a_server_cost_what_one_costs(fleet):
+    started = fleet('2.2', 4)
+    server = found(started.haproxy(), Server)
+    started.forget()
+    metrics = server.metrics()
+    assert started.connections == [1] * 4
+    assert dict((name, metrics[name]) for name in SERVER_METRICS) == dict(
+        (name, server.metric(name)) for name in SERVER_METRICS)
+
+
+def test_the_loop_of_the_readme_asks_each_object_for_its_own_rows_alone(fleet):
+    """[one command per call] Never for all rows again."""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    backends = hap.backends()
+    started.forget()
+    for backend in backends:
+        for server in backend.servers():
+            server.requests
+    assert not any('-1' in command.split()[2:3] for command in started.commands[0])
+
+
+@pytest.mark.parametrize('change', [
+    lambda hap: found(hap, Server).setweight(5),
+    lambda hap: found(hap, Server).setstate(haproxy.STATE_READY),
+    lambda hap: found(hap, Frontend).setmaxconn(5),
+    lambda hap: hap.setmaxconn(5),
+    lambda hap: hap.add_map(7, 'k', 'v'),
+])
+def test_a_change_costs_each_process_one_command(change, fleet):
+    started = fleet('2.2', 4)
+    hap = started.haproxy()
+    for process in started:
+        process.handler = lambda command: None if command.startswith('show') else '\n'
+    change(hap)
+    assert [len([command for command in commands if not command.startswith('show')])
+            for commands in started.commands] == [1] * 4
+
+
+# Many entries
+
+def sizes(commands):
+    """Return how many bytes go over each connection."""
+    return [len(command.encode('utf-8') if str is not bytes else command) + 1
+            for command in commands]
+
+
+@pytest.mark.parametrize('length', [1, 37, 400, 1300])
+@pytest.mark.parametrize('version', ['1.5', '1.8', '2.2', '3.4'])
+@pytest.mark.parametrize('method', ['add_map_entries', 'add_acl_entries', 'del_map_entries'])
+def test_batches_are_full_and_never_above_4096_bytes(method, version, length, fleet, monkeypatch):
+    """But for deletions, which go one by one before 2.4, and more and more on a line from then on."""
+    monkeypatch.setattr(entries, 'SHORT_RUN', 1e9)
+    started = fleet(version, 2)
+    hap = started.haproxy()
+    for process in started:
+        process.handler = lambda command: None if ';' in command else '\n'
+        if method.startswith('del'):
+            process.handler = lambda command: None if ';' in command else 'Key not found.\n\n'
+    keys = ['{0:05d}'.format(number) + 'k' * length for number in range(300)]
+    items = [(key, 'v') for key in keys] if method == 'add_map_entries' else keys
+    if method.startswith('del'):
+        with pytest.raises(exceptions.CommandFailed):
+            getattr(hap, method)(7, items)
+    else:
+        assert getattr(hap, method)(7, items) is True
+    for commands in started.commands:
+        assert max(sizes(commands)) <= entries.MAX_BATCH
+        payload = commands[0].split('\n')[0].endswith('<<')
+        most = len(keys) if payload else entries.MAX_COMMANDS
+        if method == 'add_acl_entries' and version >= '1.8':
+            most = len(keys)
+        grow = 0
+        if method.startswith('del'):
+            most, grow = (entries.MAX_COMMANDS, 3) if version >= '2.4' else (1, 0)
+        heads = 0 if payload else len('add map #7  ')
+        of_an_entry = length + 5 + heads + (3 if method == 'add_map_entries' else 1)
+        in_a_batch = min(most, (entries.MAX_BATCH - 20) // of_an_entry)
+        assert len(commands) <= math.ceil(300.0 / in_a_batch) + grow
+
+
+def test_an_exact_fit_of_a_batch(fleet):
+    """A byte more makes another batch."""
+    head = 'add map #7 <<\n'
+    for spare in range(3):
+        started = fleet('2.2', 1)
+        hap = started.haproxy()
+        started[0].handler = lambda command: '\n'
+        room = entries.MAX_BATCH - len(head) - 1
+        items = [('a' * 1000, 'b' * 1000), ('c' * 1000, 'd' * (room - 2002 - 1002 + spare))]
+        assert hap.add_map_entries(7, items) is True
+        assert sizes(started.commands[0])[0] == (entries.MAX_BATCH if spare == 0 else 2017)
+        assert len(started.commands[0]) == (1 if spare == 0 else 2)
+
+
+# What is taken apart
+
+class Watched(str):
+    """A row that takes down how it is split."""
+
+    splits = []
+
+    def split(self, *arguments):
+        self.splits.append(arguments)
+        return str.split(self, *arguments)
+
+
+@pytest.fixture
+def watched(monkeypatch):
+    """The splits of rows: a list of the arguments of ``split``."""
+    index = utils.Dump.__init__
+
+    def watch(dump, lines, *arguments, **options):
+        index(dump, [lines[0]] + [Watched(line) for line in lines[1:]], *arguments, **options)
+    monkeypatch.setattr(utils.Dump, '__init__', watch)
+    monkeypatch.setattr(Watched, 'splits', [])
+    return Watched.splits
+
+
+@pytest.fixture
+def big(fleet):
+    """Two processes with a backend of 500 servers."""
+    started = fleet('2.2', 2)
+    for process in started:
+        row = process.row(PROXY, SERVER)
+        place = process.rows.index(row)
+        for number in range(500):
+            copy = list(row)
+            copy[process.columns.index('svname')] = 'more{0:03d}'.format(number)
+            copy[process.columns.index('sid')] = str(1000 + number)
+            process.rows.insert(place + 1 + number, copy)
+    return started
+
+
+def forbidden(*arguments):
+    raise AssertionError('split though nobody reads it')
+
+
+def columns(splits):
+    """Return how far rows were split."""
+    return set(limit for _, limit in splits)
+
+
+@pytest.mark.parametrize('call', [
+    lambda hap: hap.servers(), lambda hap: hap.servers(PROXY), lambda hap: hap.server('more007'),
+    lambda hap: hap.backend(PROXY).servers(), lambda hap: hap.snapshot().servers(),
+    lambda hap: [server.name for server in hap.snapshot().servers()],
+])
+def test_servers_are_split_up_to_their_names(call, big, watched, monkeypatch):
+    hap = big.haproxy()
+    monkeypatch.setattr(utils, 'split', forbidden)
+    monkeypatch.setattr(utils.csv, 'reader', forbidden)
+    call(hap)
+    # Frontends and backends have a type, column 32, to tell them from servers of that name.
+    of_types = [limit for _, limit in watched if limit > 2]
+    assert len(of_types) <= 2 * 100
+    assert len(watched) < 2 * 3 * 600
+
+
+def test_a_snapshot_splits_no_server(big, watched, monkeypatch):
+    """They are found by how the row begins."""
+    hap = big.haproxy()
+    monkeypatch.setattr(utils, 'split', forbidden)
+    hap.snapshot()
+    assert len(watched) < 2 * 150
+
+
+def test_a_read_cuts_its_own_field(big, watched, monkeypatch):
+    hap = big.haproxy()
+    snapshot = hap.snapshot()
+    server = snapshot.server('more007', PROXY)[0]
+    monkeypatch.setattr(utils, 'split', forbidden)
+    del watched[:]
+    server.requests
+    assert watched == [(',', 8)] * 2
+    del watched[:]
+    server.status
+    assert watched == [(',', 18)] * 2
+
+
+def test_nothing_split_is_kept(big):
+    """Rows keep their text."""
+    snapshot = big.haproxy().snapshot()
+    server = snapshot.server('more007', PROXY)[0]
+    row = server._rows()[0]
+    server.metrics()
+    assert set(utils.Row.__slots__) == set(['header', '_text'])
+    assert type(row._text) is str
+    # The base class has one slot more, which rows leave empty.
+    with pytest.raises(AttributeError):
+        utils.CSVLine.__dict__['parts'].__get__(row)
+
+
+# What the objects are made of
+
+@pytest.mark.parametrize('kind', [utils.Row, utils.Header, utils.Dump, _HAProxyProcess, _Backend,
+                                  _Frontend, _Server])
+def test_what_there_is_much_of_has_slots(kind, fleet):
+    started = fleet('2.2', 1)
+    hap = started.haproxy()
+    server = found(hap, Server)._members[0]
+    row = server.stats_data()
+    things = {utils.Row: row, utils.Header: row.header, _Server: server, _Backend: server.backend,
+              utils.Dump: hap.snapshot()._processes[0]._dump, _HAProxyProcess: server.hap_process,
+              _Frontend: found(hap, Frontend)._members[0]}
+    assert type(things[kind]) is kind
+    assert not hasattr(things[kind], '__dict__')
+    assert not any('__dict__' in vars(base) for base in kind.__mro__)
+
+
+@pytest.mark.parametrize('kind', list(COSTS), ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize('source', ['live', 'snapshot'])
+def test_scripts_may_set_attributes_on_facades(source, kind, fleet):
+    hap = fleet('2.2', 1).haproxy()
+    thing = found(hap if source == 'live' else hap.snapshot(), kind)
+    thing.note = 'mine'
+    assert vars(thing)['note'] == 'mine'
+    assert pickle.loads(pickle.dumps(thing, 2)).note == 'mine'
+
+
+@pytest.mark.parametrize('protocol', PROTOCOLS)
+def test_all_of_it_survives_pickle(protocol, fleet):
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    snapshot = hap.snapshot()
+    server = snapshot.server(SERVER)[0]
+    process = find_processes(started.directory, None, None, 2, 5)[0][0]
+    started.forget()
+
+    def again(thing):
+        return pickle.loads(pickle.dumps(thing, protocol))
+    assert again(process).socket_file == process.socket_file
+    assert again(server._rows()[0]).stot == server._rows()[0].stot
+    for member in list(server._members) + [server._members[0].backend]:
+        assert again(member).name == member.name
+        assert again(member).socket_file == member.socket_file
+    assert again(snapshot).stats() == snapshot.stats()
+    assert again(snapshot).taken_at == snapshot.taken_at
+    assert again(server).metrics() == server.metrics()
+    assert again(server).process_nb == server.process_nb == [1, 2]
+    assert again(snapshot.backend(PROXY)).requests == snapshot.backend(PROXY).requests
+    assert again(snapshot.frontend(PROXY)).requests == snapshot.frontend(PROXY).requests
+    assert started.connections == [0, 0]
+    live = again(hap.server(SERVER)[0])
+    assert live.weight == server.weight
+    assert again(hap).requests == hap.requests
+
+
+def test_a_pickled_server_leaves_the_other_servers_behind(big):
+    server = big.haproxy().server('more007', PROXY)[0]
+    pickled = pickle.dumps(server, 2)
+    assert b'more008' not in pickled
+    assert pickle.loads(pickled).weight == server.weight
+
+
+def test_eight_threads_read_a_snapshot(big):
+    snapshot = big.haproxy().snapshot()
+    wanted = told(snapshot)
+    results = []
+
+    def look():
+        results.append([told(snapshot) for _ in range(3)])
+    threads = [threading.Thread(target=look) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert results == [[wanted] * 3] * 8
+
+
+def told(snapshot):
+    return ([(backend.name, server.name, server.requests, server.status, server.process_nb)
+             for backend in snapshot.backends() for server in backend.servers()],
+            snapshot.server('more007')[0].metrics(), snapshot.requests, snapshot.info())
+
+
+def test_eight_threads_read_the_same_server_of_a_snapshot(big):
+    """Its objects of each process are made once or twice, and are the same."""
+    for _ in range(20):
+        server = big.haproxy().snapshot().server('more007', PROXY)[0]
+        barrier, results = threading.Event(), []
+
+        def look():
+            barrier.wait()
+            results.append((server.process_nb, server.sid, server.weight))
+        threads = [threading.Thread(target=look) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        barrier.set()
+        for thread in threads:
+            thread.join()
+        assert results == [results[0]] * 8
+
+
+def test_a_change_through_a_snapshot_reaches_haproxy_and_leaves_it(fleet):
+    started = fleet('2.2', 2)
+    snapshot = started.haproxy().snapshot()
+    started.answer('set weight tcp_listen/tcp1 7', '\n')
+    started.forget()
+    server = snapshot.server(SERVER)[0]
+    before = server.weight
+    assert server.setweight(7) is True
+    assert started.commands == [['set weight tcp_listen/tcp1 7']] * 2
+    assert (server.weight, snapshot.server(SERVER)[0].weight) == (before, before)
