@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run operations on a frontend and read its statistics."""
-from haproxyadmin.internal.facade import Facade
+"""Change a frontend and read its statistics."""
+from haproxyadmin.facade import Facade
+from haproxyadmin.methods import changes
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import FRONTEND_METRICS
-from haproxyadmin.utils import should_die
 
 __all__ = ['FRONTEND_METRICS', 'Frontend']
 
@@ -14,12 +14,11 @@ class Frontend(Facade):
     :param frontend_per_proc: the frontend in each process.
     :type frontend_per_proc: list of :class:`haproxyadmin.internal._Frontend`
 
-    Two frontends, and a frontend and text, are equal when the names are.
+    Two frontends are equal if their names are; a frontend equals the text of its name.
 
     Every read sends one ``show stat IID TYPE SID`` (management guide, "show stat") to each process,
-    all at the same time. It raises a
-    :class:`haproxyadmin.exceptions.HAProxySocketError` when one of them cannot be talked
-    to, and a :class:`KeyError` when one of them no longer has the frontend.
+    concurrently. It raises a :class:`haproxyadmin.exceptions.HAProxySocketError` if a process
+    cannot be reached, and a :class:`KeyError` if a process no longer has the frontend.
     """
 
     _METRICS = FRONTEND_METRICS
@@ -30,7 +29,7 @@ class Frontend(Facade):
 
     @property
     def iid(self):
-        """The proxy id that the first process gives it (``iid`` of ``show stat``).
+        """The proxy id in the first process (``iid`` of ``show stat``).
 
         :rtype: int
         """
@@ -38,70 +37,49 @@ class Frontend(Facade):
 
     @property
     def maxconn(self):
-        """How many connections all processes together allow (``slim`` of ``show stat``).
+        """The maximum number of connections over all processes (``slim`` of ``show stat``).
 
         :rtype: int
         """
-        return self._aggregated('slim')
+        return self._total('slim')
 
-    @should_die
+    @changes
     def enable(self, die=True):
-        """Let a disabled frontend accept connections again (``enable frontend``).
+        """Let a disabled frontend accept connections again.
 
-        :param die: (optional) False returns False in place of raising.
-        :type die: bool
-        :return: True.
-        :rtype: bool
-        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse, for instance
-            because it is enabled already.
-        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        Sends ``enable frontend`` (management guide, "enable frontend") to each process. HAProxy
+        refuses if the frontend is enabled already.
         """
         return self._do('enable')
 
-    @should_die
+    @changes
     def disable(self, die=True):
-        """Stop accepting connections; those that stand go on (``disable frontend``).
+        """Stop accepting connections; established ones continue.
 
-        The status is ``STOP`` then up to 2.2, ``OPEN`` in 2.4 and ``PAUSED`` from 2.6 on.
-
-        :param die: (optional) False returns False in place of raising.
-        :type die: bool
-        :return: True.
-        :rtype: bool
-        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
-        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        Sends ``disable frontend`` (management guide, "disable frontend") to each process. Then the
+        status is ``STOP`` up to HAProxy 2.2, ``OPEN`` in 2.4 and ``PAUSED`` from 2.6 on.
         """
         return self._do('disable')
 
-    @should_die
+    @changes
     def shutdown(self, die=True):
-        """Stop the frontend for good and release its ports (``shutdown frontend``).
+        """Stop the frontend permanently and release its ports.
 
-        Up to 2.4 HAProxy forgets the frontend and later reads raise a :class:`KeyError`; from 2.6
-        on its status is ``STOP``. Nothing but a restart brings it back.
-
-        :param die: (optional) False returns False in place of raising.
-        :type die: bool
-        :return: True.
-        :rtype: bool
-        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
-        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
+        Sends ``shutdown frontend`` (management guide, "shutdown frontend") to each process. Up to
+        HAProxy 2.4 the frontend is removed, and later reads raise a :class:`KeyError`; from 2.6 on
+        its status is ``STOP``. Only a restart of HAProxy brings it back.
         """
         return self._do('shutdown')
 
-    @should_die
+    @changes
     def setmaxconn(self, value, die=True):
-        """Set how many connections each process allows (``set maxconn frontend``).
+        """Set the maximum number of connections of each process.
+
+        Sends ``set maxconn frontend`` (management guide, "set maxconn frontend") to each process.
 
         :param value: 0 to 2147483647, for each process; :attr:`maxconn` is the sum.
         :type value: int
-        :param die: (optional) False returns False in place of raising.
-        :type die: bool
-        :return: True.
-        :rtype: bool
         :raises ValueError: for any other value; nothing is sent.
-        :raises haproxyadmin.exceptions.CommandFailed: when all processes refuse.
-        :raises haproxyadmin.exceptions.MultipleCommandResults: when some do.
 
         Usage::
 
@@ -120,5 +98,5 @@ class Frontend(Facade):
 
 
 def __dir__():
-    """Show what is public; from Python 3.7 on."""
+    """List what is public; has an effect from Python 3.7 on."""
     return sorted(__all__)

@@ -137,7 +137,7 @@ def hap(lab):
 def known_version(request, monkeypatch):
     """Let a version stay known on a machine that stalls, which would cost a command more."""
     if 'upgrades' not in os.path.basename(str(request.node.fspath)):
-        monkeypatch.setattr('haproxyadmin.internal.haproxy.VERSION_AGE', 3600)
+        monkeypatch.setattr('haproxyadmin.internal.endpoint.VERSION_AGE', 3600)
 
 
 class Sent(logging.Handler):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One process's view of a backend."""
-from haproxyadmin.internal import facade
 from haproxyadmin.internal.base import _Proxy
-from haproxyadmin.internal.server import listing
+from haproxyadmin.internal.fanout import run
+from haproxyadmin.internal.listing import list_servers
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import BACKEND_METRICS
 
@@ -19,20 +19,20 @@ class _Backend(_Proxy):
     def servers(self, name=None):
         """Return the servers, in HAProxy's order.
 
-        :param name: (optional) only the one of this name.
+        :param name: (optional) only the one with this name.
         :rtype: list of :class:`haproxyadmin.internal._Server`
         """
-        return facade.answer(self.ask_servers()).of(name).servers()
+        return run(self.servers_operation()).of(name).servers()
 
-    def ask_servers(self):
-        """Return what asks for the servers: a :class:`haproxyadmin.internal.server._Listing`.
+    def servers_operation(self):
+        """Return the operation that asks for the servers.
 
-        The backend's row among theirs tells whose they are.
+        It also asks for the backend's own row, which says whose servers they are.
+
+        :return: its value is a :class:`haproxyadmin.internal.listing.Listing`.
         """
-        return self._ask(commands.BACKENDS | commands.SERVERS, self._servers_of)
-
-    def _servers_of(self, dump):
-        return None if self._find(dump) is None else listing(self, dump)
+        return self._read(commands.BACKENDS | commands.SERVERS,
+                          lambda row, dump: list_servers(self, dump))
 
     def _find(self, dump):
         return dump.backend(self.name)

@@ -1,49 +1,48 @@
 # SPDX-License-Identifier: Apache-2.0
 """What one process's view of a frontend, backend and server has in common."""
-import functools
-
-from haproxyadmin import utils
+from haproxyadmin.combine import combine_metric
 from haproxyadmin.exceptions import NoSuchObject
-from haproxyadmin.internal import facade
+from haproxyadmin.internal.fanout import run
+from haproxyadmin.internal.slots import Slotted
+from haproxyadmin.parsers import stats
 
 
-class _Member(object):
+class _Member(Slotted):
     """One row of one process's statistics, found by name.
 
-    Ids are hints: they say which row to ask for, and a reload may move them. A row counts only
-    when its names match; else one dump of all rows of the kind tells the new ids.
+    Ids are hints: they say which row to ask for, and a reload may change them. A row counts only if
+    its names match; otherwise one dump of all rows of the kind is read, which has the new ids.
 
     :param hap_process: the process it belongs to.
     :type hap_process: :class:`haproxyadmin.internal._HAProxyProcess`
     :param name: its name.
     :type name: str
-    :param hint: an id, a row that tells it, or ``(iid, sid)``.
+    :param ids: the ids of its proxy and of itself as a server, each an integer, or None if it is
+        not known. Not needed with a row.
+    :type ids: tuple
+    :param row: (optional) its row, if that never changes.
+    :type row: :class:`haproxyadmin.parsers.stats.Row`
     """
 
-    __slots__ = ('hap_process', 'name', '_hint')
+    __slots__ = ('hap_process', 'name', '_ids', '_row')
 
     _KIND = None
     _NOUN = None
     _METRICS = ()
 
-    def __init__(self, hap_process, name, hint):
+    def __init__(self, hap_process, name, ids, row=None):
         self.hap_process = hap_process
         self.name = name
-        self._hint = hint
+        self._ids = ids
+        self._row = row
 
     def __repr__(self):
         return '<{0} {1!r} of process {2} on {3}>'.format(
             self.__class__.__name__, self.name, self.process_nb, self.socket_file)
 
-    def __getstate__(self):
-        return facade.slots_of(self)
-
-    def __setstate__(self, state):
-        facade.set_slots(self, state)
-
     @property
     def live(self):
-        """The object as HAProxy itself answers for it, not a snapshot."""
+        """The object that answers from HAProxy itself, not from a snapshot."""
         process = self.hap_process.live
         return self if process is self.hap_process else self._on(process)
 
@@ -65,90 +64,89 @@ class _Member(object):
         """Return a metric of this process alone.
 
         :return: the number; 0 for a documented name that HAProxy does not report.
-        :raises ValueError: for any other name for which HAProxy reports no value.
+        :raises ValueError: for any other name that HAProxy does not report.
         """
-        return utils.metric(name, self._METRICS, lambda: [self.stats_data()])
+        return combine_metric(name, self._METRICS, lambda: [self.stats_data()])
 
     def stats(self):
-        """Return all statistics, HAProxy's own text per field.
+        """Return all statistics, HAProxy's own text for each field.
 
         :rtype: dict
         """
-        return utils.row2dict(self.stats_data())
+        return stats.row2dict(self.stats_data())
 
     def stats_data(self):
         """Return the row of statistics.
 
         :rtype: :class:`haproxyadmin.utils.CSVLine`
-        :raises haproxyadmin.exceptions.NoSuchObject: a :class:`KeyError`, when it is gone.
+        :raises haproxyadmin.exceptions.NoSuchObject: a :class:`KeyError`, if it is gone.
         """
-        return facade.answer(self.ask_row())
+        return run(self.row_operation())
 
     def number(self, name):
         """Return a field that is always a number."""
-        return facade.answer(self.ask_row(lambda row: int(utils.field(row, name))))
+        return run(self.row_operation(lambda row: int(stats.field(row, name))))
 
-    def ask_row(self, then=None):
-        """Return what asks for the row; see :class:`haproxyadmin.internal.facade.Ask`.
+    def row_operation(self, convert=None):
+        """Return the operation that reads the row.
 
-        :param then: (optional) takes the row; its value is the ask's. By default that is the row.
+        :param convert: (optional) takes the row; what it returns is the value of the operation. By
+            default that is the row.
         """
-        if self.hap_process.in_memory and isinstance(self._hint, utils.Row):
-            return then(self._hint) if then else self._hint
-        return self._ask(self._KIND, functools.partial(self._row_of, then) if then else self._find)
+        if self._row is not None:
+            return convert(self._row) if convert else self._row
+        return self._read(self._KIND, lambda row, dump: convert(row) if convert else row)
 
-    def _ask(self, kind, found):
-        """Ask for the rows of the ids, and where they are another's for all.
+    def _read(self, kind, use):
+        """Return the operation that reads this object's rows, by its ids or else by its name.
 
-        :param found: takes a dump; returns None where it does not hold this object.
+        :param kind: the sum of the kinds of rows that are asked for.
+        :param use: takes the row of this object and the dump that contains it; what it returns is
+            the value of the operation.
         """
-        if not self.hap_process.in_memory:
-            iid, sid = self._ids()
-            if iid is not None and sid is not None:
-                return self.hap_process.ask_dump(
-                    functools.partial(self._hinted, kind, found), iid, kind, sid)
-        return self._ask_anew(kind, found)
+        process = self.hap_process
 
-    def _ask_anew(self, kind, found):
-        return self.hap_process.ask_dump(functools.partial(self._learned, found), kind=kind)
+        def found_by_id(dump):
+            row = self._find(dump)
+            if row is None:
+                return process.dump_operation(found_by_name, kind=kind)
+            return use(row, dump)
 
-    def _hinted(self, kind, found, dump):
-        outcome = found(dump)
-        return self._ask_anew(kind, found) if outcome is None else outcome
+        def found_by_name(dump):
+            row = self._find(dump)
+            if row is None:
+                raise NoSuchObject(self.name, '{0} {1} is gone from process {2} on {3}'.format(
+                    self._NOUN, self._title(), self.process_nb, self.socket_file))
+            self._learn(row)
+            return use(row, dump)
 
-    def _learned(self, found, dump):
-        row = self._find(dump)
-        if row is None:
-            raise NoSuchObject(self.name, '{0} {1} is gone from process {2} on {3}'.format(
-                self._NOUN, self._title(), self.process_nb, self.socket_file))
-        missed, self._hint = self._hint, row
-        if missed == self._ids():
-            # The ids were right: HAProxy took them for the name of another proxy.
-            self.hap_process.marks_ids = True
-        return found(dump)
+        # Read once, because another thread may learn new ids.
+        iid, sid = self._ids
+        if process.in_memory or iid is None or sid is None:
+            return process.dump_operation(found_by_name, kind=kind)
+        return process.dump_operation(found_by_id, iid, kind, sid)
+
+    def _learn(self, row):
+        """Remember the ids that a row contains."""
+        ids = self._ids_of(row)
+        if ids == self._ids:
+            # They were right: HAProxy took them for the name of another proxy.
+            self.hap_process.rows.mark_ids()
+        self._ids = ids
+
+    def _known_ids(self):
+        return self._ids if self._row is None else self._ids_of(self._row)
 
     def _on(self, process):
         """Return the same object on another process."""
-        return type(self)(process, self.name, self._hint)
-
-    def _row_of(self, then, dump):
-        row = self._find(dump)
-        return None if row is None else then(row)
+        raise NotImplementedError
 
     def _find(self, dump):
         """Return the row of this object, or None."""
         raise NotImplementedError
 
-    def _ids(self):
-        """Return ``(iid, sid)`` as far as known, each a number or None; costs nothing."""
-        # Read once: another thread may learn other ids meanwhile.
-        hint = self._hint
-        if not isinstance(hint, tuple):
-            hint = self._hint = tuple(map(_number, self._ids_of(hint)))
-        return hint
-
-    def _ids_of(self, hint):
-        """Return ``(iid, sid)`` of a hint that is a row or an id; what is no id does no harm."""
+    def _ids_of(self, row):
+        """Return the ids that a row contains."""
         raise NotImplementedError
 
     def _title(self):
@@ -161,32 +159,44 @@ class _Proxy(_Member):
     :param hap_process: the :class:`haproxyadmin.internal._HAProxyProcess`.
     :param name: its name.
     :type name: str
-    :param iid: its id, a hint; or a row that tells it.
+    :param iid: its id, a hint.
+    :param row: (optional) its row, if that never changes; then the id is not needed.
     """
 
     __slots__ = ()
 
-    def __init__(self, hap_process, name, iid):
-        super(_Proxy, self).__init__(hap_process, name, iid)
+    def __init__(self, hap_process, name, iid, row=None):
+        super(_Proxy, self).__init__(hap_process, name, (number_or_none(iid), -1), row)
+
+    @classmethod
+    def of_row(cls, hap_process, name, row):
+        """Return the object that a row is about."""
+        if hap_process.in_memory:
+            return cls(hap_process, name, None, row)
+        return cls(hap_process, name, stats.field(row, 'iid'))
 
     @property
     def iid(self):
-        """The proxy's id, asked anew.
+        """The proxy's id; asks HAProxy.
 
         :rtype: int
         """
         return self.number('iid')
 
-    def hinted_iid(self):
-        """Return the id that it had when last seen, or None; costs nothing."""
-        return self._ids()[0]
+    def known_iid(self):
+        """Return the id that was seen last, or None; costs nothing."""
+        return self._known_ids()[0]
 
-    def _ids_of(self, hint):
-        return (utils.field(hint, 'iid') if isinstance(hint, utils.Row) else hint, -1)
+    def _on(self, process):
+        return type(self)(process, self.name, self.known_iid())
+
+    def _ids_of(self, row):
+        return number_or_none(stats.field(row, 'iid')), -1
 
 
-def _number(hint):
+def number_or_none(value):
+    """Return a value as an integer, None if it is not one."""
     try:
-        return int(hint)
+        return int(value)
     except (OverflowError, TypeError, ValueError):
         return None

@@ -1,75 +1,116 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process's ACLs and MAPs."""
-import functools
-
-from haproxyadmin import utils
+"""What can be done with the ACLs and maps of processes."""
+from haproxyadmin.combine import elements_of_list_same, results_of
 from haproxyadmin.exceptions import CommandFailed
-from haproxyadmin.internal import facade
-from haproxyadmin.internal.facade import Ask
+from haproxyadmin.internal.calls import change_each, check_outcomes, prepare
+from haproxyadmin.internal.fanout import (OneTimeOperation, Operation, raise_first_error, run_all,
+                                          run_reads)
+from haproxyadmin.parsers.lines import join_lines
+from haproxyadmin.parsers.patterns import find_entries, parse_entries, parse_list, parse_match
 from haproxyadmin.protocol import commands, replies
+from haproxyadmin.protocol.words import parse_reference, to_native
 
 
-def ask_listing(process, family, ident):
-    """Return what asks for the ACLs or MAPs, or for the entries of one.
+def listing_operation(process, family, ident):
+    """Return the operation that asks for the ACLs or maps, or for the entries of one.
 
     :param family: ``'acl'`` or ``'map'``.
-    :param ident: see :func:`haproxyadmin.protocol.commands.identifier`, or None for the list.
+    :param ident: see :func:`haproxyadmin.protocol.words.check_identifier`, or None for the list.
     """
-    command = commands.patterns('show', family, ident, process.version)
-    return Ask(process, command, _heading if ident is None else _entries)
+    return _show(process, family, ident, parse_list if ident is None else parse_entries)
 
 
-def ask_match(process, family, ident, text):
-    """Return what looks a text up in an ACL or MAP."""
-    command = commands.patterns('get', family, ident, process.version, text)
-    return Ask(process, command, _match)
+def references_operation(process, family, ident, texts):
+    """Return the operation that looks up references or keys, with one listing.
+
+    :param texts: such as ``'0x1a78ab0'``, which is a key if no entry has that reference.
+    :return: for its value see :func:`haproxyadmin.parsers.patterns.find_entries`.
+    """
+    return _show(process, family, ident,
+                 lambda lines: find_entries(family, texts, parse_entries(lines)))
+
+
+def _show(process, family, ident, interpret):
+    return Operation(process.endpoint, commands.patterns('show', family, ident, process.version),
+                     interpret)
+
+
+def match_operation(process, family, ident, text):
+    """Return the operation that looks up a text in an ACL or map."""
+    return Operation(process.endpoint,
+                     commands.patterns('get', family, ident, process.version, text), parse_match)
+
+
+def change_operation(process, action, family, ident, *texts):
+    """Return the operation that changes an ACL or map: all of it, or all entries with a key.
+
+    From 3.3 on HAProxy may delete one entry at a time; then it is told until none is left.
+    """
+    command = commands.patterns(action, family, ident, process.version, *texts)
+    if not commands.is_repeated(action, process.version):
+        return process.change_operation(command)
+
+    def delete(rounds):
+        return process.change_operation(command, lambda lines: interpret(rounds, lines))
+
+    def interpret(rounds, lines):
+        reply = join_lines(lines)
+        if rounds and replies.is_unknown_key(reply):
+            return ''
+        if not replies.is_success(reply):
+            return reply
+        replies.check_rounds(rounds)
+        return delete(rounds + 1)
+    return delete(0)
 
 
 def change(processes, action, family, ident, *texts):
-    """Change an ACL or MAP in all processes: all of it, or all entries of a key.
+    """Change an ACL or map in all processes: all of it, or all entries with a key.
 
-    :return: see :func:`haproxyadmin.internal.facade.verdict`.
+    :return: see :func:`haproxyadmin.internal.calls.check_outcomes`.
     """
-    return facade.change_each(
-        processes, lambda process: ask_change(process, action, family, ident, *texts))
+    return change_each(
+        processes, lambda process: change_operation(process, action, family, ident, *texts))
 
 
 def change_entry(processes, action, family, ident, key, *texts):
-    """Change all entries of a key in all processes, or the entry of a reference."""
-    by = change_by_reference if commands.reference(key) else change
+    """Change all entries with a key in all processes, or the entry of a reference."""
+    by = change_by_reference if parse_reference(key) else change
     return by(processes, action, family, ident, key, *texts)
 
 
 def change_by_reference(processes, action, family, ident, key, *texts):
-    """Change the entry that a reference points to, if it is the same in all processes.
+    """Change the entry of a reference, if it is the same in all processes.
 
-    :param key: a text that looks like a reference; where no entry has it, it may be a key.
-    :raises haproxyadmin.exceptions.CommandFailed: when it is neither, or not the same entry in all
+    :param key: a text that looks like a reference; if no entry has it, it may be a key.
+    :raises haproxyadmin.exceptions.CommandFailed: if it is neither, or not the same entry in all
         processes; nothing is changed then.
     """
-    processes, asks = facade.prepare(processes, lambda process: facade.Once(
-        process, commands.by_reference(action, family, ident, process.version,
-                                       commands.reference(key), *texts),
-        facade.whole_text, reads=False))
-    facade.values_of(asks)
-    held = facade.answers([ask_held(process, family, ident, [key]) for process in processes])
-    if is_same_entry(processes, held, family, ident, key):
-        return facade.verdict(processes, asks)
+    processes, operations = prepare(processes, lambda process: OneTimeOperation(
+        process.endpoint,
+        commands.by_reference(action, family, ident, process.version, parse_reference(key), *texts),
+        join_lines, reads=False))
+    raise_first_error(operations)
+    found = run_reads([references_operation(process, family, ident, [key])
+                       for process in processes])
+    if is_same_entry(processes, found, family, ident, key):
+        return check_outcomes(processes, operations, run_all(operations))
     return change(processes, action, family, ident, key, *texts)
 
 
-def is_same_entry(processes, held, family, ident, key):
-    """Return True if a text is the reference of one entry in all processes, False if it is a key.
+def is_same_entry(processes, found, family, ident, key):
+    """Return True if a text is the reference of the same entry in all processes.
 
-    :param held: what the processes answered to :func:`ask_held`.
-    :raises haproxyadmin.exceptions.CommandFailed: when it is neither.
+    :param found: the value of :func:`references_operation` of each process.
+    :return: False if it is a key.
+    :raises haproxyadmin.exceptions.CommandFailed: if it is neither.
     """
-    reference = commands.reference(key)
-    entries = [pointed.get(int(reference, 16)) for pointed, _ in held]
-    if utils.elements_of_list_same(entries) and entries[0] is not None:
+    reference = parse_reference(key)
+    entries = [pointed.get(int(reference, 16)) for pointed, _ in found]
+    if elements_of_list_same(entries) and entries[0] is not None:
         return True
     if all(entry is None for entry in entries):
-        if any(commands.native(key) in keys for _, keys in held):
+        if any(to_native(key) in keys for _, keys in found):
             return False
         what = 'neither the reference nor the key of an entry of {0} {1}'
     else:
@@ -77,81 +118,5 @@ def is_same_entry(processes, held, family, ident, key):
     error = CommandFailed('{0} is {1}: {2}'.format(reference, what.format(family, ident), ', '.join(
         '{0!r} in process {1} on {2}'.format(entry, process.process_nb, process.socket_file)
         for process, entry in zip(processes, entries))))
-    error.set_account(*facade.account(list(zip(processes, entries))))
+    error.set_account(*results_of(zip(processes, entries)))
     raise error
-
-
-def ask_change(process, action, family, ident, *texts):
-    """Return what changes an ACL or MAP: all of it, or all entries of a key.
-
-    Versions from 3.3 on may delete one at a time, so they are asked until nothing is left.
-    """
-    ask = process.ask_change(commands.patterns(action, family, ident, process.version, *texts))
-    if commands.is_repeated(action, process.version):
-        ask.then = functools.partial(_delete_next, ask, 0)
-    return ask
-
-
-def ask_held(process, family, ident, texts):
-    """Return what looks many texts up that may be references or keys, with one listing.
-
-    :param texts: such as ``'0x1a78ab0'``, which is a key where no entry has that reference.
-    :return: its value is a dict of the entries that the references point to, by reference as an
-        integer, and the set of the texts that are keys.
-    """
-    ask = ask_listing(process, family, ident)
-    ask.then = lambda lines: _held(family, texts, _entries(lines))
-    return ask
-
-
-def _heading(lines):
-    if facade.first_line(lines) != replies.LISTING_HEAD:
-        raise facade.refusal(lines)
-    return lines
-
-
-def _entries(lines):
-    """Return the entries of an ACL or MAP::
-
-        0x1a78ab0 www.example.com alice
-    """
-    if lines and not replies.is_entry(lines[0]):
-        raise facade.refusal(lines)
-    return lines if all(map(replies.is_entry, lines)) else replies.entries('\n'.join(lines))
-
-
-def _match(lines):
-    """Return what a lookup found::
-
-        type=str, case=sensitive, found=yes, idx=tree, key="11", value="new2", type="str"
-    """
-    if not replies.is_match(facade.first_line(lines)):
-        raise facade.refusal(lines)
-    return facade.whole_text(lines)
-
-
-def _delete_next(ask, rounds, lines):
-    reply = facade.whole_text(lines)
-    if rounds and replies.is_unknown_key(reply):
-        return ''
-    if not replies.changed(reply):
-        return reply
-    replies.check_rounds(rounds)
-    return Ask(ask.process, ask.command, functools.partial(_delete_next, ask, rounds + 1),
-               reads=False)
-
-
-def _held(family, texts, entries):
-    # '#0x1a' is never a key: HAProxy takes it for a reference.
-    texts = [(commands.native(text), commands.reference(text)) for text in texts]
-    wanted = set(int(reference, 16) for _, reference in texts)
-    possible = set(text for text, reference in texts if text == reference)
-    pointed, keys = {}, set()
-    for entry in entries:
-        pointer, _, rest = entry.partition(' ')
-        if int(pointer, 16) in wanted:
-            pointed[int(pointer, 16)] = rest
-        key = rest.split(' ', 1)[0] if family == 'map' else rest
-        if key in possible:
-            keys.add(key)
-    return pointed, keys

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Name the figures that HAProxy reports, and how those of several processes make one."""
+"""The figures that HAProxy reports, and how those of several processes are combined."""
 
-# These four do not grow with HAProxy: dashboards iterate over them.
+# These four lists do not grow with HAProxy: dashboards iterate over them.
 FRONTEND_METRICS = [
     'bin', 'bout', 'comp_byp', 'comp_in', 'comp_out', 'comp_rsp', 'dreq', 'dresp', 'ereq',
     'hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx', 'hrsp_other', 'rate', 'rate_lim',
@@ -37,8 +37,8 @@ HAPROXY_METRICS = [
 # Added over all processes: what HAProxy itself declares ("show info typed", "show stat typed")
 # to be a counter, gauge, rate, limit or highest value.
 METRICS_SUM = [
-    # Documented, of "show info". Sums of percentages and process numbers say little, but users
-    # know them so.
+    # Documented, of "show info". Sums of percentages and process numbers say little, but are
+    # documented.
     'CompressBpsIn', 'CompressBpsOut', 'CompressBpsRateLim', 'ConnRate', 'ConnRateLimit',
     'CumConns', 'CumReq', 'CumSslConns', 'CurrConns', 'CurrSslConns', 'Hard_maxconn', 'Idle_pct',
     'MaxConnRate', 'MaxSessRate', 'MaxSslConns', 'MaxSslRate', 'MaxZlibMemUsage', 'Maxconn',
@@ -105,16 +105,24 @@ METRICS_SUM = [
     'qc_rst_stream_resp', 'qc_open_connections', 'qc_backend_open_streams',
 ]
 
-# Averaged over the processes that report them: what is no amount, so that a sum means nothing.
+# Averaged over the processes that report them: figures whose sum means nothing.
 METRICS_AVG = [
     # Documented.
     'act', 'bck', 'check_duration', 'ctime', 'downtime', 'lastchg', 'lastsess', 'qlimit', 'qtime',
     'rtime', 'throttle', 'ttime', 'weight',
     # Times and durations.
     'Uptime_sec', 'Start_time_sec', 'BootTime_ms', 'agent_duration',
-    # The longest times go with the averages above: nobody waited for as long as their sum.
+    # The longest times, like the averages above: nobody waited for as long as their sum.
     'qtime_max', 'ctime_max', 'rtime_max', 'ttime_max',
-    # An average to HAProxy, as weight is; and configuration, the same in all processes.
+    # To HAProxy an average, like weight; and configuration, the same in all processes.
     'uweight', 'Nbproc', 'Nbthread', 'NbThreadGroups', 'check_rise', 'check_fall', 'check_health',
     'agent_rise', 'agent_fall', 'agent_health',
 ]
+
+SUMMED = frozenset(METRICS_SUM)
+AVERAGED = frozenset(METRICS_AVG)
+
+
+def is_figure(name):
+    """Return True if a field is a figure, which can be added up or averaged."""
+    return name in SUMMED or name in AVERAGED

@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Judge a reply: is it whole, is it a success, a refusal, or the data that was asked for."""
+"""Judge a reply: whether it is whole, a success, a refusal, or the data that was asked for."""
 import re
 
 _JSON = re.compile(br'[\[{].*[\]}]\n\Z')
-# What `set severity-output number` (1.8) puts in front of messages and never of data; but for
+# With `set severity-output number` (1.8) every message begins so, and no data except
 # `[6]: admin`, the answer to `show cli level`.
 _SEVERITY = re.compile(r'\[[0-9]\]: (?!(user|operator|admin)$)')
 
-# How refusals begin, 1.5 to 3.4. Only check_output() needs them, which is handed replies to
-# unknown commands; everything else is judged by what a success looks like. Compiled when it is
-# used: that takes longer than to import the rest.
+# How refusals begin in 1.5 to 3.4. Only needed where the command is not known; everything else is
+# judged by what a success looks like. Compiled on first use, because that takes longer than
+# importing this module.
 _REFUSALS = '|'.join([
     r'Unknown ', r'No such ', r"Can't find ", r'Permission denied', r'This command is restricted ',
     r'Requires? ', r'Required ', r'Missing ', r'Expects ', r'This command expects ',
@@ -26,48 +26,44 @@ _REFUSALS = '|'.join([
     r'set server <b>/<s> ',
 ])
 
-# What HAProxy says instead of data, or to a change, begins with a letter or a quote.
+# Messages, and replies to changes, begin with a letter or a quote; these replies with data do, too.
 _MESSAGE = re.compile(r"(?!Name: |type=|Total events captured |HTTP/)[A-Za-z'\[]")
 
 _ADDRESS_DONE = {
     'addr': re.compile(r'IP changed from |no need to change the addr\b|nothing changed'),
-    # From 3.0 on what does not change is not mentioned; before, both always are.
+    # From 3.0 on only what changes is mentioned; older versions always mention both.
     'port': re.compile(r'port changed from |no need to change the port\b|nothing changed|'
                        r'IP changed from '),
 }
 _ADDRESS_REFUSED = re.compile(r'Invalid addr |problem converting port ', re.IGNORECASE)
 
+# Refusals that concern the ACL, the map or the caller, not the entry.
 _REFUSES_ALL = ('Unknown ACL identifier', 'Unknown map identifier', 'Unknown command',
                 'Permission denied', 'This ACL is shared')
-# Told where HAProxy owes words.
+# Stands for the message of a refusal that has none.
 NOTHING = 'HAProxy answered nothing'
-LISTING_HEAD = '# id (file) description'
-_ENTRY = re.compile(r'0x[0-9a-f]+ ')
-_BETWEEN_ENTRIES = re.compile(r'\n(?=0x[0-9a-f]+ )')
-
-
-# More entries of one key than anybody has.
+# More entries than anybody has for one key.
 MAX_ROUNDS = 100000
 
 _DENIED = b'Permission denied'
-# From the one that may least.
+# From the one that permits least.
 LEVELS = ('user', 'operator', 'admin')
 
 
 class Malformed(ValueError):
-    """A reply that is not what HAProxy answers to the command."""
+    """A reply that HAProxy does not give to this command."""
 
 
 def is_whole(reply, reads):
-    """Return True if a reply has reached its end.
+    """Return True if a reply is complete.
 
-    :param reply: what came, never empty.
+    :param reply: what was received, not empty.
     :type reply: bytes
-    :param reads: True for a command that answers with data, which ends in an empty line. Up to
-        2.8 some refusals do not, nor does JSON, both of one line.
+    :param reads: True for a command that is answered with data, which end in an empty line. Up to
+        2.8 some refusals, and JSON, consist of one line without an empty line after it.
     """
     if not reads:
-        # `prompt` is answered with one.
+        # The answer to `prompt` is a prompt.
         return reply.endswith((b'\n', b'\n> '))
     if reply.endswith(b'\n\n') or reply == b'\n':
         return True
@@ -75,15 +71,15 @@ def is_whole(reply, reads):
         bool(_JSON.match(reply)) or is_refusal(reply.decode('latin-1')))
 
 
-def changed(reply):
+def is_success(reply):
     """Return True if a command that changes something succeeded.
 
-    :param reply: the reply without its newlines; ACL and MAP said ``Done.`` before 1.5.10.
+    :param reply: the reply without its newlines; before 1.5.10, ``Done.`` for ACLs and maps.
     """
     return reply in ('', 'Done.')
 
 
-def address_changed(kind, reply):
+def is_address_success(kind, reply):
     """Return True if ``set server B/S addr A [port P]`` did what was asked.
 
     A refusal may follow a success in one reply::
@@ -94,57 +90,32 @@ def address_changed(kind, reply):
     """
     if _ADDRESS_REFUSED.search(reply):
         return False
-    # 1.6 is silent, and has no port to set.
+    # 1.6 answers nothing, and cannot set a port.
     return bool(_ADDRESS_DONE[kind].search(reply)) or (kind == 'addr' and reply == '')
 
 
 def is_refusal(line):
-    """Return True if the first line of a reply is an error known of HAProxy 1.5 to 3.4."""
+    """Return True if the first line of a reply is a known error of HAProxy 1.5 to 3.4."""
     return bool(_SEVERITY.match(line) or re.match(_REFUSALS, line))
 
 
 def is_message(line):
-    """Return True if the first line of a reply may be HAProxy's words: no data and no garbage."""
+    """Return True if the first line of a reply may be a message: neither data nor garbage."""
     return not line or bool(_MESSAGE.match(line))
 
 
-def is_entry(line):
-    """Return True for ``0x1a78ab0 key value``, a line of an ACL's or MAP's content."""
-    return bool(_ENTRY.match(line))
-
-
-def entries(text):
-    """Return the entries of an ACL or MAP of their listing.
-
-    One that a request has put there may hold newlines, and goes on in the next lines.
-
-    :rtype: list of str
-    """
-    return _BETWEEN_ENTRIES.split(text)
-
-
-def is_match(line):
-    """Return True for ``type=beg, case=sensitive, match=no``, the answer to a lookup."""
-    return line.startswith('type=')
-
-
-def is_error_report(line):
-    """Return True for ``Total events captured on [22/Nov/2026:06:56:23.273] : 1``."""
-    return line.startswith('Total events captured on ')
-
-
 def is_unknown_key(reply):
-    """Return True if a ``del acl`` or ``del map`` found no entry of the key."""
+    """Return True if ``del acl`` or ``del map`` found no entry with the key."""
     return reply.startswith('Key not found')
 
 
 def check_rounds(count):
     """Check how often the entries of a key have been deleted.
 
-    :raises Malformed: for what never tells that none is left.
+    :raises Malformed: if HAProxy never reports that none is left.
     """
     if count > MAX_ROUNDS:
-        raise Malformed('still not the last entry of the key after {0} deletions'.format(count))
+        raise Malformed('there are still entries with the key after {0} deletions'.format(count))
 
 
 def is_denied(reply):
@@ -156,7 +127,7 @@ def is_denied(reply):
 
 
 def level_of_probe(reply):
-    """Return the level that an answer to ``commands.PROBE_ADMIN`` tells: an admin's or not.
+    """Return the level of a socket by its answer to ``commands.PROBE_ADMIN``: admin or user.
 
     :type reply: bytes
     """
@@ -164,7 +135,7 @@ def level_of_probe(reply):
 
 
 def denied_because(reply, reason):
-    """Return a refusal, or those of all commands of a line, with a reason.
+    """Add the reason to a refusal, or to those of all commands of a line.
 
     :type reply: bytes
     :type reason: bytes
@@ -174,26 +145,26 @@ def denied_because(reply, reason):
 
 
 def refuses_all(message):
-    """Return True if a refusal is about the ACL or MAP, or the caller, and not about an entry."""
+    """Return True if a refusal concerns the ACL, the map or the caller, not an entry."""
     return message.startswith(_REFUSES_ALL)
 
 
 def quotes(message, text):
-    """Return True if a refusal quotes a text: ``'notanip' is not a valid IPv4 address``."""
+    """Return True if a refusal quotes this text: ``'notanip' is not a valid IPv4 address``."""
     return "'{0}'".format(text) in message
 
 
-def outputs(text, count):
-    """Take the answers to several changes on one line apart::
+def split_answers(text, count):
+    """Split the answers to several changes on one line::
 
         (empty line: success)
         'bad' is not a valid IPv4 or IPv6 address.
         (empty line: the end of that message)
         (empty line: success)
 
-    :param count: how many answers there are to be.
+    :param count: the number of changes.
     :rtype: list of str
-    :raises Malformed: when there are more or fewer.
+    :raises Malformed: if there are more or fewer answers.
     """
     answers = []
     start = 0

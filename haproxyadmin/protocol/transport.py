@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exchange commands and replies with HAProxy's stats sockets.
 
-A connection takes one command line and ends with the reply: reading to the end of file is
-the only framing that HAProxy offers. All exchanges of one call run at the same time, in one
-thread, and leave nothing behind.
+A connection carries one command line and its reply, and ends with the reply: end of file is the
+only framing that HAProxy offers. All exchanges of one call run concurrently, in one thread, and
+leave nothing behind.
 """
 import collections
 import errno
@@ -23,20 +23,20 @@ LOG = logging.getLogger('haproxyadmin')
 LOG.addHandler(logging.NullHandler())
 
 MAX_REPLY = 256 * 1024 * 1024
-# How many bytes whatever listens on a socket may send before it has shown to be HAProxy.
+# The most bytes that are read from a socket of which it is not known whether HAProxy listens.
 MAX_PROBE_REPLY = 64 * 1024
-# An exchange older than its time-out has to bring this much in each further time-out.
+# The bytes that have to arrive during each time-out, once an exchange is older than its time-out.
 MIN_PROGRESS = 64 * 1024
 CHUNK = 64 * 1024
-# HAProxy's backlog is full: how long to wait before the next connect, in seconds.
+# Seconds to wait before connecting again while HAProxy's backlog is full.
 BACKLOG_PAUSE = 0.005
-# How long to wait at a time, in seconds: poll() takes no more than fits into an int.
+# The longest wait at a time, in seconds: poll() accepts no more than fits into an int.
 MAX_WAIT = 3600
-# How many chunks to read of one socket before it is the turn of the next.
+# How many chunks to read from one socket before turning to the next.
 MAX_CHUNKS = 8
-# Descriptors from here on are more than select() may be able to wait for.
+# Descriptors from here on may be too high for select().
 SELECT_LIMIT = 1024
-# The events of select.poll(), also where there is none.
+# The events of select.poll(), which does not exist everywhere.
 _READ, _WRITE = 1, 4
 
 _KINDS = {
@@ -54,24 +54,23 @@ _KINDS = {
 # What the caller's machine has run out of: descriptors or memory.
 OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
-# A peer that closes early must not end the program, whatever it does with SIGPIPE. Python 2 has no
-# name for the flag.
+# A peer that closes early must not end the program, whatever the program does with SIGPIPE.
+# Python 2 has no name for the flag.
 _NO_SIGNAL = getattr(socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith('linux') else 0)
 
-# How an exchange may go. ``half_close``: say after the command that no other follows, which a
-# master socket waits for, and which ends what HAProxy keeps waiting on purpose. ``max_reply``: how
-# many bytes are read at most, None for MAX_REPLY. ``periods``: how many time-outs all of it may
-# take.
+# How an exchange proceeds. ``half_close``: end our side after the command, which a master socket
+# waits for, and which ends commands that wait on purpose. ``max_reply``: the most bytes that are
+# read, None for MAX_REPLY. ``periods``: the most time-outs that the whole exchange may take.
 Conduct = collections.namedtuple('Conduct', 'half_close max_reply periods')
 PLAIN = Conduct(False, None, float('inf'))
 # For commands after which HAProxy waits for more.
 OPEN_ENDED = Conduct(True, None, float('inf'))
-# For a socket of which it is not known what listens there.
+# For a socket of which it is not known whether HAProxy listens.
 PROBE = Conduct(True, MAX_PROBE_REPLY, 2)
 
 
 def _elapsed():
-    """Return seconds of a clock that nobody sets, for Python 2, whose ``time`` has none."""
+    """Return the seconds of a clock that is never set, for Python 2, whose ``time`` has none."""
     return os.times()[4]
 
 
@@ -79,7 +78,7 @@ _now = getattr(time, 'monotonic', _elapsed)
 
 
 def now():
-    """Return seconds of a clock that is never set."""
+    """Return the seconds of a clock that is never set."""
     return _now()
 
 
@@ -99,8 +98,9 @@ class Request(object):
     :param socket_file: the stats socket.
     :param command: the line (and payload) to send, without the last newline.
     :type command: bytes
-    :param timeout: seconds that connecting and every silence may last, None for any time.
-    :param conduct: (optional) how the exchange may go.
+    :param timeout: seconds to wait for the connection, and for each further reply data; None waits
+        without limit.
+    :param conduct: (optional) how the exchange proceeds.
     :type conduct: :class:`Conduct`
     """
 
@@ -114,14 +114,14 @@ class Request(object):
 
     def __str__(self):
         """Return the command line for messages, without secrets."""
-        return '{0!r} on {1}'.format(commands.shown_line(self.command)[:200], self.socket_file)
+        return '{0!r} on {1}'.format(commands.describe_line(self.command)[:200], self.socket_file)
 
 
 def without_trace(error):
     """Return an exception without its traceback.
 
-    Its frames hold whatever was at hand, replies of many megabytes included, and in a circle with
-    the exception only the garbage collector would end that.
+    The frames keep their variables alive, which may be replies of many megabytes, and form a cycle
+    with the exception, which only the garbage collector can free.
     """
     if hasattr(error, '__traceback__'):  # not on Python 2
         error.__traceback__ = None
@@ -129,12 +129,13 @@ def without_trace(error):
 
 
 def exchange_all(requests, follow=None):
-    """Send all requests at the same time and read each reply to its end.
+    """Send all requests concurrently and read each reply to its end.
 
     :type requests: list of :class:`Request`
-    :param follow: (optional) takes the place of a request that has ended, and its outcome; returns
-        the request that takes its place while the others go on, or None.
-    :return: for each request its reply, or the error that ended it; None for what ``follow`` took.
+    :param follow: (optional) a function that takes the place of a request in the list, and its
+        outcome, as soon as it has ended; it returns the request to send next in its place while
+        the others continue, or None.
+    :return: for each request its reply, or the error that ended it; None if ``follow`` took it.
     :rtype: list of bytes and :class:`haproxyadmin.exceptions.HAProxySocketError`
     """
     outcomes = [None] * len(requests)
@@ -155,9 +156,9 @@ def exchange_all(requests, follow=None):
 
 
 def _run(running, now):
-    """Let exchanges go on, each as soon as it can; yield place and outcome of those that end.
+    """Advance exchanges, each as soon as possible; yield place and outcome of those that end.
 
-    :param running: the exchanges; those that end are taken out, and others may be put in then.
+    :param running: the exchanges; those that end are removed, and others may be added then.
     """
     poller, connected = _poller(), {}
     late_at = _late_at(running)
@@ -185,14 +186,14 @@ def _run(running, now):
                 exchange.check_time(now)
             late_at = _late_at(running)
         ended = [exchange for exchange in running if exchange.outcome is not None]
-        # Before any other connection is made: it may get the number of one of these.
+        # Before another connection is made, which may get the same descriptor.
         for exchange in ended:
             running.remove(exchange)
             if exchange.fileno is not None:
                 del connected[exchange.fileno]
                 poller.unregister(exchange.fileno)
         while ended:
-            # Not kept until the last one has ended: a dump may be large.
+            # Not kept until the last one has ended, because a dump may be large.
             exchange = ended.pop(0)
             place, outcome = exchange.place, exchange.outcome
             exchange = None
@@ -202,7 +203,7 @@ def _run(running, now):
 
 
 def _late_at(exchanges):
-    """Return when the first may be late; what it sends or receives only moves that back."""
+    """Return when the first one may be late; sending and receiving only postpones that."""
     return min([exchange.late_at() for exchange in exchanges] or [0])
 
 
@@ -210,17 +211,17 @@ def _poll(poller, seconds):
     try:
         return poller.poll(int(max(0, min(seconds, MAX_WAIT)) * 1000) + 1)
     except select.error as error:
-        # Only Python 2 reports an interrupted call; its error has no errno.
+        # Only Python 2 reports an interrupted call, with an error that has no errno.
         if not error.args or error.args[0] != errno.EINTR or not is_ours():
             raise
         return []
 
 
 def is_ours():
-    """Return False if the exception at hand was raised by a signal handler.
+    """Return False if the current exception was raised by a signal handler.
 
-    That one is the caller's, whatever its class. A handler is known by its second argument, the
-    frame that it interrupts and returns to.
+    Such an exception is the caller's, whatever its class. A handler is recognized by its second
+    argument, which is the frame that it interrupts and returns to.
     """
     trace = sys.exc_info()[2].tb_next
     while trace is not None:
@@ -233,45 +234,45 @@ def is_ours():
 
 
 def _poller():
-    """Return what waits for descriptors; eventlet takes :func:`select.poll` away."""
+    """Return what waits for descriptors; eventlet removes :func:`select.poll`."""
     return select.poll() if hasattr(select, 'poll') else _SelectPoller()
 
 
 class _SelectPoller(object):
-    """Waits as :func:`select.poll` does, with :func:`select.select`."""
+    """Waits like :func:`select.poll`, with :func:`select.select`."""
 
     def __init__(self):
         self._events = {}
 
     def register(self, fileno, events):
-        """Wait for the events of a descriptor from now on."""
+        """Wait for events of a descriptor from now on."""
         self._events[fileno] = events
 
     def unregister(self, fileno):
-        """Do not wait for a descriptor any more."""
+        """Stop waiting for a descriptor."""
         del self._events[fileno]
 
     def poll(self, milliseconds):
-        """Return pairs of descriptor and events, as far as there are any."""
-        # Closed by the peer or refused is readable and writable; that is for the exchange to find.
+        """Return pairs of descriptor and events, for descriptors that are ready."""
+        # A connection that was closed or refused is ready, too; the exchange finds out.
         readers = [fileno for fileno, events in self._events.items() if events == _READ]
         writers = [fileno for fileno, events in self._events.items() if events == _WRITE]
         readable, writable, _ = select.select(readers, writers, [], milliseconds / 1000.0)
         return [(fileno, _READ) for fileno in readable] + [(fileno, _WRITE) for fileno in writable]
 
     def check(self, fileno):
-        """Raise the error that waiting for a descriptor would end in.
+        """Check that :func:`select.select` can wait for a descriptor.
 
-        :raises ValueError: for one above what :func:`select.select` can wait for, mostly 1,023.
+        :raises ValueError: if it is too high, usually above 1,023.
         """
         if fileno >= SELECT_LIMIT:
             select.select([], [fileno], [], 0)
 
 
 class _Exchange(object):
-    """One command on its way: connect, write, read until HAProxy closes.
+    """One command: connect, write, read until HAProxy closes the connection.
 
-    :param place: the place of its outcome among those of all.
+    :param place: the place of its outcome.
     :type request: :class:`Request`
     :param now: the time.
     """
@@ -294,11 +295,11 @@ class _Exchange(object):
         self.window_size = 0
 
     def awaited(self):
-        """Return what has to happen to the connection before anything can go on."""
+        """Return the event that the exchange waits for."""
         return _WRITE if self.unsent else _READ
 
     def connect(self, now, poller):
-        """Connect, or leave it for later while HAProxy's backlog is full."""
+        """Connect, or postpone it while HAProxy's backlog is full."""
         sock = None
         try:
             sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -318,7 +319,7 @@ class _Exchange(object):
         self.advance(now)
 
     def advance(self, now):
-        """Write what is left, or read what has come."""
+        """Write what is left, or read what has arrived."""
         if self.unsent:
             self._write(now)
         else:
@@ -329,9 +330,9 @@ class _Exchange(object):
         return min(self.deadline, self.window_end, self.end)
 
     def check_time(self, now):
-        """Give up on a peer that is silent, or that dribbles."""
+        """Give up on a peer that is silent, or that sends too slowly."""
         if self.sock is not None and now >= self.late_at():
-            # A caller that was stopped for a while must not blame HAProxy.
+            # This program may have been stopped, and the reply may be there.
             self.advance(now)
         if self.outcome is not None:
             return
@@ -341,13 +342,13 @@ class _Exchange(object):
             if not self.size:
                 self._time_out('timed out after {0:g} s'.format(self.timeout))
             elif self.size - self.window_size < MIN_PROGRESS or now >= self.end:
-                self._time_out('gave up after {0:.1f} s: the answer comes too slowly'.format(
+                self._time_out('gave up after {0:.1f} s: the answer arrives too slowly'.format(
                     now - self.started))
             self.window_end = now + self.timeout
             self.window_size = self.size
 
     def close(self):
-        """Close the connection, where there is one."""
+        """Close the connection, if there is one."""
         if self.sock is not None:
             self.sock.close()
             self.sock = None
@@ -359,7 +360,7 @@ class _Exchange(object):
             if error.errno is None or not is_ours():
                 raise
             if error.errno in (errno.EPIPE, errno.ECONNRESET):
-                # HAProxy has hung up; it may have said why before.
+                # HAProxy has closed the connection, perhaps after saying why.
                 self.unsent = b''
             elif error.errno not in _AGAIN:
                 self._fail(error)
@@ -372,7 +373,7 @@ class _Exchange(object):
             except socket.error:
                 if not is_ours():
                     raise
-                # The peer was faster: reading shows what became of it.
+                # The peer has closed it already; reading finds out.
 
     def _read(self, now):
         for _ in range(MAX_CHUNKS):
@@ -406,7 +407,7 @@ class _Exchange(object):
                 '{0}: the connection was closed before an answer'.format(self.request)))
 
     def _time_out(self, what):
-        # Until a connection stands HAProxy cannot have received anything.
+        # Without a connection HAProxy cannot have received anything.
         self._end(SocketTimeout(
             self.request.socket_file,
             '{0}: {1}, {2} bytes received'.format(self.request, what, self.size),

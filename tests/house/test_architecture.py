@@ -8,9 +8,11 @@ import re
 import pytest
 
 import haproxyadmin
-from haproxyadmin import backend, exceptions, frontend, haproxy, server, snapshot, utils
-from haproxyadmin.internal import facade
+from haproxyadmin import backend, exceptions, frontend, haproxy, server, snapshot
+from haproxyadmin.facade import Facade
+from haproxyadmin.parsers import stats
 from haproxyadmin.protocol import metrics
+from haproxyadmin.reading import Reading
 
 PACKAGE = os.path.dirname(os.path.abspath(haproxyadmin.__file__))
 
@@ -222,8 +224,8 @@ def test_no_class_holds_state_but_the_documented_heads():
 
 # Docstrings
 
-PUBLIC = [haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, snapshot.Reading,
-          snapshot.Snapshot, facade.Facade, utils.CSVLine] + [
+PUBLIC = [haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, Reading,
+          snapshot.Snapshot, Facade, stats.CSVLine] + [
     kind for _, kind in inspect.getmembers(exceptions, inspect.isclass)
     if kind.__module__ == 'haproxyadmin.exceptions' and not kind.__name__.startswith('_')]
 

@@ -8,7 +8,7 @@ import six
 
 from haproxyadmin import exceptions
 from haproxyadmin.haproxy import HAProxy
-from haproxyadmin.internal import entries
+from haproxyadmin.internal import batches, bulk
 from tests import conftest
 from tests.support import relay, truth
 
@@ -144,11 +144,11 @@ def in_both(*failures):
 # All of it is stored
 
 def test_thousands_are_stored_in_the_callers_order(pair):
-    items = pairs(3 * entries.CHUNK + 7)
+    items = pairs(3 * bulk.CHUNK + 7)
     assert pair.hap.add_map_entries(pair.file('str.map'), iter(items)) is True
     assert pair.stored('str.map') == [as_text(items)] * 2
     for commands in pair.relays.commands():
-        assert max(map(len, commands)) <= entries.MAX_BATCH
+        assert max(map(len, commands)) <= batches.MAX_BATCH
 
 
 def test_any_text_is_stored_whole(pair):
@@ -365,23 +365,23 @@ def test_references_are_deleted_and_no_others(lone):
 
 def test_a_wrong_entry_in_the_middle(pair):
     """The chunks before it are stored, and the message says how many entries that are."""
-    items = pairs(3 * entries.CHUNK)
-    items[entries.CHUNK + 5] = ('key', 'a\nb')
+    items = pairs(3 * bulk.CHUNK)
+    items[bulk.CHUNK + 5] = ('key', 'a\nb')
     with pytest.raises(ValueError) as caught:
         pair.hap.add_map_entries(pair.file('str.map'), items)
     assert not isinstance(caught.value, exceptions.HAProxyBaseError)
-    assert '{0} entries were sent before'.format(entries.CHUNK) in str(caught.value)
-    assert pair.stored('str.map') == [as_text(items[:entries.CHUNK])] * 2
+    assert '{0} entries were sent before'.format(bulk.CHUNK) in str(caught.value)
+    assert pair.stored('str.map') == [as_text(items[:bulk.CHUNK])] * 2
 
 
 def test_an_iterable_that_breaks(pair):
     def items():
-        for item in pairs(entries.CHUNK):
+        for item in pairs(bulk.CHUNK):
             yield item
         raise KeyError('broken')
     with pytest.raises(KeyError):
         pair.hap.add_map_entries(pair.file('str.map'), items())
-    assert pair.stored('str.map') == [as_text(pairs(entries.CHUNK))] * 2
+    assert pair.stored('str.map') == [as_text(pairs(bulk.CHUNK))] * 2
 
 
 def test_text_is_not_many_entries(pair):
@@ -394,11 +394,11 @@ def test_text_is_not_many_entries(pair):
 def test_a_process_that_dies_in_the_middle(version, tmpdir):
     """[verdicts] The other process is done, and the account says where the first ended."""
     pair = Pair(version, tmpdir)
-    items = pairs(4 * entries.CHUNK)
+    items = pairs(4 * bulk.CHUNK)
 
     def dying():
         for number, item in enumerate(items):
-            if number == 2 * entries.CHUNK:
+            if number == 2 * bulk.CHUNK:
                 pair.kill_second()
             yield item
     try:
@@ -407,12 +407,12 @@ def test_a_process_that_dies_in_the_middle(version, tmpdir):
         assert os.path.basename(caught.value.socket_file) == '2.sock'
         failures = caught.value.failures
         assert [(failure.index, failure.entry) for failure in failures] == list(
-            enumerate(items))[2 * entries.CHUNK:2 * entries.CHUNK + len(failures)]
+            enumerate(items))[2 * bulk.CHUNK:2 * bulk.CHUNK + len(failures)]
         assert 50 < len(failures) < 300
         assert [result for _, result in caught.value.results] == [
             '{0} entries accepted, 0 not'.format(len(items)),
             '{0} entries accepted, {1} not, later ones were not sent'.format(
-                2 * entries.CHUNK, len(failures))]
+                2 * bulk.CHUNK, len(failures))]
         assert truth.entries(pair.labs[0], 'map', pair.file('str.map'),
                              pair.sockets[0]) == as_text(items)
     finally:

@@ -13,7 +13,7 @@ import pytest
 import six
 
 from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import _HAProxyProcess, facade
+from haproxyadmin.internal import _HAProxyProcess, fanout
 from haproxyadmin.utils import METRICS_AVG, METRICS_SUM
 from tests.support import lab as labs, truth
 from tests.support.checks import error_of, is_number
@@ -825,7 +825,7 @@ class TestRetry(object):
         """[retries]"""
         hap = haproxy.HAProxy(lab.socket_dir, retry=retry, retry_interval=0.7, timeout=30)
         pauses = []
-        monkeypatch.setattr(facade.time, 'sleep', pauses.append)
+        monkeypatch.setattr(fanout.time, 'sleep', pauses.append)
         path = lab.socket_files[0]
         os.rename(path, path + '.away')
         try:

@@ -5,6 +5,9 @@ import pytest
 from haproxyadmin import (BACKEND_METRICS, FRONTEND_METRICS, HAPROXY_METRICS, SERVER_METRICS,
                           exceptions, utils)
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server
+from haproxyadmin.internal.process import _HAProxyProcess
+from haproxyadmin.parsers import stats
+from haproxyadmin.parsers.info import info2dict
 from tests.support import truth
 from tests.support.checks import MOVING, error_of, is_number, rows_of
 
@@ -90,7 +93,7 @@ class TestOneProcess(object):
             assert sorted(backend['servers']) == sorted(truth.SERVERS[name])
             assert backend['stats'].pxname == name
             for server, row in backend['servers'].items():
-                assert isinstance(row, utils.CSVLine)
+                assert isinstance(row, stats.CSVLine)
                 assert (row.pxname, row.svname) == (name, server)
         row = found['frontends']['frontend1_proc34']
         assert row.req_tot == truth.row(lab, path, 'frontend1_proc34', 'FRONTEND')['req_tot']
@@ -167,7 +170,7 @@ class TestOneProcess(object):
             assert all(found[field] == row[field] for field in row
                        if field not in MOVING and field != '-')
             line = member.stats_data()
-            assert isinstance(line, utils.CSVLine)
+            assert isinstance(line, stats.CSVLine)
             assert (line.pxname, line.svname) == (proxy, name)
             assert line.stot == row['stot']
 
@@ -230,7 +233,7 @@ class TestOneProcess(object):
 class TestUtilsOnRealReplies(object):
 
     def test_stat2dict(self, lab):
-        found = utils.stat2dict(lab.raw('show stat').split('\n'))
+        found = stats.stat2dict(lab.raw('show stat').split('\n'))
         assert sorted(found['frontends']) == ['web']
         assert sorted(found['backends']) == ['app']
         assert sorted(found['backends']['app']['servers']) == ['one', 'two']
@@ -240,7 +243,7 @@ class TestUtilsOnRealReplies(object):
         assert all(getattr(line, field) == row[field] for field in row if field.isalnum())
 
     def test_info2dict(self, lab):
-        found = utils.info2dict(lab.raw('show info').split('\n'))
+        found = info2dict(lab.raw('show info').split('\n'))
         shown = truth.info(lab)
         assert set(found) == set(shown)
         assert found['Version'] == shown['Version']

@@ -7,8 +7,8 @@ import tempfile
 import pytest
 
 from haproxyadmin import haproxy
-from haproxyadmin.internal import facade, haproxy as internal_haproxy
-from haproxyadmin.utils import Header
+from haproxyadmin.internal import endpoint, fanout
+from haproxyadmin.parsers import stats
 from tests import conftest
 from tests.support import lab as labs
 
@@ -113,8 +113,8 @@ def site(request):
 @pytest.fixture
 def clock(monkeypatch):
     """How many seconds the library's clock is ahead: a version is old after one."""
-    now, ahead = internal_haproxy._now, []
-    monkeypatch.setattr(internal_haproxy, '_now', lambda: now() + sum(ahead))
+    now, ahead = endpoint.now, []
+    monkeypatch.setattr(endpoint, 'now', lambda: now() + sum(ahead))
     return ahead
 
 
@@ -165,7 +165,7 @@ def test_a_next_try_finds_the_version_that_has_taken_over(old, new, site, monkey
     def upgrade(seconds):
         monkeypatch.undo()
         place.start(new)
-    monkeypatch.setattr(facade.time, 'sleep', upgrade)
+    monkeypatch.setattr(fanout.time, 'sleep', upgrade)
     sent.clear()
     assert hap.add_map(place.map, 'k', 'two words') is True
     assert place.entries(place.paths[0]) == ['k two words']
@@ -179,7 +179,7 @@ def test_the_header_tells_whether_a_worker_that_is_stopping_lists_everything(ver
     place = site()
     place.start(version)
     line = labs.ask(place.paths[0], 'show stat -1 {0} -1'.format(kind)).split('\n')[0]
-    assert Header(line).rows_stay is (version >= '2.6')
+    assert stats.Header(line).rows_stay is (version >= '2.6')
 
 
 @pytest.mark.skipif(not set(['2.2', '2.6']) <= set(VERSIONS), reason='needs HAProxy 2.2 and 2.6')

@@ -513,7 +513,7 @@ def _told(error):
     unknown = [failure.socket_file for failure in error.failures]
     for path, reply in error.by_socket:
         if path not in unknown:
-            told[path] = reply == '' or not unknown and replies.address_changed(
+            told[path] = reply == '' or not unknown and replies.is_address_success(
                 'addr', reply) or reply.endswith('accepted, 0 not')
     return told
 

@@ -17,9 +17,14 @@ import sys
 import tempfile
 import time
 
-from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server, utils
-from haproxyadmin.internal import facade
-from haproxyadmin.protocol import commands, replies, transport
+from haproxyadmin import backend, combine, exceptions, frontend, haproxy, internal, server, utils
+from haproxyadmin.internal import discovery
+from haproxyadmin.internal.fanout import run
+from haproxyadmin.parsers import stats
+from haproxyadmin.parsers.info import info2dict, is_info, parse_description
+from haproxyadmin.parsers.lines import split_lines
+from haproxyadmin.parsers.values import converter
+from haproxyadmin.protocol import replies, transport, versions, words
 from tests.robustness import injection
 from tests.support import captured
 
@@ -37,42 +42,42 @@ class Undocumented(AssertionError):
 
 def parse_info(data):
     """Read a reply to show info."""
-    info = utils.info2dict(utils.text_lines(data))
-    utils.is_info(info)
-    utils.description(info)
-    commands.version_tuple(info.get('Version', ''))
-    utils.aggregates(['Maxconn'], utils.info_columns([info, info]))
+    info = info2dict(split_lines(data))
+    is_info(info)
+    parse_description(info)
+    versions.parse_version(info.get('Version', ''))
+    combine.aggregate_all(['Maxconn'], combine.info_columns([info, info]))
 
 
 def parse_stat(data):
     """Read a reply to show stat, each row and each field of it."""
-    lines = utils.text_lines(data)
-    found = utils.stat2dict(lines)
+    lines = split_lines(data)
+    found = stats.stat2dict(lines)
     rows = list(found['frontends'].values())
     for each in found['backends'].values():
         rows.extend(row for row in [each['stats']] + list(each['servers'].values()) if row)
     for row in rows:
-        utils.row2dict(row)
-        utils.aggregates(['scur'], utils.columns([row]))
-        utils.address_and_port(utils.field(row, 'addr'))
+        stats.row2dict(row)
+        combine.aggregate_all(['scur'], stats.columns([row]))
+        stats.split_address(stats.field(row, 'addr'))
         for name in row.heads:
-            utils.converter(getattr(row, name, '') if not name.startswith('_') else '')
+            converter(getattr(row, name, '') if not name.startswith('_') else '')
 
 
 def parse_outputs(data):
     """Take the answers to several commands apart."""
-    text = commands.native(data)
+    text = words.to_native(data)
     for count in (1, 3):
         try:
-            replies.outputs(text, count)
+            replies.split_answers(text, count)
         except replies.Malformed:
             pass
     for line in text.split('\n'):
         replies.is_refusal(line)
         replies.is_message(line)
-        replies.changed(line)
-        replies.address_changed('addr', line)
-        replies.address_changed('port', line)
+        replies.is_success(line)
+        replies.is_address_success('addr', line)
+        replies.is_address_success('port', line)
         utils.check_output([line])
 
 
@@ -128,8 +133,8 @@ def _calls():
                 value = '127.0.0.1' if name == 'address' else 8080
                 calls[label + '='] = lambda place=place, name=name, value=value: setattr(
                     _things()[place], name, value)
-    calls['_HAProxyProcess.level'] = lambda: facade.answer(_things()[0]._processes[1].ask_level())
-    calls['find_processes'] = lambda: internal.haproxy.find_processes(
+    calls['_HAProxyProcess.level'] = lambda: run(_things()[0]._processes[1].ask_level())
+    calls['find_processes'] = lambda: discovery.find_processes(
         None, '/fuzz/1', None, 0, 1)
     return calls
 

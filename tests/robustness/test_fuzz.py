@@ -9,7 +9,8 @@ import hypothesis.strategies as st
 import pytest
 
 from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import facade, patterns
+from haproxyadmin.internal import patterns
+from haproxyadmin.internal.fanout import Operation, as_is
 from haproxyadmin.protocol import replies
 from tests.robustness import fuzz
 from tests.support import captured
@@ -85,20 +86,20 @@ def test_so_it_is_with_captured_replies(target):
 
 
 ASKS = {
-    'show acl': lambda process: patterns.ask_listing(process, 'acl', None),
-    'show acl #4': lambda process: patterns.ask_listing(process, 'acl', 4),
-    'show map #0': lambda process: patterns.ask_listing(process, 'map', 0),
-    'get map': lambda process: patterns.ask_match(process, 'map', 0, 'k'),
-    'del map': lambda process: patterns.ask_change(process, 'del', 'map', 0, 'k'),
-    'held': lambda process: patterns.ask_held(process, 'acl', 4, ['0x55', '0x66']),
-    'show errors': lambda process: process.ask_errors(b'show errors'),
-    'show info': lambda process: process.ask_info(facade.as_is),
-    'show stat': lambda process: process.ask_dump(facade.as_is),
-    'frontends': lambda process: process.ask_frontends(),
-    'servers': lambda process: process.ask_servers(),
+    'show acl': lambda process: patterns.listing_operation(process, 'acl', None),
+    'show acl #4': lambda process: patterns.listing_operation(process, 'acl', 4),
+    'show map #0': lambda process: patterns.listing_operation(process, 'map', 0),
+    'get map': lambda process: patterns.match_operation(process, 'map', 0, 'k'),
+    'del map': lambda process: patterns.change_operation(process, 'del', 'map', 0, 'k'),
+    'held': lambda process: patterns.references_operation(process, 'acl', 4, ['0x55', '0x66']),
+    'show errors': lambda process: process.errors_operation(b'show errors'),
+    'show info': lambda process: process.info_operation(as_is),
+    'show stat': lambda process: process.dump_operation(as_is),
+    'frontends': lambda process: process.frontends_operation(),
+    'servers': lambda process: process.servers_operation(),
     'level': lambda process: process.ask_level(),
-    'change': lambda process: process.ask_change(b'set maxconn global 1'),
-    'command': lambda process: process.ask_raw('show sess', True),
+    'change': lambda process: process.change_operation(b'set maxconn global 1'),
+    'command': lambda process: process.raw_operation('show sess', True),
 }
 
 
@@ -110,7 +111,7 @@ def test_a_reply_is_settled_as_a_value_or_a_documented_error(name, data):
         ask = ASKS[name](process)
         for _ in range(5):
             outcome = ask.settle(data)
-            if not isinstance(outcome, facade.Ask):
+            if not isinstance(outcome, Operation):
                 break
             ask = outcome
         if isinstance(outcome, Exception):

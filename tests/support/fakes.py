@@ -524,7 +524,7 @@ class Clock(object):
 def clock(monkeypatch):
     """A :class:`Clock`, which stands still unless the test lets it go on."""
     stopped = Clock()
-    monkeypatch.setattr('haproxyadmin.internal.haproxy._now', stopped)
+    monkeypatch.setattr('haproxyadmin.internal.endpoint.now', stopped)
     return stopped
 
 

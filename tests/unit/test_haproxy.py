@@ -19,6 +19,9 @@ import weakref
 import pytest
 import six
 
+from haproxyadmin.internal import grouping
+from haproxyadmin.internal.process import _HAProxyProcess
+
 try:
     import pathlib
 except ImportError:
@@ -27,7 +30,7 @@ except ImportError:
 import haproxyadmin
 from haproxyadmin import exceptions, haproxy, utils
 from haproxyadmin.haproxy import HAProxy
-from haproxyadmin.internal import _HAProxyProcess, facade
+from haproxyadmin.internal import _HAProxyProcess
 from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_SUM
 from tests.support import captured, fakes
 
@@ -552,10 +555,10 @@ class TestUnusableSockets(object):
 
     def test_retries_are_back_after_probing(self, fleet, monkeypatch):
         """[retries; no HAProxy found]"""
-        from haproxyadmin.internal import facade
+        from haproxyadmin.internal import fanout
         started = fleet('2.2', 1)
         hap = HAProxy(socket_dir=started.directory, retry=1, timeout=fakes.LONG)
-        monkeypatch.setattr(facade.time, 'sleep', lambda seconds: None)
+        monkeypatch.setattr(fanout.time, 'sleep', lambda seconds: None)
         started[0].script = [fakes.closing]
         assert len(hap.info()) == 1
 
@@ -781,7 +784,8 @@ class TestDoubles(object):
         for process in started:
             process.info['Uptime_sec'] = '62'
         second.proc_info()
-        assert facade.groups([first, second]) == [[first, second]]
+        assert grouping.group_endpoints([first.endpoint, second.endpoint]) == [
+            [first.endpoint, second.endpoint]]
 
     def test_a_socket_that_does_not_tell_its_level_is_the_lowest(self, fleet):
         """[one process, two sockets]"""

@@ -12,8 +12,11 @@ import pytest
 from haproxyadmin import SERVER_METRICS, exceptions, haproxy, utils
 from haproxyadmin.backend import Backend
 from haproxyadmin.frontend import Frontend
-from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server, entries
-from haproxyadmin.internal.haproxy import find_processes
+from haproxyadmin.internal import (_Backend, _Frontend, _HAProxyProcess, _Server, batches, bulk,
+                                   discovery)
+from haproxyadmin.internal.process import _HAProxyProcess
+from haproxyadmin.parsers import stats
+from haproxyadmin.reading import Reading
 from haproxyadmin.server import Server
 from haproxyadmin.snapshot import Reading, Snapshot
 from tests.support import captured
@@ -178,7 +181,7 @@ def sizes(commands):
 @pytest.mark.parametrize('method', ['add_map_entries', 'add_acl_entries', 'del_map_entries'])
 def test_batches_are_full_and_never_above_4096_bytes(method, version, length, fleet, monkeypatch):
     """But for deletions, which go one by one before 2.4, and more and more on a line from then on."""
-    monkeypatch.setattr(entries, 'SHORT_RUN', 1e9)
+    monkeypatch.setattr(bulk, 'SHORT_RUN', 1e9)
     started = fleet(version, 2)
     hap = started.haproxy()
     for process in started:
@@ -193,17 +196,17 @@ def test_batches_are_full_and_never_above_4096_bytes(method, version, length, fl
     else:
         assert getattr(hap, method)(7, items) is True
     for commands in started.commands:
-        assert max(sizes(commands)) <= entries.MAX_BATCH
+        assert max(sizes(commands)) <= batches.MAX_BATCH
         payload = commands[0].split('\n')[0].endswith('<<')
-        most = len(keys) if payload else entries.MAX_COMMANDS
+        most = len(keys) if payload else batches.MAX_COMMANDS
         if method == 'add_acl_entries' and version >= '1.8':
             most = len(keys)
         grow = 0
         if method.startswith('del'):
-            most, grow = (entries.MAX_COMMANDS, 3) if version >= '2.4' else (1, 0)
+            most, grow = (batches.MAX_COMMANDS, 3) if version >= '2.4' else (1, 0)
         heads = 0 if payload else len('add map #7  ')
         of_an_entry = length + 5 + heads + (3 if method == 'add_map_entries' else 1)
-        in_a_batch = min(most, (entries.MAX_BATCH - 20) // of_an_entry)
+        in_a_batch = min(most, (batches.MAX_BATCH - 20) // of_an_entry)
         assert len(commands) <= math.ceil(300.0 / in_a_batch) + grow
 
 
@@ -214,10 +217,10 @@ def test_an_exact_fit_of_a_batch(fleet):
         started = fleet('2.2', 1)
         hap = started.haproxy()
         started[0].handler = lambda command: '\n'
-        room = entries.MAX_BATCH - len(head) - 1
+        room = batches.MAX_BATCH - len(head) - 1
         items = [('a' * 1000, 'b' * 1000), ('c' * 1000, 'd' * (room - 2002 - 1002 + spare))]
         assert hap.add_map_entries(7, items) is True
-        assert sizes(started.commands[0])[0] == (entries.MAX_BATCH if spare == 0 else 2017)
+        assert sizes(started.commands[0])[0] == (batches.MAX_BATCH if spare == 0 else 2017)
         assert len(started.commands[0]) == (1 if spare == 0 else 2)
 
 
@@ -236,11 +239,11 @@ class Watched(str):
 @pytest.fixture
 def watched(monkeypatch):
     """The splits of rows: a list of the arguments of ``split``."""
-    index = utils.Dump.__init__
+    index = stats.Dump.__init__
 
     def watch(dump, lines, *arguments, **options):
         index(dump, [lines[0]] + [Watched(line) for line in lines[1:]], *arguments, **options)
-    monkeypatch.setattr(utils.Dump, '__init__', watch)
+    monkeypatch.setattr(stats.Dump, '__init__', watch)
     monkeypatch.setattr(Watched, 'splits', [])
     return Watched.splits
 
@@ -276,8 +279,8 @@ def columns(splits):
 ])
 def test_servers_are_split_up_to_their_names(call, big, watched, monkeypatch):
     hap = big.haproxy()
-    monkeypatch.setattr(utils, 'split', forbidden)
-    monkeypatch.setattr(utils.csv, 'reader', forbidden)
+    monkeypatch.setattr(stats, 'split', forbidden)
+    monkeypatch.setattr(stats.csv, 'reader', forbidden)
     call(hap)
     # Frontends and backends have a type, column 32, to tell them from servers of that name.
     of_types = [limit for _, limit in watched if limit > 2]
@@ -288,7 +291,7 @@ def test_servers_are_split_up_to_their_names(call, big, watched, monkeypatch):
 def test_a_snapshot_splits_no_server(big, watched, monkeypatch):
     """They are found by how the row begins."""
     hap = big.haproxy()
-    monkeypatch.setattr(utils, 'split', forbidden)
+    monkeypatch.setattr(stats, 'split', forbidden)
     hap.snapshot()
     assert len(watched) < 2 * 150
 
@@ -297,7 +300,7 @@ def test_a_read_cuts_its_own_field(big, watched, monkeypatch):
     hap = big.haproxy()
     snapshot = hap.snapshot()
     server = snapshot.server('more007', PROXY)[0]
-    monkeypatch.setattr(utils, 'split', forbidden)
+    monkeypatch.setattr(stats, 'split', forbidden)
     del watched[:]
     server.requests
     assert watched == [(',', 8)] * 2
@@ -312,24 +315,24 @@ def test_nothing_split_is_kept(big):
     server = snapshot.server('more007', PROXY)[0]
     row = server._rows()[0]
     server.metrics()
-    assert set(utils.Row.__slots__) == set(['header', '_text'])
+    assert set(stats.Row.__slots__) == set(['header', '_text'])
     assert type(row._text) is str
     # The base class has one slot more, which rows leave empty.
     with pytest.raises(AttributeError):
-        utils.CSVLine.__dict__['parts'].__get__(row)
+        stats.CSVLine.__dict__['parts'].__get__(row)
 
 
 # What the objects are made of
 
-@pytest.mark.parametrize('kind', [utils.Row, utils.Header, utils.Dump, _HAProxyProcess, _Backend,
+@pytest.mark.parametrize('kind', [stats.Row, stats.Header, stats.Dump, _HAProxyProcess, _Backend,
                                   _Frontend, _Server])
 def test_what_there_is_much_of_has_slots(kind, fleet):
     started = fleet('2.2', 1)
     hap = started.haproxy()
     server = found(hap, Server)._members[0]
     row = server.stats_data()
-    things = {utils.Row: row, utils.Header: row.header, _Server: server, _Backend: server.backend,
-              utils.Dump: hap.snapshot()._processes[0]._dump, _HAProxyProcess: server.hap_process,
+    things = {stats.Row: row, stats.Header: row.header, _Server: server, _Backend: server.backend,
+              stats.Dump: hap.snapshot()._processes[0]._dump, _HAProxyProcess: server.hap_process,
               _Frontend: found(hap, Frontend)._members[0]}
     assert type(things[kind]) is kind
     assert not hasattr(things[kind], '__dict__')
@@ -352,7 +355,7 @@ def test_all_of_it_survives_pickle(protocol, fleet):
     hap = started.haproxy()
     snapshot = hap.snapshot()
     server = snapshot.server(SERVER)[0]
-    process = find_processes(started.directory, None, None, 2, 5)[0][0]
+    process = discovery.find_processes(started.directory, None, None, 2, 5)[0][0]
     started.forget()
 
     def again(thing):

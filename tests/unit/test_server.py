@@ -329,7 +329,7 @@ def test_a_version_that_cannot_names_the_one_that_can(version, name, value, need
     with pytest.raises(exceptions.CommandFailed) as caught:
         setattr(server, name, value)
     message = str(caught.value)
-    assert '{0} can'.format(needed) in message and started[0].path in message
+    assert 'needs HAProxy {0};'.format(needed) in message and started[0].path in message
     assert '.'.join(map(str, server._members[0].hap_process.version)) in message
     assert started.connections == [0, 0]
 

@@ -9,6 +9,7 @@ import pytest
 
 import haproxyadmin
 from haproxyadmin import exceptions, haproxy, utils
+from haproxyadmin.spelling import similar_names, suggest, suggest_or_list
 from tests.support import fakes
 
 try:
@@ -188,8 +189,8 @@ NAMES = ['web1', 'web2', 'static', 'api', 'mail', 'chat', 'WEB', 'Static']
     ('web', NAMES, ['WEB', 'web2', 'web1']), ('xyz', NAMES, []), ('', NAMES, []),
     (u'Web1', NAMES, ['web1']), (b'Web1', NAMES, ['web1']), (5, NAMES, [])])
 def test_nearest_names_whatever_their_case(name, names, expected):
-    assert utils.alike_names(name, names)[:len(expected)] == expected[:3]
-    assert bool(utils.alike_names(name, names)) == bool(expected)
+    assert similar_names(name, names)[:len(expected)] == expected[:3]
+    assert bool(similar_names(name, names)) == bool(expected)
 
 
 @pytest.mark.parametrize('names, expected', [
@@ -198,15 +199,15 @@ def test_nearest_names_whatever_their_case(name, names, expected):
     (['xyzz'], "; did you mean 'xyzz'?"), (['xyy', 'b'], "; did you mean 'xyy'? There are 'b' and 'xyy'"),
     (['xyy', 'xyw'], "; did you mean 'xyy' or 'xyw'?")])
 def test_few_names_are_all_listed(names, expected):
-    assert utils.nearest_or_all('xyz', names) == expected
+    assert suggest_or_list('xyz', names) == expected
 
 
 def test_nearest_of_very_many_names_is_found_in_a_moment():
     names = ['server-{0:05d}-{1}'.format(number, 'x' * 88) for number in range(100000)]
     wrong = 'Server-4711-' + 'x' * 88
-    seconds = fakes.fastest(lambda: utils.nearest(wrong, names), 0.2)
+    seconds = fakes.fastest(lambda: suggest(wrong, names), 0.2)
     assert seconds < 1
-    assert utils.alike_names(names[4711].upper() + 'y', names)[0] == names[4711]
+    assert similar_names(names[4711].upper() + 'y', names)[0] == names[4711]
 
 
 # By process and by socket

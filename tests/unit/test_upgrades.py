@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from haproxyadmin import exceptions
-from haproxyadmin.internal import facade
+from haproxyadmin.internal import fanout
 from haproxyadmin.protocol import transport
 from tests.support import fakes
 from tests.unit.internal import test_facade
@@ -120,7 +120,7 @@ def test_an_address_waits_for_a_version_that_applies_it_late(fleet, clock, monke
     assert len(pauses) == 1
 
 
-@pytest.mark.parametrize('new, what', [('1.5', 'an address'), ('1.6', 'a port')])
+@pytest.mark.parametrize('new, what', [('1.5', 'address'), ('1.6', 'port')])
 def test_a_version_that_cannot_is_named(new, what, fleet, clock):
     """[same address] No row is read first, and nothing is sent."""
     started = fleet('2.2', 2)
@@ -130,8 +130,8 @@ def test_a_version_that_cannot_is_named(new, what, fleet, clock):
     for process in started:
         process.take_over(new)
     with pytest.raises(exceptions.CommandFailed) as caught:
-        setattr(server, what.split(' ')[1], '80' if what == 'a port' else '10.0.0.9')
-    assert what in str(caught.value) and 'HAProxy ' + new in str(caught.value)
+        setattr(server, what, '80' if what == 'port' else '10.0.0.9')
+    assert what in str(caught.value) and 'runs ' + new in str(caught.value)
     assert started.commands == [['show info']] * 2
 
 
@@ -161,19 +161,19 @@ MORE_CHANGES = [
 
 @pytest.mark.parametrize('change', [change for _, change in test_facade.CHANGES] + MORE_CHANGES)
 def test_nothing_is_built_with_an_old_version(change, fleet, clock):
-    """Whatever looks at the version, a new command included, belongs into facade.prepare()."""
+    """Whatever looks at the version, a new command included, belongs into calls.prepare()."""
     started = fleet('2.2', 2)
     on = test_facade.Objects(started)
     for process in started:
         process.behaviour = test_facade.answering_all('\n', ('show info', 'show stat'))
     clock.go_on()
-    read_before = [process.version_read for process in on.hap._processes]
+    read_before = [process.endpoint.version_use for process in on.hap._processes]
     try:
         change(on)
     except exceptions.HAProxyBaseError:
         pass  # this fake has no entries, and answers all changes alike
     for process, before in zip(on.hap._processes, read_before):
-        assert process.version_read is before or not process.has_old_version()
+        assert process.endpoint.version_use is before or not process.endpoint.has_old_version()
 
 
 @test_facade.EVERY_CHANGE
@@ -330,7 +330,7 @@ def test_a_change_through_a_snapshot_asks_again(fleet, clock):
         process.take_over('1.5')
     with pytest.raises(exceptions.CommandFailed) as caught:
         server.address = '10.0.0.9'
-    assert 'HAProxy 1.5' in str(caught.value)
+    assert 'runs 1.5' in str(caught.value)
     assert started.commands == [['show info']] * 2
 
 
@@ -367,7 +367,7 @@ def restart(monkeypatch):
         for process in started:
             process.refuse()
         waiting = Restart(started, version)
-        monkeypatch.setattr(facade.time, 'sleep', waiting)
+        monkeypatch.setattr(fanout.time, 'sleep', waiting)
         return waiting
     return begin
 
@@ -438,7 +438,7 @@ def test_tries_that_fail_for_good_come_to_an_end(fleet, monkeypatch):
     started = fleet('2.2', 1)
     hap = started.haproxy(retry=3)
     waits, commands = [], []
-    monkeypatch.setattr(facade.time, 'sleep', waits.append)
+    monkeypatch.setattr(fanout.time, 'sleep', waits.append)
 
     def exchange_all(requests, follow):
         for place, request in enumerate(requests):
@@ -447,7 +447,7 @@ def test_tries_that_fail_for_good_come_to_an_end(fleet, monkeypatch):
                 request = follow(place, started[0].reply_to('show info') if (
                     request.command == b'show info') else exceptions.SocketConnectionError(
                         request.socket_file, 'refused', undelivered=True))
-    monkeypatch.setattr(facade.transport, 'exchange_all', exchange_all)
+    monkeypatch.setattr(fanout.transport, 'exchange_all', exchange_all)
     with pytest.raises(exceptions.SocketConnectionError):
         hap.add_map(7, 'k', 'v w')
     assert len(waits) == 3

@@ -12,17 +12,21 @@ import time
 import pytest
 import six
 
-from haproxyadmin import exceptions, utils
-from haproxyadmin.protocol import metrics, replies
+from haproxyadmin import combine, exceptions, utils
+from haproxyadmin.parsers import stats
+from haproxyadmin.parsers.info import info2dict, is_info, parse_description
+from haproxyadmin.parsers.lines import split_lines
+from haproxyadmin.parsers.values import converter, isint
+from haproxyadmin.protocol import metrics, replies, words
 from tests.support import captured, fakes
 
 
 @pytest.fixture(autouse=True)
 def heads():
     """Give the shared heads back as they were."""
-    before = utils.CSVLine.heads
+    before = stats.CSVLine.heads
     yield
-    utils.CSVLine.heads = before
+    stats.CSVLine.heads = before
 
 
 def lines_of(version, name='stat.csv'):
@@ -37,7 +41,7 @@ def csv_text(rows):
 
 
 def dump(rows, **options):
-    return utils.Dump(csv_text(rows).split('\n'), **options)
+    return stats.Dump(csv_text(rows).split('\n'), **options)
 
 
 HEADER = ['pxname', 'svname', 'scur', 'status', 'last_chk', 'type', '']
@@ -54,8 +58,8 @@ class TestCSVLine(object):
 
     def test_the_documented_example(self):
         """[CSVLine]"""
-        utils.CSVLine.heads = ['pxname', 'type', 'lbtol']
-        line = utils.CSVLine(['foor', 'backend', '444'])
+        stats.CSVLine.heads = ['pxname', 'type', 'lbtol']
+        line = stats.CSVLine(['foor', 'backend', '444'])
         assert (line.pxname, line.type, line.lbtol) == ('foor', 'backend', '444')
         with pytest.raises(ValueError) as caught:
             line.bar
@@ -63,17 +67,17 @@ class TestCSVLine(object):
 
     def test_the_heads_are_shared_by_all_lines(self):
         """[CSVLine]"""
-        first, second = utils.CSVLine(['1', '2']), utils.CSVLine(['3', '4'])
-        utils.CSVLine.heads = ['a', 'b']
+        first, second = stats.CSVLine(['1', '2']), stats.CSVLine(['3', '4'])
+        stats.CSVLine.heads = ['a', 'b']
         assert (first.a, second.b) == ('1', '4')
-        utils.CSVLine.heads = ['b', 'a']
+        stats.CSVLine.heads = ['b', 'a']
         assert (first.a, second.b) == ('2', '3')
-        assert first.heads is utils.CSVLine.heads
+        assert first.heads is stats.CSVLine.heads
 
     def test_an_unknown_field_is_a_value_and_an_attribute_error(self):
         """[CSVLine]"""
-        utils.CSVLine.heads = ['a']
-        line = utils.CSVLine(['1'])
+        stats.CSVLine.heads = ['a']
+        line = stats.CSVLine(['1'])
         for kind in (ValueError, AttributeError):
             with pytest.raises(kind):
                 line.b
@@ -83,35 +87,35 @@ class TestCSVLine(object):
     def test_a_dunder_is_a_plain_attribute_error(self):
         """[CSVLine]"""
         with pytest.raises(AttributeError) as caught:
-            utils.CSVLine(['1']).__no_such__
+            stats.CSVLine(['1']).__no_such__
         assert not isinstance(caught.value, ValueError)
 
     @pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
     def test_a_line_survives_pickle_and_copy(self, protocol):
         """[CSVLine]"""
-        utils.CSVLine.heads = ['a', 'b']
-        line = utils.CSVLine(['1', '2'])
+        stats.CSVLine.heads = ['a', 'b']
+        line = stats.CSVLine(['1', '2'])
         for again in (pickle.loads(pickle.dumps(line, protocol)), copy.copy(line),
                       copy.deepcopy(line)):
-            assert type(again) is utils.CSVLine
+            assert type(again) is stats.CSVLine
             assert (again.a, again.b, again.parts) == ('1', '2', ['1', '2'])
 
     def test_the_repr_shows_the_fields(self):
-        utils.CSVLine.heads = ['a', 'b']
-        assert repr(utils.CSVLine(['1', 'x y'])) == "<CSVLine a='1' b='x y'>"
+        stats.CSVLine.heads = ['a', 'b']
+        assert repr(stats.CSVLine(['1', 'x y'])) == "<CSVLine a='1' b='x y'>"
 
 
 class TestRow(object):
 
     def test_a_row_carries_the_header_of_its_reply(self):
         """[CSVLine] The library neither reads nor changes the shared heads."""
-        utils.CSVLine.heads = ['scur', 'pxname']
+        stats.CSVLine.heads = ['scur', 'pxname']
         row = dump([HEADER, WEB]).frontend('web')
         other = dump([['svname', 'pxname', 'type', ''], ['FRONTEND', 'x', '0', '']]).frontend('x')
-        assert isinstance(row, utils.CSVLine)
+        assert isinstance(row, stats.CSVLine)
         assert (row.pxname, row.scur, other.pxname) == ('web', '1', 'x')
         assert row.heads == HEADER[:-1] and row.parts == WEB[:-1]
-        assert utils.CSVLine.heads == ['scur', 'pxname']
+        assert stats.CSVLine.heads == ['scur', 'pxname']
 
     def test_an_unknown_field_is_a_value_and_an_attribute_error(self):
         """[CSVLine]"""
@@ -131,14 +135,14 @@ class TestRow(object):
         row = dump([HEADER, WEB]).frontend('web')
         for again in (pickle.loads(pickle.dumps(row, protocol)), copy.copy(row),
                       copy.deepcopy(row)):
-            assert utils.row2dict(again) == utils.row2dict(row)
+            assert stats.row2dict(again) == stats.row2dict(row)
             assert again.status == 'OPEN'
 
     def test_a_field_that_is_not_reported_has_a_default(self):
         row = dump([HEADER, WEB]).frontend('web')
-        assert utils.field(row, 'scur') == '1'
-        assert utils.field(row, 'addr') == ''
-        assert utils.field(row, 'addr', None) is None
+        assert stats.field(row, 'scur') == '1'
+        assert stats.field(row, 'addr') == ''
+        assert stats.field(row, 'addr', None) is None
 
 
 # show stat
@@ -169,41 +173,41 @@ class TestStat2dict(object):
     def test_the_rows_are_those_of_the_csv_module(self, version):
         """[CSV]"""
         lines = lines_of(version)
-        found = rows_of(utils.stat2dict(lines))
+        found = rows_of(stats.stat2dict(lines))
         expected = rows_by_csv(lines)
         names = lines[0][2:].split(',')
         unique = [name for name in names if names.count(name) == 1 and name]
         assert len(found) == len(expected) > 20
         for row in expected:
             ours = found[row['pxname'], row['svname']]
-            by_name = utils.row2dict(ours)
+            by_name = stats.row2dict(ours)
             assert [by_name[name] for name in unique] == [row[name] for name in unique]
             assert [getattr(ours, name) for name in unique[::9]] == [
                 row[name] for name in unique[::9]]
 
     def test_the_structure_is_the_documented_one(self):
-        nested = utils.stat2dict(csv_text([HEADER, WEB, ONE, TWO, APP]).split('\n'))
+        nested = stats.stat2dict(csv_text([HEADER, WEB, ONE, TWO, APP]).split('\n'))
         assert sorted(nested) == ['backends', 'frontends']
         assert list(nested['frontends']) == ['web'] and list(nested['backends']) == ['app']
         assert sorted(nested['backends']['app']) == ['servers', 'stats']
         assert sorted(nested['backends']['app']['servers']) == ['one', 'two']
         assert nested['backends']['app']['servers']['two'].status == 'no check'
         assert nested['backends']['app']['stats'].scur == '2'
-        assert isinstance(nested['frontends']['web'], utils.CSVLine)
+        assert isinstance(nested['frontends']['web'], stats.CSVLine)
 
     def test_the_argument_is_left_as_it_is(self):
         lines = csv_text([HEADER, WEB]).split('\n') + ['', '']
         before = list(lines)
-        utils.stat2dict(lines)
+        stats.stat2dict(lines)
         assert lines == before
 
     def test_servers_without_their_backend_have_no_stats(self):
-        nested = utils.stat2dict(csv_text([HEADER, ONE]).split('\n'))
+        nested = stats.stat2dict(csv_text([HEADER, ONE]).split('\n'))
         assert nested['backends']['app']['stats'] is None
         assert list(nested['backends']['app']['servers']) == ['one']
 
     def test_a_header_alone_has_no_rows(self):
-        assert utils.stat2dict([csv_text([HEADER])]) == {'frontends': {}, 'backends': {}}
+        assert stats.stat2dict([csv_text([HEADER])]) == {'frontends': {}, 'backends': {}}
 
     @pytest.mark.parametrize('lines', [
         [],
@@ -221,12 +225,12 @@ class TestStat2dict(object):
     def test_what_is_not_whole_is_a_value_error(self, lines):
         """[CSV] Never half a list."""
         with pytest.raises(ValueError):
-            utils.stat2dict('\n'.join(lines).split('\n') if lines else [])
+            stats.stat2dict('\n'.join(lines).split('\n') if lines else [])
 
     def test_a_quoted_field_without_an_end_is_a_value_error(self):
         lines = [csv_text([HEADER]), 'app,one,3,UP,"open,2,', 'app,two,3,UP,x,2,']
         with pytest.raises(ValueError):
-            utils.stat2dict(lines)
+            stats.stat2dict(lines)
 
 
 class TestDump(object):
@@ -319,7 +323,7 @@ class TestDump(object):
         lines = [csv_text([HEADER]), 'app,one,3,UP,"open,2,'] + ['app,x,3,UP,,2,'] * 20000
         start = time.time()
         with pytest.raises(replies.Malformed):
-            utils.Dump(lines)
+            stats.Dump(lines)
         assert time.time() - start < 10
 
 
@@ -330,7 +334,7 @@ class TestInfo(object):
     @pytest.mark.parametrize('version', captured.VERSIONS)
     def test_every_field_is_there_as_haproxy_prints_it(self, version):
         lines = lines_of(version, 'info.txt')
-        info = utils.info2dict(lines)
+        info = info2dict(lines)
         assert len(info) == len(lines)
         for line in lines:
             name, value = line.split(':', 1)
@@ -346,7 +350,7 @@ class TestInfo(object):
         (['', 'no colon', 'Unstoppable Jobs: 0'], {'Unstoppable Jobs': '0'}),
     ])
     def test_a_line_is_a_name_and_its_value(self, lines, expected):
-        assert utils.info2dict(lines) == expected
+        assert info2dict(lines) == expected
 
     @pytest.mark.parametrize('version, text, expected', [
         ('2.2.9', 'HAProxy lab', 'HAProxy lab'),
@@ -361,11 +365,11 @@ class TestInfo(object):
     ])
     def test_a_description_is_the_plain_text(self, version, text, expected):
         """[description]"""
-        assert utils.description({'Version': version, 'description': text}) == expected
+        assert parse_description({'Version': version, 'description': text}) == expected
 
     def test_no_description_is_the_empty_text(self):
         """[description]"""
-        assert utils.description({'Version': '2.2.9'}) == ''
+        assert parse_description({'Version': '2.2.9'}) == ''
 
     @pytest.mark.parametrize('info, expected', [
         ({'Name': 'HAProxy', 'Pid': '1', 'Process_num': '1', 'Uptime_sec': '0'}, True),
@@ -377,13 +381,13 @@ class TestInfo(object):
     ])
     def test_what_is_haproxy(self, info, expected):
         """[no HAProxy found]"""
-        assert utils.is_info(info) is expected
+        assert is_info(info) is expected
 
 
 def test_a_line_that_is_too_short_lacks_its_last_fields(monkeypatch):
     """[CSVLine]"""
-    monkeypatch.setattr(utils.CSVLine, 'heads', ['a', 'b'])
-    line = utils.CSVLine(['1'])
+    monkeypatch.setattr(stats.CSVLine, 'heads', ['a', 'b'])
+    line = stats.CSVLine(['1'])
     assert line.a == '1' and not hasattr(line, 'b')
     with pytest.raises(ValueError) as caught:
         line.b
@@ -392,7 +396,7 @@ def test_a_line_that_is_too_short_lacks_its_last_fields(monkeypatch):
 
 def test_without_types_the_names_of_totals_tell():
     """[CSV]"""
-    found = utils.stat2dict(['# pxname,svname,scur', 'w,FRONTEND,1', 'w,BACKEND,2', 'w,s,3'])
+    found = stats.stat2dict(['# pxname,svname,scur', 'w,FRONTEND,1', 'w,BACKEND,2', 'w,s,3'])
     assert found['frontends']['w'].scur == '1'
     assert found['backends']['w']['stats'].scur == '2'
     assert list(found['backends']['w']['servers']) == ['s']
@@ -410,7 +414,7 @@ def test_without_types_the_names_of_totals_tell():
 ])
 def test_every_form_of_an_address_is_understood(text, expected):
     """[address and port]"""
-    assert utils.address_and_port(text) == expected
+    assert stats.split_address(text) == expected
 
 
 # Numbers
@@ -429,7 +433,7 @@ def test_every_form_of_an_address_is_understood(text, expected):
 ])
 def test_converter(value, expected):
     """[sums and averages] Integers exactly, and nothing that only looks like a number."""
-    converted = utils.converter(value)
+    converted = converter(value)
     assert converted == expected
     assert not isinstance(converted, (float, bool))
 
@@ -442,7 +446,7 @@ def test_converter(value, expected):
 ])
 def test_isint_returns_true_or_false(value, expected):
     """[what is not there]"""
-    assert utils.isint(value) is expected
+    assert isint(value) is expected
 
 
 @pytest.mark.parametrize('name, numbers, expected', [
@@ -459,7 +463,7 @@ def test_isint_returns_true_or_false(value, expected):
 ])
 def test_a_metric_is_added_up_or_averaged(name, numbers, expected):
     """[sums and averages] Averages truncate toward zero, on both Pythons."""
-    result = utils.calculate(name, numbers)
+    result = combine.calculate(name, numbers)
     assert result == expected
     assert isinstance(result, six.integer_types)
 
@@ -467,7 +471,7 @@ def test_a_metric_is_added_up_or_averaged(name, numbers, expected):
 @pytest.mark.parametrize('name', ['scur', 'weight'])
 def test_nothing_to_calculate_is_zero(name):
     """[what is not there; sums and averages]"""
-    assert utils.calculate(name, []) == 0
+    assert combine.calculate(name, []) == 0
 
 
 @pytest.mark.parametrize('name', ['nope', 'status', 'pid', 'Pid', 'iid', 'sid', 'type',
@@ -476,7 +480,7 @@ def test_what_cannot_be_calculated_is_a_value_error(name):
     """[lists of metrics]"""
     for numbers in ([], [1, 2]):
         with pytest.raises(ValueError) as caught:
-            utils.calculate(name, numbers)
+            combine.calculate(name, numbers)
         assert repr(name) in str(caught.value)
 
 
@@ -490,7 +494,7 @@ def test_what_cannot_be_calculated_is_a_value_error(name):
 ])
 def test_only_processes_that_report_a_value_count(name, texts, expected):
     """[sums and averages]"""
-    assert utils.aggregate(name, texts) == expected
+    assert combine.aggregate(name, texts) == expected
 
 
 @pytest.mark.parametrize('name, count', [('METRICS_SUM', 75), ('METRICS_AVG', 13)])
@@ -502,25 +506,25 @@ def test_the_rules_are_reachable(name, count):
 
 def test_a_metric_is_known_or_reported():
     """[metric names]"""
-    utils.check_metric('scur', ['scur'])
-    utils.check_metric('eint', ['scur'])
-    utils.check_metric('eint', ['scur'], ['eint', 'pxname'])
-    utils.check_metric('scur', ['scur'], [])
+    combine.check_metric('scur', ['scur'])
+    combine.check_metric('eint', ['scur'])
+    combine.check_metric('eint', ['scur'], ['eint', 'pxname'])
+    combine.check_metric('scur', ['scur'], [])
     for reported in ([], ['scur', 'type']):
         with pytest.raises(ValueError):
-            utils.check_metric('eint', ['scur'], reported)
+            combine.check_metric('eint', ['scur'], reported)
     with pytest.raises(ValueError):
-        utils.check_metric('type', ['scur'], ['type'])
+        combine.check_metric('type', ['scur'], ['type'])
 
 
 def test_the_nearest_names_are_told():
     """[metric names]"""
     with pytest.raises(ValueError) as caught:
-        utils.check_metric('req_tt', metrics.FRONTEND_METRICS)
+        combine.check_metric('req_tt', metrics.FRONTEND_METRICS)
     assert str(caught.value).startswith("unknown metric 'req_tt'; did you mean 'req_tot'")
     for name in (u'\u017elu\u0165', b'\xff'):
         with pytest.raises(ValueError) as caught:
-            utils.check_metric(name, metrics.FRONTEND_METRICS)
+            combine.check_metric(name, metrics.FRONTEND_METRICS)
         assert 'unknown metric {0!r}'.format(name) == str(caught.value)
 
 
@@ -528,7 +532,7 @@ def test_the_nearest_names_are_told():
 def test_what_is_no_name_is_a_value_error(name):
     """[metric names]"""
     with pytest.raises(ValueError):
-        utils.check_metric(name, metrics.FRONTEND_METRICS)
+        combine.check_metric(name, metrics.FRONTEND_METRICS)
 
 
 # Comparing
@@ -540,19 +544,19 @@ def test_what_is_no_name_is_a_value_error(name):
 ])
 def test_elements_of_list_same(elements, expected):
     """[what is not there]"""
-    assert utils.elements_of_list_same(elements) is expected
+    assert combine.elements_of_list_same(elements) is expected
 
 
 @pytest.mark.parametrize('values, expected', [
     ([(1, 'OPEN'), (2, 'OPEN')], 'OPEN'), ([(1, 5)], 5), ([(1, '')], ''), ([(1, []), (1, [])], [])])
 def test_a_value_that_all_hold_is_returned(values, expected):
-    assert utils.compare_values(values) == expected
+    assert combine.compare_values(values) == expected
 
 
 @pytest.mark.parametrize('values', [[(1, 'OPEN'), (2, 'STOP')], [(1, 1), (2, 1), (3, 2)], []])
 def test_processes_that_disagree_are_inconsistent(values):
     with pytest.raises(exceptions.IncosistentData) as caught:
-        utils.compare_values(values)
+        combine.compare_values(values)
     assert caught.value.results == values
 
 
@@ -662,29 +666,28 @@ def test_where_there_is_no_answer_is_no_connected_socket(fleet):
     (b'a\n\nb\n\n', ['a', '', 'b']), (b' a \n', [' a ']),
 ])
 def test_a_reply_is_lines(reply, lines):
-    assert utils.text_lines(reply) == lines
+    assert split_lines(reply) == lines
 
 
 @pytest.mark.parametrize('raw', [b'/\xc5\xbelu\xc5\xa5', b'\xff\xfe', b'\xed\xb2\x80'])
 def test_any_bytes_survive_a_round_trip(raw):
     """[UTF-8]"""
-    from haproxyadmin.protocol import commands
-    line, = utils.text_lines(raw + b'\n\n')
+    line, = split_lines(raw + b'\n\n')
     assert isinstance(line, str)
-    assert commands.word(line, (2, 2, 9)) == raw
+    assert words.escape_word(line, (2, 2, 9)) == raw
 
 
 def test_of_columns_with_the_same_name_the_first_counts_everywhere(monkeypatch):
     """As in 2.5, where two columns share a name."""
-    dump = utils.Dump(['# pxname,svname,scur,scur,type,', 'b,BACKEND,3,4,1,'])
+    dump = stats.Dump(['# pxname,svname,scur,scur,type,', 'b,BACKEND,3,4,1,'])
     row = dump.backend('b')
-    assert row.scur == '3' == utils.row2dict(row)['scur'] == utils.field(row, 'scur')
-    assert utils.aggregates([], utils.columns([row])) == {'scur': 3}
-    monkeypatch.setattr(utils.CSVLine, 'heads', ['pxname', 'svname', 'svname'])
-    assert utils.row2dict(utils.CSVLine(['a', 'b', 'c'])) == {'pxname': 'a', 'svname': 'b'}
+    assert row.scur == '3' == stats.row2dict(row)['scur'] == stats.field(row, 'scur')
+    assert combine.aggregate_all([], stats.columns([row])) == {'scur': 3}
+    monkeypatch.setattr(stats.CSVLine, 'heads', ['pxname', 'svname', 'svname'])
+    assert stats.row2dict(stats.CSVLine(['a', 'b', 'c'])) == {'pxname': 'a', 'svname': 'b'}
 
 
 def test_columns_of_processes_of_different_versions():
-    rows = [utils.Dump(['# pxname,svname,scur,type,', 'b,BACKEND,3,1,']).backend('b'),
-            utils.Dump(['# pxname,svname,type,eint,scur,', 'b,BACKEND,1,7,5,']).backend('b')]
-    assert utils.aggregates(['bin'], utils.columns(rows)) == {'bin': 0, 'scur': 8, 'eint': 7}
+    rows = [stats.Dump(['# pxname,svname,scur,type,', 'b,BACKEND,3,1,']).backend('b'),
+            stats.Dump(['# pxname,svname,type,eint,scur,', 'b,BACKEND,1,7,5,']).backend('b')]
+    assert combine.aggregate_all(['bin'], stats.columns(rows)) == {'bin': 0, 'scur': 8, 'eint': 7}

@@ -8,7 +8,7 @@ import pytest
 import six
 
 from haproxyadmin import exceptions
-from haproxyadmin.internal import entries
+from haproxyadmin.internal import batches, bulk
 from tests.support import fakes, lab as labs
 
 UNKNOWN = 'Unknown map identifier. Please use #<id> or <file>.\n\n'
@@ -184,14 +184,14 @@ def test_a_wrong_entry_far_down_tells_how_many_were_sent(fleet):
     started = fleet('2.2', 1)
     hap = started.haproxy()
     store, = stores(started)
-    items = pairs(3 * entries.CHUNK)
-    items[entries.CHUNK + 5] = ('key', 'a\nb')
+    items = pairs(3 * bulk.CHUNK)
+    items[bulk.CHUNK + 5] = ('key', 'a\nb')
     with pytest.raises(ValueError) as caught:
         hap.add_map_entries(7, items)
     message = str(caught.value)
-    assert 'entry {0}'.format(entries.CHUNK + 5) in message
-    assert '{0} entries were sent before'.format(entries.CHUNK) in message
-    assert store.entries == items[:entries.CHUNK]
+    assert 'entry {0}'.format(bulk.CHUNK + 5) in message
+    assert '{0} entries were sent before'.format(bulk.CHUNK) in message
+    assert store.entries == items[:bulk.CHUNK]
 
 
 def test_a_text_that_has_no_bytes_is_told_by_its_place(fleet):
@@ -215,7 +215,7 @@ def test_what_was_refused_before_is_told_where_the_iterable_is_wrong(last, fleet
     stores(started, refused=['key00001'])
 
     def items():
-        for item in pairs(entries.CHUNK):
+        for item in pairs(bulk.CHUNK):
             yield item
         if last is None:
             raise Broken()
@@ -225,7 +225,7 @@ def test_what_was_refused_before_is_told_where_the_iterable_is_wrong(last, fleet
     assert [(failure.index, failure.socket_file) for failure in caught.value.failures] == [
         (1, path) for path in started.paths]
     assert caught.value.by_socket == [
-        (path, '{0} entries accepted, 1 not'.format(entries.CHUNK - 1)) for path in started.paths]
+        (path, '{0} entries accepted, 1 not'.format(bulk.CHUNK - 1)) for path in started.paths]
 
 
 def test_what_was_accepted_before_is_told_where_the_iterable_is_wrong(fleet):
@@ -235,14 +235,14 @@ def test_what_was_accepted_before_is_told_where_the_iterable_is_wrong(fleet):
     stores(started)
 
     def items():
-        for item in pairs(entries.CHUNK + 5):
+        for item in pairs(bulk.CHUNK + 5):
             yield item
         raise Broken()
     with pytest.raises(Broken) as caught:
         hap.add_map_entries(7, items())
     assert caught.value.failures == []
     assert caught.value.results == [
-        (number, '{0} entries accepted, 0 not'.format(entries.CHUNK)) for number in (1, 2)]
+        (number, '{0} entries accepted, 0 not'.format(bulk.CHUNK)) for number in (1, 2)]
 
 
 class Sealed(Exception):
@@ -268,13 +268,13 @@ def test_an_exception_that_accepts_no_attributes_is_passed_on_as_it_is(kind, fle
     error = kind('stop')
 
     def items():
-        for item in pairs(entries.CHUNK):
+        for item in pairs(bulk.CHUNK):
             yield item
         raise error
     with pytest.raises(kind) as caught:
         hap.add_map_entries(7, items())
     assert caught.value is error
-    assert store.entries == pairs(entries.CHUNK)
+    assert store.entries == pairs(bulk.CHUNK)
 
 
 def test_a_refusal_that_names_no_entry_is_told_of_all_that_it_may_mean(fleet):
@@ -341,7 +341,7 @@ def test_what_is_refused_is_told_and_the_rest_is_done(family, version, fleet):
 ])
 def test_a_refusal_has_the_command_of_the_first_entry_and_its_socket(
         method, version, command, fleet, monkeypatch):
-    monkeypatch.setattr(entries, '_now', Clock(0).time)
+    monkeypatch.setattr(bulk, 'now', Clock(0).time)
     started = fleet(version, 2)
     hap = started.haproxy()
     kept = stores(started, one_at_a_time=version == '3.4')
@@ -535,27 +535,27 @@ def test_before_2_4_a_line_holds_one_deletion(version, fleet):
 
 @pytest.mark.parametrize('version', ['2.4', '2.6', '3.0', '3.2'])
 def test_a_line_of_deletions_grows_while_haproxy_is_quick(version, fleet, monkeypatch):
-    monkeypatch.setattr(entries, '_now', Clock(0.001).time)
+    monkeypatch.setattr(bulk, 'now', Clock(0.001).time)
     assert deleted(fleet(version, 1), 100) == [1, 2, 4, 8] + [12] * 7 + [1]
 
 
 def test_a_line_of_deletions_shrinks_where_haproxy_is_slow(fleet, monkeypatch):
-    monkeypatch.setattr(entries, '_now', Clock(0, 0, 0, 0, 0.3, 0.3, 0.3, 0.3, 0).time)
+    monkeypatch.setattr(bulk, 'now', Clock(0, 0, 0, 0, 0.3, 0.3, 0.3, 0.3, 0).time)
     assert deleted(fleet('2.6', 1), 70) == [1, 2, 4, 8, 12, 6, 3, 1, 1, 2, 4, 8, 12, 6]
 
 
 def test_where_one_deletion_is_slow_a_line_holds_one(fleet, monkeypatch):
-    monkeypatch.setattr(entries, '_now', Clock(0.06).time)
+    monkeypatch.setattr(bulk, 'now', Clock(0.06).time)
     assert deleted(fleet('2.6', 1), 20) == [1] * 20
 
 
 def test_a_clock_that_is_set_makes_no_line_too_long(fleet, monkeypatch):
-    monkeypatch.setattr(entries, '_now', Clock(-1e9, 1e9, -1e9).time)
-    assert max(deleted(fleet('2.6', 1), 60)) == entries.MAX_COMMANDS
+    monkeypatch.setattr(bulk, 'now', Clock(-1e9, 1e9, -1e9).time)
+    assert max(deleted(fleet('2.6', 1), 60)) == batches.MAX_COMMANDS
 
 
 def test_a_line_of_deletions_has_4096_bytes_at_most(fleet, monkeypatch):
-    monkeypatch.setattr(entries, '_now', Clock(0).time)
+    monkeypatch.setattr(bulk, 'now', Clock(0).time)
     started = fleet('2.6', 1)
     hap = started.haproxy()
     store, = stores(started)
@@ -584,7 +584,7 @@ def test_a_reference_is_looked_up_first(fleet):
 @pytest.mark.parametrize('version', ['2.2', '3.2', '3.4'])
 def test_one_listing_serves_all_references(version, fleet, monkeypatch):
     """[references] A listing may have a million lines. A reference is deleted once, also on 3.4."""
-    monkeypatch.setattr(entries, '_now', Clock(0).time)
+    monkeypatch.setattr(bulk, 'now', Clock(0).time)
     started = fleet(version, 2)
     hap = started.haproxy()
     for number, process in enumerate(started):
@@ -689,12 +689,12 @@ def test_the_iterable_is_read_as_it_is_sent(fleet):
 
     def items():
         for number in itertools.count():
-            if number == 4 * entries.CHUNK:
+            if number == 4 * bulk.CHUNK:
                 return
             most.append(number - len(store.entries))
             yield 'key{0}'.format(number), 'v'
     assert hap.add_map_entries(7, items()) is True
-    assert max(most) <= entries.CHUNK
+    assert max(most) <= bulk.CHUNK
 
 
 @pytest.mark.parametrize('call', [

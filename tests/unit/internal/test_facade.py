@@ -10,8 +10,9 @@ import threading
 import pytest
 import six
 
-from haproxyadmin import exceptions, internal
-from haproxyadmin.internal import base, facade
+from haproxyadmin import combine, exceptions, internal
+from haproxyadmin.facade import Facade
+from haproxyadmin.internal import base, calls, fanout
 from haproxyadmin.protocol import metrics
 from tests.support import captured, fakes, lab as labs
 
@@ -154,7 +155,7 @@ def test_a_refusal_keeps_secrets_to_itself(fleet):
                            (b'set ssl tls-key #0 c2VjcmV0', 'set ssl tls-key #0 ...')]:
         started.answer(command.decode('ascii'), 'No such thing.\n\n')
         with pytest.raises(exceptions.CommandFailed) as caught:
-            facade.verdict([process], [process.ask_change(command)])
+            calls.change_each([process], lambda process: process.change_operation(command))
         assert (caught.value.command, caught.value.socket_file) == (shown, started[0].path)
         assert 'c2V' not in repr(caught.value.__dict__)
 
@@ -369,9 +370,9 @@ def test_another_thread_may_learn_ids_meanwhile(fleet, monkeypatch):
     """One object may be read from several threads."""
     started = fleet('2.2', 1)
     member = Objects(started).server._members[0]
-    row = member.stats_data()
-    member._hint = row
-    monkeypatch.setattr(base._Member, '_hint', Interrupted(base._Member._hint, row))
+    row, ids = member.stats_data(), member._ids
+    member._ids = (None, None)
+    monkeypatch.setattr(base._Member, '_ids', Interrupted(base._Member._ids, ids))
     assert member.stats_data().svname == row.svname
 
 
@@ -401,7 +402,7 @@ def pauses(monkeypatch):
         found.append(seconds)
         if found_actions:
             found_actions.pop(0)()
-    monkeypatch.setattr(facade.time, 'sleep', sleep)
+    monkeypatch.setattr(fanout.time, 'sleep', sleep)
     Pauses = type('Pauses', (list,), {'then': lambda self, *actions: found_actions.extend(actions)})
     return found, Pauses().then
 
@@ -577,16 +578,16 @@ def test_things_come_in_the_order_of_the_first_process_that_has_them():
     """[stable order]"""
     lists = [[Member('a', 1), Member('c', 1)], [Member('b', 2), Member('a', 2)],
              [Member('d', 3), Member('b', 3)]]
-    merged = facade.merge(lists)
+    merged = combine.merge(lists)
     assert [[(member.name, member.process_nb) for member in members] for members in merged] == [
         [('a', 1), ('a', 2)], [('c', 1)], [('b', 2), ('b', 3)], [('d', 3)]]
 
 
 def test_a_value_that_differs_tells_what_each_holds():
     members = [Member('a', 1), Member('a', 2)]
-    assert facade.agreed(members, ['x', 'x']) == 'x'
+    assert combine.common_value(members, ['x', 'x']) == 'x'
     with pytest.raises(exceptions.IncosistentData) as caught:
-        facade.agreed(members, ['x', 'y'])
+        combine.common_value(members, ['x', 'y'])
     assert caught.value.results == [(1, 'x'), (2, 'y')]
     assert caught.value.by_socket == [('/run/1', 'x'), ('/run/2', 'y')]
     assert str(caught.value).endswith("process 1 on /run/1: 'x', process 2 on /run/2: 'y'")
@@ -594,7 +595,7 @@ def test_a_value_that_differs_tells_what_each_holds():
 
 def test_an_object_needs_a_process():
     with pytest.raises(ValueError):
-        facade.Facade([])
+        Facade([])
 
 
 # Metrics

@@ -6,8 +6,10 @@ import pickle
 import pytest
 import six
 
-from haproxyadmin import exceptions, internal, utils
+from haproxyadmin import exceptions, internal
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server
+from haproxyadmin.internal.process import _HAProxyProcess
+from haproxyadmin.parsers import stats
 from tests.support import fakes
 
 FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_srv1'
@@ -151,6 +153,7 @@ def test_a_cut_reply_is_an_error(one):
 def test_a_version_is_that_of_the_last_answer(one):
     """[one word per text] A reload may have brought another."""
     started, process = one
+    process.proc_info()
     assert process.version == (2, 2, 9)
     started[0].info['Version'] = '3.0.11'
     process.proc_info()
@@ -168,7 +171,7 @@ class TestMembers(object):
         """[one command per call; documented names; integers]"""
         started, process = one
         member = members(process)[number]
-        assert isinstance(member.stats_data(), utils.CSVLine)
+        assert isinstance(member.stats_data(), stats.CSVLine)
         assert member.stats_data().svname == row[1]
         assert member.stats() == dict(zip(started[0].columns[:-1], started[0].row(*row)[:-1]))
         assert member.metric('stot') == int(started[0].get(*(row + ('stot',))))

@@ -14,7 +14,7 @@ import uuid
 import pytest
 import six
 
-from haproxyadmin.protocol import commands
+from haproxyadmin.protocol import commands, versions, words
 
 # Versions on either side of each limit of what HAProxy takes.
 VERSIONS = [(1, 5, 8), (1, 5, 18), (1, 5, 19), (1, 6, 0), (1, 6, 8), (1, 6, 9), (1, 7, 0),
@@ -69,7 +69,7 @@ def refused(call, *args, **kwargs):
     ('', (0, 0, 0)),
 ])
 def test_a_version_has_three_numbers(text, version):
-    assert commands.version_tuple(text) == version
+    assert versions.parse_version(text) == version
 
 
 # Text
@@ -95,8 +95,8 @@ def test_a_version_has_three_numbers(text, version):
 ])
 def test_text_becomes_one_word(text, word):
     """[one word per text; UTF-8; argument checks] Numbers are written in decimal."""
-    assert commands.word(text, ANY) == word
-    if not commands.is_integer(text):
+    assert words.escape_word(text, ANY) == word
+    if not words.is_integer(text):
         assert words_of(word) == ([text if isinstance(text, bytes) else text.encode('utf-8')],
                                   False)
 
@@ -106,7 +106,7 @@ def test_text_becomes_one_word(text, word):
     ('a',), {'a': 'b'}, {'a'}, bytearray(b'a'), object(), float, uuid.UUID, uuid, NotImplemented])
 def test_what_is_no_word_is_refused(text):
     """[argument checks; one word per text]"""
-    refused(commands.word, text, ANY)
+    refused(words.escape_word, text, ANY)
 
 
 class Share(float):
@@ -142,7 +142,7 @@ numbers.Number.register(Count)
 ])
 def test_a_number_and_a_uuid_are_written_as_their_text(value, word):
     """Issue 7: 0.2.4 formatted whatever it was given."""
-    assert commands.word(value, ANY) == word
+    assert words.escape_word(value, ANY) == word
     assert commands.patterns('add', 'map', 0, ANY, value, value) == b' '.join(
         [b'add map #0', word, word])
 
@@ -154,31 +154,31 @@ def test_a_number_and_a_uuid_are_written_as_their_text(value, word):
 def test_an_address_of_ipaddress_is_written_as_its_text(kind, text):
     """Python 2 has no such module, and its backport is none of our dependencies."""
     value = getattr(pytest.importorskip('ipaddress'), kind)(text)
-    assert commands.word(value, ANY) == text.encode('ascii')
-    assert commands.plain(value) == commands.address(value) == text.encode('ascii')
+    assert words.escape_word(value, ANY) == text.encode('ascii')
+    assert words.check_text(value) == words.encode_address(value) == text.encode('ascii')
 
 
 def test_an_error_of_ipaddress_is_no_text():
-    refused(commands.plain, pytest.importorskip('ipaddress').AddressValueError('x'))
+    refused(words.check_text, pytest.importorskip('ipaddress').AddressValueError('x'))
 
 
 @pytest.mark.parametrize('value, expected', [
     ('10.0.0.1', b'10.0.0.1'), (u'::1', b'::1'), (b'unix@/run/x', b'unix@/run/x')])
 def test_an_address_is_text(value, expected):
-    assert commands.address(value) == expected
+    assert words.encode_address(value) == expected
 
 
 @pytest.mark.parametrize('value', [5, 1.5, decimal.Decimal(1), True, None, ['::1'], {}])
 def test_a_number_is_no_address(value):
     """[argument checks] HAProxy takes 1.5 for 1.0.0.5."""
-    refused(commands.address, value)
+    refused(words.encode_address, value)
 
 
 def test_what_stands_for_text_is_known_without_its_module():
     """Importing these would take longer than importing haproxyadmin."""
     program = (
-        'import sys; import haproxyadmin; from haproxyadmin.protocol import commands\n'
-        'commands.word("x", (2, 2, 9)); commands.word(5, (2, 2, 9))\n'
+        'import sys; import haproxyadmin; from haproxyadmin.protocol import words\n'
+        'words.escape_word("x", (2, 2, 9)); words.escape_word(5, (2, 2, 9))\n'
         'print([name for name in ("numbers", "decimal", "ipaddress", "uuid", "fractions")'
         ' if name in sys.modules])')
     shown = subprocess.check_output([sys.executable, '-S', '-c', program], env=dict(
@@ -190,8 +190,8 @@ def test_what_stands_for_text_is_known_without_its_module():
     ('a\\b', NO_BACKSLASH, 'a backslash'),
     ('\\', NO_BACKSLASH, 'a backslash'),
     ('a;b', NO_SEMICOLON, 'a semicolon'),
-    ('a b', NO_BLANK, 'a blank or tab'),
-    ('a\tb', NO_BLANK, 'a blank or tab'),
+    ('a b', NO_BLANK, 'a blank'),
+    ('a\tb', NO_BLANK, 'a tab'),
     ('<<', [], ''),
     ('plain', [], ''),
 ])
@@ -199,11 +199,11 @@ def test_what_a_version_cannot_take_is_refused(text, versions, name):
     """[one word per text]"""
     for version in VERSIONS:
         if version in versions:
-            message = refused(commands.word, text, version)
+            message = refused(words.escape_word, text, version)
             assert name in message and '.'.join(map(str, version)) in message
             assert repr(text) in message
         else:
-            assert words_of(commands.word(text, version), version) == (
+            assert words_of(words.escape_word(text, version), version) == (
                 [text.encode('ascii')], False)
 
 
@@ -215,7 +215,7 @@ def test_every_character_is_part_of_a_word(version):
     for character in set(range(1, 256)) - {ord('\n'), ord('\r')}:
         raw = b'a' + six.int2byte(character) + b'b'
         try:
-            word = commands.word(raw, version)
+            word = words.escape_word(raw, version)
         except ValueError:
             assert raw in (b'a\\b', b'a;b', b'a b', b'a\tb')
         else:
@@ -227,7 +227,7 @@ def test_every_character_is_part_of_a_word(version):
 def test_a_vertical_tab_and_a_form_feed_are_escaped_up_to_1_8(text, version):
     raw = text.encode('ascii')
     escaped = re.sub(br'([\v\f])', br'\\\1', raw)
-    assert commands.word(text, version) == (escaped if version < (1, 9) else raw)
+    assert words.escape_word(text, version) == (escaped if version < (1, 9) else raw)
 
 
 def test_no_text_can_start_a_second_command_or_a_payload():
@@ -244,10 +244,10 @@ def test_no_text_can_start_a_second_command_or_a_payload():
 @pytest.mark.parametrize('call', [
     lambda text: commands.frontend('disable', text, ANY),
     lambda text: commands.set_maxconn_frontend(text, 1, ANY),
-    lambda text: commands.set_state(commands.server_word(text, 's', ANY), 'maint'),
-    lambda text: commands.set_weight(commands.server_word('b', text, ANY), 1),
-    lambda text: commands.shutdown_sessions(commands.server_word(text, text, ANY)),
-    lambda text: commands.set_address(b'b/s', commands.word(text, ANY)),
+    lambda text: commands.set_state(words.escape_server(text, 's', ANY), 'maint'),
+    lambda text: commands.set_weight(words.escape_server('b', text, ANY), 1),
+    lambda text: commands.shutdown_sessions(words.escape_server(text, text, ANY)),
+    lambda text: commands.set_address(b'b/s', words.escape_word(text, ANY)),
     lambda text: commands.patterns('show', 'acl', text, ANY),
     lambda text: commands.patterns('get', 'acl', 4, ANY, text),
     lambda text: commands.patterns('add', 'acl', text, ANY, text),
@@ -289,7 +289,7 @@ class Level(int):
 @pytest.mark.parametrize('build, expected', [
     (commands.set_maxconn_global, b'set maxconn global 10'),
     (lambda value: commands.set_weight(b'b/s', value), b'set weight b/s 10'),
-    (commands.port, b'10'),
+    (words.check_port, b'10'),
     (lambda value: commands.patterns('add', 'map', value, ANY, value, value), b'add map #10 10 10'),
     (commands.show_errors, b'show errors 10'),
 ])
@@ -299,7 +299,7 @@ def test_an_integer_is_written_in_decimal_whatever_its_text_is(build, expected):
 
 
 @pytest.mark.parametrize('build', [
-    commands.set_maxconn_global, commands.port, commands.show_errors,
+    commands.set_maxconn_global, words.check_port, commands.show_errors,
     lambda value: commands.set_weight(b'b/s', value),
     lambda value: commands.patterns('clear', 'map', value, ANY)])
 def test_what_has_thousands_of_digits_is_refused_in_our_words(build):
@@ -347,7 +347,7 @@ def test_what_is_no_weight_is_refused(value):
     ('0', b'0'), ('0080', b'80')])
 def test_a_port_is_a_number_or_digits(value, expected):
     """[argument checks]"""
-    assert commands.port(value) == expected
+    assert words.check_port(value) == expected
 
 
 @pytest.mark.parametrize('value', [
@@ -355,7 +355,7 @@ def test_a_port_is_a_number_or_digits(value, expected):
     u'\u0668\u0660', [80]])
 def test_what_is_no_port_is_refused(value):
     """[argument checks] HAProxy takes 70000 for 4464."""
-    refused(commands.port, value)
+    refused(words.check_port, value)
 
 
 @pytest.mark.parametrize('value, expected', [
@@ -363,7 +363,7 @@ def test_what_is_no_port_is_refused(value):
     ('1', False), (None, False)])
 def test_a_bool_is_no_integer(value, expected):
     """[argument checks]"""
-    assert commands.is_integer(value) is expected
+    assert words.is_integer(value) is expected
 
 
 # Ids of ACLs and MAPs, and references
@@ -377,7 +377,7 @@ def test_a_bool_is_no_integer(value, expected):
 ])
 def test_an_id_is_a_number_or_a_file(ident, expected):
     """[argument checks]"""
-    assert commands.identifier(ident, ANY) == expected
+    assert words.check_identifier(ident, ANY) == expected
     assert commands.patterns('clear', 'map', ident, ANY) == b'clear map ' + expected
 
 
@@ -389,7 +389,7 @@ class FilePath(object):
 
 
 def test_an_id_may_be_a_path():
-    assert commands.identifier(FilePath(), ANY) == b'/etc/haproxy/bl'
+    assert words.check_identifier(FilePath(), ANY) == b'/etc/haproxy/bl'
 
 
 @pytest.mark.parametrize('ident', [
@@ -409,13 +409,13 @@ def test_what_is_no_id_is_refused(action, ident):
 ])
 def test_a_reference_is_0x_and_digits(key, expected):
     """[references]"""
-    assert commands.reference(key) == expected
+    assert words.parse_reference(key) == expected
 
 
 @pytest.mark.parametrize('key', ['#0x', '#0xfg', '#0x1 ', u'#0x\u017e'])
 def test_a_broken_reference_is_refused(key):
     """[references] HAProxy would read it as one."""
-    refused(commands.reference, key)
+    refused(words.parse_reference, key)
 
 
 # Commands
@@ -438,7 +438,7 @@ def test_a_broken_reference_is_refused(key):
     (commands.clear_counters(True, ANY), b'clear counters all'),
     (commands.frontend('enable', 'f', ANY), b'enable frontend f'),
     (commands.frontend('shutdown', 'f f', ANY), b'shutdown frontend f\\ f'),
-    (commands.server_word('b', 's', ANY), b'b/s'),
+    (words.escape_server('b', 's', ANY), b'b/s'),
     (commands.set_state(b'b/s', 'enable'), b'enable server b/s'),
     (commands.set_state(b'b/s', 'disable'), b'disable server b/s'),
     (commands.set_state(b'b/s', 'ready'), b'set server b/s state ready'),
@@ -482,13 +482,13 @@ def test_what_is_no_proxy_id_is_refused(iid):
 @pytest.mark.parametrize('value, expected', [
     (-1, -1), ('-1', -1), (0, 0), (7, 7), ('7', 7), (u'7', 7), (b'7', 7)])
 def test_a_row_is_asked_for_by_its_id_or_by_minus_1(value, expected):
-    assert commands.row_id(value) == expected
+    assert words.check_row_id(value) == expected
 
 
 @pytest.mark.parametrize('value', [
     None, True, -2, '-2', 1.5, float('inf'), float('nan'), 10 ** 20, '9' * 5000, '', 'x', '1;x', []])
 def test_what_is_no_id_of_a_row_is_refused(value):
-    refused(commands.row_id, value)
+    refused(words.check_row_id, value)
 
 
 @pytest.mark.parametrize('arguments', [('x', 1, -1), (1, 'x', -1), (1, 1, '1;x')])
@@ -512,7 +512,7 @@ def test_the_states_are_those_documented():
 
 def test_a_line_is_at_most_15360_bytes_with_its_newline():
     """[one word per text] Longer ones wedge 2.0 to 2.6, and block the socket for later callers."""
-    assert commands.MAX_LINE == 15360
+    assert words.MAX_LINE == 15360
     room = 15359 - len(b'add acl #4 ')
     assert len(commands.patterns('add', 'acl', 4, ANY, 'x' * room)) == 15359
     assert '15360 bytes' in refused(commands.patterns, 'add', 'acl', 4, ANY, 'x' * (room + 1))
@@ -521,12 +521,12 @@ def test_a_line_is_at_most_15360_bytes_with_its_newline():
 
 
 def test_a_command_of_the_caller_is_as_long_at_most():
-    assert len(commands.raw('x' * 15359)) == 15359
-    refused(commands.raw, 'x' * 15360)
+    assert len(commands.check_raw('x' * 15359)) == 15359
+    refused(commands.check_raw, 'x' * 15360)
     head = 'set ssl cert f <<\n'
     # The payload's own newline is one of two at the end.
-    assert len(commands.raw(head + 'x' * (15358 - len(head)))) == 15359
-    refused(commands.raw, head + 'x' * (15359 - len(head)))
+    assert len(commands.check_raw(head + 'x' * (15358 - len(head)))) == 15359
+    refused(commands.check_raw, head + 'x' * (15359 - len(head)))
 
 
 # Commands of the caller
@@ -553,7 +553,7 @@ def test_a_command_of_the_caller_is_as_long_at_most():
 ])
 def test_a_command_of_the_caller_is_sent_as_it_is(command, sent):
     """[one word per text]"""
-    assert commands.raw(command) == sent
+    assert commands.check_raw(command) == sent
 
 
 @pytest.mark.parametrize('command', [
@@ -571,7 +571,7 @@ def test_what_would_harm_haproxy_is_refused(command):
     """[one word per text]
     Two lines, an empty one within a payload, a payload announced and missing, NUL, too many
     words."""
-    refused(commands.raw, command)
+    refused(commands.check_raw, command)
 
 
 @pytest.mark.parametrize('command, shown', [
@@ -588,7 +588,7 @@ def test_what_would_harm_haproxy_is_refused(command):
 ])
 def test_a_command_is_shown_without_secrets(command, shown):
     """G9"""
-    assert commands.shown_line(command) == shown
+    assert commands.describe_line(command) == shown
 
 
 @pytest.mark.parametrize('command, reads', [
@@ -612,9 +612,9 @@ def test_only_what_shows_may_be_sent_twice(command, reads):
 def test_the_pattern_of_a_word_is_that_of_the_facts():
     """Blank, tab, semicolon, backslash and less-than are escaped, and nothing else."""
     every = bytes(bytearray(range(1, 256))).replace(b'\n', b'').replace(b'\r', b'')
-    escaped = set(re.findall(br'\\(.)', commands.word(every, ANY).replace(b'\\\\', b'', 1)))
+    escaped = set(re.findall(br'\\(.)', words.escape_word(every, ANY).replace(b'\\\\', b'', 1)))
     assert escaped == {b' ', b'\t', b';', b'<'}
-    assert len(commands.word(every, ANY)) == len(every) + 5
+    assert len(words.escape_word(every, ANY)) == len(every) + 5
 
 
 @pytest.mark.parametrize('command, seconds', [

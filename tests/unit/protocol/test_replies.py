@@ -6,8 +6,8 @@ Each reply is given to the public method whose command it answers.
 """
 import pytest
 
-from haproxyadmin import exceptions, utils
-from haproxyadmin.protocol import commands, replies
+from haproxyadmin import combine, exceptions, utils
+from haproxyadmin.protocol import commands, replies, words
 from tests.support import captured, fakes
 
 # What a reply is: a change that was made; a refusal; the entries of an ACL or MAP; what a lookup
@@ -304,7 +304,7 @@ def test_a_refused_level_is_an_error(version):
             text = case['reply'].strip('\n')
             assert utils.check_output([text]) is False
             with pytest.raises(exceptions.CommandFailed):
-                utils.check_command([(1, text)])
+                combine.check_command([(1, text)])
 
 
 @pytest.mark.parametrize('version', captured.VERSIONS)
@@ -327,9 +327,9 @@ def test_an_unknown_command_is_an_error(version, fleet):
     lambda: commands.set_rate_limit('connections', 'abc'),
     lambda: commands.set_rate_limit('sessions', 'abc'),
     lambda: commands.set_rate_limit('ssl-sessions', 'abc'),
-    lambda: commands.port('+1'),
-    lambda: commands.port(70000),
-    lambda: commands.port('abc'),
+    lambda: words.check_port('+1'),
+    lambda: words.check_port(70000),
+    lambda: words.check_port('abc'),
     lambda: commands.patterns('get', 'acl', 4, (1, 7, 0), 'x'),
     lambda: commands.patterns('add', 'acl', 4, (2, 0, 0), '/with space'),
     lambda: commands.patterns('add', 'map', 7, (2, 0, 0), 'k4', 'v four'),
@@ -343,7 +343,7 @@ def test_a_failure_that_looks_like_a_success_is_refused_before_it_is_sent(call):
 @pytest.mark.parametrize('line, words', [
     (commands.patterns('add', 'acl', 4, (2, 2, 9), '/two /three'), 4),
     (commands.patterns('add', 'map', 7, (2, 2, 9), 'k3', 'v3 extra'), 5),
-    (commands.set_address(b'b/s', commands.word('127.0.0.3 bogus 5', (2, 2, 9))), 5),
+    (commands.set_address(b'b/s', words.escape_word('127.0.0.3 bogus 5', (2, 2, 9))), 5),
     (commands.clear_counters('bogus', (2, 2, 9)), 3),
 ])
 def test_no_surplus_word_can_be_sent(line, words):
@@ -394,7 +394,7 @@ def test_every_dump_is_whole(version):
     [(1, '')], [(1, ''), (2, '')], [(1, 'Done.'), (2, 'Done.')], [(1, ''), (2, 'Done.')]])
 def test_check_command_returns_true_when_all_succeeded(results):
     """[verdicts] Verdicts are compared, not texts."""
-    assert utils.check_command(results) is True
+    assert combine.check_command(results) is True
 
 
 @pytest.mark.parametrize('results', [
@@ -405,7 +405,7 @@ def test_check_command_returns_true_when_all_succeeded(results):
 def test_check_command_raises_a_common_refusal(results):
     """[verdicts]"""
     with pytest.raises(exceptions.CommandFailed) as caught:
-        utils.check_command(results)
+        combine.check_command(results)
     assert str(caught.value) == 'No such server.'
     assert caught.value.results == results
     assert (caught.value.command, caught.value.socket_file, caught.value.by_socket) == (
@@ -415,7 +415,7 @@ def test_check_command_raises_a_common_refusal(results):
 def test_a_refusal_without_words_says_so():
     """[messages]"""
     with pytest.raises(exceptions.CommandFailed) as caught:
-        utils.check_command_addr_port('port', [(1, '')])
+        combine.check_command_addr_port('port', [(1, '')])
     assert str(caught.value) == 'HAProxy answered nothing'
 
 
@@ -424,7 +424,7 @@ def test_a_refusal_without_words_says_so():
 def test_check_command_tells_mixed_results(results):
     """[verdicts]"""
     with pytest.raises(exceptions.MultipleCommandResults) as caught:
-        utils.check_command(results)
+        combine.check_command(results)
     assert caught.value.results == results
 
 
@@ -453,10 +453,10 @@ PORT = "no need to change the addr, port changed from '80' to '81' by 'stats soc
 def test_check_command_addr_port(kind, results, expected):
     """[same address]"""
     if expected is True:
-        assert utils.check_command_addr_port(kind, results) is True
+        assert combine.check_command_addr_port(kind, results) is True
     else:
         with pytest.raises(expected):
-            utils.check_command_addr_port(kind, results)
+            combine.check_command_addr_port(kind, results)
 
 
 @pytest.mark.parametrize('output, expected', [

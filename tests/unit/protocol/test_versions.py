@@ -3,20 +3,20 @@
 import pytest
 
 from haproxyadmin import exceptions
-from haproxyadmin.protocol import dangers
+from haproxyadmin.protocol import versions
 from tests.support import captured
 
 
 @pytest.mark.parametrize('danger, bad, right', [
-    (dangers.GET_ACL, [(1, 7, 0)], [(1, 6, 9), (1, 7, 1)]),
-    (dangers.CLEAR_ALL_COUNTERS, [(3, 3, 0), (3, 3, 9), (3, 4, 0)], [(3, 2, 26), (3, 4, 1)]),
+    (versions.GET_ACL, [(1, 7, 0)], [(1, 6, 9), (1, 7, 1)]),
+    (versions.CLEAR_ALL_COUNTERS, [(3, 3, 0), (3, 3, 9), (3, 4, 0)], [(3, 2, 26), (3, 4, 1)]),
 ])
 def test_it_is_refused_from_the_first_bad_version_to_the_first_right_one(danger, bad, right):
     for version in right:
-        assert dangers.check(danger, version) is None
+        assert versions.check_danger(danger, version) is None
     for version in bad:
         with pytest.raises(danger.error) as caught:
-            dangers.check(danger, version)
+            versions.check_danger(danger, version)
         assert str(caught.value) == danger.reason
 
 
@@ -32,7 +32,7 @@ def test_counters_are_not_cleared_where_that_crashes_haproxy(version, bad, fleet
     hap = started.haproxy()
     with pytest.raises(exceptions.CommandFailed) as caught:
         hap.clearcounters(all=True)
-    assert str(caught.value) == dangers.CLEAR_ALL_COUNTERS.reason
+    assert str(caught.value) == versions.CLEAR_ALL_COUNTERS.reason
     assert hap.clearcounters(True, die=False) is False
     assert not [command for received in started.commands for command in received
                 if command != 'show info']
@@ -66,5 +66,5 @@ def test_a_lookup_in_an_acl_is_refused_where_it_crashes_haproxy(fleet):
     hap = started.haproxy()
     with pytest.raises(ValueError) as caught:
         hap.get_acl(4, 'x')
-    assert str(caught.value) == dangers.GET_ACL.reason
+    assert str(caught.value) == versions.GET_ACL.reason
     assert not [command for command in started.commands[0] if command != 'show info']

@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Combine what several processes report: sum, average, compare, merge by name."""
+import collections
+import functools
+import operator
+
+import six
+
+from haproxyadmin.exceptions import CommandFailed, IncosistentData, MultipleCommandResults
+from haproxyadmin.parsers import stats
+from haproxyadmin.parsers.values import TEXT, converter
+from haproxyadmin.protocol import replies
+from haproxyadmin.protocol.metrics import AVERAGED, SUMMED, is_figure
+from haproxyadmin.protocol.words import to_native
+from haproxyadmin.spelling import suggest, suggest_or_list
+
+BY_NAME = operator.attrgetter('name')
+_LABELS = ('pxname', 'svname', 'type', 'status')
+# On Python 2 other dictionaries have no order.
+_ORDERED = collections.OrderedDict if six.PY2 else dict
+# How many combinations of texts are remembered at a time.
+_MOST_REMEMBERED = 10000
+
+
+# Figures
+
+def calculate(name, metrics):
+    """Add up or average a metric over processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+
+    :param name: name of the metric.
+    :type name: str
+    :param metrics: the numbers; an empty list gives 0.
+    :type metrics: list of int or float
+    :return: the sum, or the average truncated toward zero.
+    :rtype: int
+    :raises ValueError: if the name is in neither list.
+    """
+    if not (isinstance(name, TEXT) and is_figure(name)):
+        raise ValueError('unknown type of calculation for metric {0!r}'.format(name))
+    if not metrics:
+        return 0
+    if name in SUMMED:
+        return sum(metrics)
+    try:
+        return int(sum(metrics) / float(len(metrics)))
+    except OverflowError:
+        return sum(metrics) // len(metrics)
+
+
+def aggregate(name, texts):
+    """Calculate a metric from the texts that processes report; what is not a number is ignored.
+
+    :param name: name of the metric.
+    :type texts: list of str
+    :rtype: int
+    """
+    try:
+        # What HAProxy usually prints; converting each text separately takes several times as long.
+        plain = ''.join(texts).isdigit()
+        values = [int(text) for text in texts if text] if plain else None
+    except ValueError:
+        values = None
+    if values is None:
+        values = [value for value in map(converter, texts) if isinstance(value, six.integer_types)]
+    return calculate(name, values)
+
+
+class _Totals(object):
+    """Calculates figures, equal texts only once: most figures of a dump are alike."""
+
+    def __init__(self):
+        self._added, self._averaged, self._remembered = {}, {}, {}
+
+    def of(self, name, texts):
+        """Return the total of a figure, None if no process reports it.
+
+        For a field that is not a figure, it is the text; if processes differ, their texts in order.
+
+        :type texts: tuple of str
+        """
+        try:
+            return self._remembered[name][texts]
+        except KeyError:
+            return self._calculate(name, texts)
+
+    def _calculate(self, name, texts):
+        remembered = self._remembered.setdefault(
+            name, self._added if name in SUMMED else self._averaged if name in AVERAGED else {})
+        if len(remembered) >= _MOST_REMEMBERED:
+            remembered.clear()
+        total = None
+        if any(texts):
+            total = aggregate(name, texts) if is_figure(name) else _join(name, texts)
+        remembered[texts] = total
+        return total
+
+
+def _join(name, texts):
+    reported = [text for text in texts if text]
+    if name == 'check_status':
+        reported = [stats.last_result(text) for text in reported]
+    return ', '.join(reported[:1] if elements_of_list_same(reported) else reported)
+
+
+def aggregate_all(known, reported):
+    """Calculate all metrics.
+
+    :param known: names that are always in the result.
+    :param reported: see :func:`haproxyadmin.parsers.stats.columns`.
+    :return: ``{name: number}``.
+    :rtype: dict
+    """
+    metrics, totals = dict.fromkeys(known, 0), _Totals()
+    for name, texts in reported:
+        total = totals.of(name, texts)
+        if total is not None:
+            metrics[name] = total
+    return metrics
+
+
+def summarize(things, headers):
+    """Return the figures of frontends, backends and servers as plain dictionaries.
+
+    :param things: for each its ``(label, row)`` in each process; see
+        :func:`haproxyadmin.parsers.stats.label_rows`.
+    :param headers: the header of each process.
+    :rtype: list of dict
+    """
+    names = list(_LABELS)
+    names.extend(stats.names_of_all(headers, stats.SUMMARISED))
+    names.extend(stats.TEXT_FIELDS)
+    names.append('processes')
+    totals, empty = _Totals(), _ORDERED.fromkeys(names)
+    return [_summarize(pairs[0][0], [row for _, row in pairs], empty, totals)
+            for pairs in things]
+
+
+def _summarize(label, rows, empty, totals):
+    summary = empty.copy()
+    # All keys exist already, so the slow methods of Python 2's OrderedDict can be bypassed.
+    dict.update(summary, [(name, totals.of(name, texts))
+                          for name, texts in stats.columns(rows, stats.SUMMARISED)])
+    dict.update(summary, zip(_LABELS, label), processes=len(rows))
+    return summary
+
+
+# One metric by name
+
+def combine_metric(name, known, read_rows):
+    """Calculate a metric of rows of statistics.
+
+    :param known: names that are always metrics.
+    :type known: list of str
+    :param read_rows: returns the row of each process; called only for what may be a metric.
+    :rtype: int
+    :raises ValueError: for a name that is not known and that no row reports.
+    """
+    return aggregate(name, metric_texts(name, known, read_rows))
+
+
+def metric_texts(name, known, read_rows):
+    """Return what each process reports for a metric; see :func:`combine_metric`.
+
+    :rtype: list of str
+    """
+    return _metric_texts(name, known, read_rows, stats.columns, stats.fields)
+
+
+def combine_info_metric(name, known, read_infos):
+    """Calculate a metric of the processes themselves; see :func:`combine_metric`.
+
+    :param read_infos: returns the ``show info`` of each process, a dict of texts by name.
+    """
+    return aggregate(name, info_metric_texts(name, known, read_infos))
+
+
+def info_metric_texts(name, known, read_infos):
+    """Return what each process reports for a metric of its own; see :func:`combine_info_metric`.
+
+    :rtype: list of str
+    """
+    return _metric_texts(name, known, read_infos, info_columns, _info_fields)
+
+
+def _metric_texts(name, known, read, columns, fields):
+    check_metric(name, known)
+    reports = read()
+    texts = fields(reports, name)
+    if name not in known and not any(texts):
+        check_metric(name, known, [own for own, theirs in columns(reports) if any(theirs)])
+    return texts
+
+
+def info_columns(infos):
+    """Return each figure that processes report about themselves.
+
+    :param infos: the ``show info`` of each process, a dict of texts by name.
+    :type infos: list of dict
+    :return: see :func:`haproxyadmin.parsers.stats.columns`.
+    """
+    return [(name, tuple(_info_fields(infos, name)))
+            for name in set().union(*infos) if is_figure(name)]
+
+
+def _info_fields(infos, name):
+    return [info.get(name, '') for info in infos]
+
+
+def check_metric(name, known, reported=None):
+    """Check the name of a metric.
+
+    :param known: names that are always metrics.
+    :type known: list of str
+    :param reported: (optional) the names for which HAProxy reports a value; by default any name in
+        ``METRICS_SUM`` and ``METRICS_AVG`` is accepted.
+    :raises ValueError: for any other name; the message contains the nearest ones.
+    """
+    if isinstance(name, TEXT) and (
+            name in known or (is_figure(name) and (reported is None or name in reported))):
+        return
+    names = set(known).union(figure for figure in reported or () if is_figure(figure))
+    what = 'unknown metric {0!r}' if reported is None else 'HAProxy reports no metric {0!r} here'
+    raise ValueError(what.format(name) + suggest(name, names))
+
+
+# Comparing
+
+def elements_of_list_same(iterator):
+    """Return True if all elements are equal, False if there are none.
+
+    :param iterator: any iterable.
+    :rtype: bool
+    """
+    elements = list(iterator)
+    return bool(elements) and all(element == elements[0] for element in elements)
+
+
+def compare_values(values):
+    """Return the value that all processes have in common.
+
+    :param values: list of ``(process number, value)``.
+    :type values: list of tuple
+    :return: the value.
+    :raises haproxyadmin.exceptions.IncosistentData: if the values differ, or there are none.
+    """
+    if not elements_of_list_same(value for _, value in values):
+        raise IncosistentData(values)
+    return values[0][1]
+
+
+def common_value(members, values):
+    """Return the value that all members have in common.
+
+    :param members: objects of one process each.
+    :param values: the value of each.
+    :raises haproxyadmin.exceptions.IncosistentData: if the values differ; ``results`` and
+        ``by_socket`` contain them.
+    """
+    try:
+        return compare_values([(member.process_nb, value)
+                               for member, value in zip(members, values)])
+    except IncosistentData as error:
+        error.set_account(*results_of(zip(members, values)))
+        raise
+
+
+def results_of(pairs):
+    """Return ``results`` and ``by_socket`` for an exception.
+
+    :param pairs: an iterable of ``(member, value)``.
+    :rtype: tuple of list
+    """
+    pairs = list(pairs)
+    return ([(member.process_nb, value) for member, value in pairs],
+            [(member.socket_file, value) for member, value in pairs])
+
+
+def check_command(results):
+    """Judge the replies of all processes to a change; it compares success, not texts.
+
+    :param results: list of ``(process number, reply)``.
+    :type results: list of tuple
+    :return: True if all processes succeeded.
+    :rtype: bool
+    :raises haproxyadmin.exceptions.CommandFailed: if all refused, with HAProxy's message.
+    :raises haproxyadmin.exceptions.MultipleCommandResults: if some refused, or there are no
+        results.
+    """
+    return _check_successes(results, replies.is_success)
+
+
+def check_command_addr_port(change_type, results):
+    """Judge the replies of all processes to a change of a server's address or port.
+
+    :param change_type: ``'addr'`` or ``'port'``.
+    :type change_type: str
+    :param results: list of ``(process number, reply)``.
+    :type results: list of tuple
+    :return: True if all processes succeeded.
+    :rtype: bool
+    :raises haproxyadmin.exceptions.CommandFailed: if all refused.
+    :raises haproxyadmin.exceptions.MultipleCommandResults: if some refused.
+    :raises ValueError: for another type of change.
+    """
+    if change_type not in ('addr', 'port'):
+        raise ValueError("the type of change must be 'addr' or 'port', got {0!r}".format(
+            change_type))
+    return _check_successes(results, functools.partial(replies.is_address_success, change_type))
+
+
+def _check_successes(results, is_success):
+    successes = [is_success(reply) for _, reply in results]
+    if not elements_of_list_same(successes):
+        raise MultipleCommandResults(results)
+    if not successes[0]:
+        error = CommandFailed(results[0][1] or replies.NOTHING)
+        error.set_account(results, [])
+        raise error
+    return True
+
+
+# Merging
+
+def merge(lists, key=BY_NAME):
+    """Group the objects of all processes that represent the same thing.
+
+    :param lists: the objects of each process, in HAProxy's order.
+    :param key: (optional) returns what such objects have in common; by default their name.
+    :return: the objects of each thing, things in the order of the first process that has them.
+    :rtype: list of list
+    """
+    things = collections.OrderedDict()
+    for members in lists:
+        # If a process lists a thing twice, the last one counts, as it does in a dump.
+        for name, member in collections.OrderedDict(
+                (key(member), member) for member in members).items():
+            if name in things:
+                things[name].append(member)
+            else:
+                things[name] = [member]
+    return list(things.values())
+
+
+def find_by_name(things, noun, name, where=''):
+    """Return the thing that has a name.
+
+    :param noun: what it is, for the message.
+    :param where: (optional) where it is looked for, for the message.
+    :raises ValueError: if there is none; the message contains the nearest names.
+    """
+    name = to_native(name)
+    for thing in things:
+        # Not by equality: the name may be an object that equals its own name.
+        if thing.name == name:
+            return thing
+    raise ValueError('no {0} {1!r}{2}{3}'.format(
+        noun, name, where, suggest_or_list(name, set(thing.name for thing in things))))

@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all public objects have in common, and what frontends, backends and servers have."""
+import operator
+
+import six
+
+from haproxyadmin import combine
+from haproxyadmin.internal.calls import change_each
+from haproxyadmin.internal.fanout import run_reads
+from haproxyadmin.internal.grouping import distinct
+from haproxyadmin.internal.listing import LazyMembers
+from haproxyadmin.parsers import stats
+from haproxyadmin.protocol.words import to_native
+from haproxyadmin.spelling import is_slip
+
+# Methods that change what a property shows, if they are not named after the property.
+_SETTERS = {'status': 'setstate'}
+
+
+class Checked(object):
+    """An object that refuses an assignment that would only hide a mistake.
+
+    Assigning to a name that resembles a public one of the class, or to a property that cannot be
+    set, raises :class:`AttributeError`. A program may add any other attribute.
+    """
+
+    def __setattr__(self, name, value):
+        if name not in self.__dict__ and not name.startswith('_'):
+            _check_assignment(type(self), name)
+        super(Checked, self).__setattr__(name, value)
+
+
+def _check_assignment(kind, name):
+    known = getattr(kind, name, None)
+    if isinstance(known, property) and known.fset is None:
+        setter = _SETTERS.get(name, 'set' + name)
+        raise AttributeError('{0}.{1} cannot be set{2}'.format(
+            kind.__name__, name, ', use {0}()'.format(setter) if hasattr(kind, setter) else ''))
+    if known is None and not hasattr(kind, name):
+        for own in dir(kind):
+            if not own.startswith('_') and is_slip(name, own):
+                raise AttributeError('{0} has no attribute {1!r}; did you mean {2!r}?'.format(
+                    kind.__name__, name, own))
+
+
+class Combined(Checked):
+    """An object over all HAProxy processes that have it."""
+
+    # One member for each socket, even if sockets turn out to belong to one process.
+    _found = ()
+
+    @property
+    def _members(self):
+        """Its objects, one of each process."""
+        return distinct(self._found)
+
+    def metric_per_process(self, name):
+        """Return a metric of each process; see :meth:`metric`.
+
+        :param name: see :meth:`metric`.
+        :type name: str
+        :return: list of ``(process number, number)``.
+        :rtype: list of tuple
+        :raises ValueError: see :meth:`metric`.
+        """
+        return self._per_process(self._metric_of_each(name))
+
+    def metric_per_socket(self, name):
+        """Return a metric of each process by its socket; see :meth:`metric`.
+
+        From HAProxy 2.5 on the number of every process is 1, so that only the socket tells
+        processes apart.
+
+        :param name: see :meth:`metric`.
+        :type name: str
+        :return: list of ``(socket file, number)``.
+        :rtype: list of tuple
+        :raises ValueError: see :meth:`metric`.
+        """
+        return self._per_socket(self._metric_of_each(name))
+
+    def _metric_of_each(self, name):
+        return [combine.aggregate(name, [text]) for text in self._metric_texts(name)]
+
+    def _metric_texts(self, name):
+        """Return what each process reports for a metric."""
+        raise NotImplementedError
+
+    def _per_process(self, values):
+        return [(member.process_nb, value) for member, value in zip(self._members, values)]
+
+    def _per_socket(self, values):
+        return [(member.socket_file, value) for member, value in zip(self._members, values)]
+
+
+class Facade(Combined):
+    """One frontend, backend or server over all processes that have it.
+
+    :param members: its objects, one of each process.
+    :type members: list
+    """
+
+    _METRICS = ()
+    _REQUESTS = 'stot'
+    # Takes an object; two objects are equal if it returns the same for both.
+    _IDENTITY = operator.attrgetter('_name')
+
+    def __init__(self, members):
+        listed = isinstance(members, LazyMembers)
+        if not listed and not members:
+            raise ValueError('{0} needs the object of at least one process'.format(
+                self.__class__.__name__))
+        # Not by assignment, which is checked: there may be tens of thousands of facades.
+        attributes = self.__dict__
+        attributes['_found'] = members = members if listed else list(members)
+        attributes['_name'] = members.name if listed else members[0].name
+
+    def __repr__(self):
+        return '{0}({1!r}, processes={2})'.format(
+            self.__class__.__name__, self.name, self.process_nb)
+
+    def __eq__(self, other):
+        if isinstance(other, self.__class__):
+            return self._IDENTITY(self) == self._IDENTITY(other)
+        if isinstance(other, six.string_types):
+            return self.name == to_native(other)
+        return NotImplemented
+
+    def __ne__(self, other):
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
+    def __hash__(self):
+        # By the name alone, because it equals its name.
+        return hash(self.name)
+
+    @property
+    def _members(self):
+        return self._found if self._is_in_memory() else distinct(self._found)
+
+    def _is_in_memory(self):
+        return isinstance(self._found, LazyMembers) and self._found.in_memory
+
+    @property
+    def name(self):
+        """The name; costs nothing.
+
+        :rtype: str
+        """
+        return self._name
+
+    @property
+    def process_nb(self):
+        """The numbers of the processes that have it, ascending; costs nothing.
+
+        From HAProxy 2.5 on each of them is 1.
+
+        :rtype: list of int
+        """
+        return [member.process_nb for member in self._members]
+
+    @property
+    def requests(self):
+        """The number of requests that all processes together have handled.
+
+        For a frontend HTTP requests (``req_tot`` of ``show stat``), for a backend or server
+        sessions (``stot``).
+
+        :rtype: int
+        """
+        return self._total(self._REQUESTS)
+
+    @property
+    def status(self):
+        """The status in HAProxy's words (``status`` of ``show stat``).
+
+        :rtype: str
+        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
+        """
+        return self._common('status')
+
+    def metric(self, name):
+        """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+
+        Sends one ``show stat`` to each process (management guide, "show stat").
+
+        :param name: a name of the documented list for this kind of object, or any other figure
+            for which the running HAProxy reports a value: the names of :meth:`metrics`.
+        :type name: str
+        :return: the sum or the average; 0 for a documented name that HAProxy does not report.
+        :rtype: int
+        :raises ValueError: for any other name, including those of other kinds of objects.
+        """
+        return combine.combine_metric(name, self._METRICS, self._rows)
+
+    def metrics(self):
+        """Return all metrics over all processes; costs as much as :meth:`metric`.
+
+        :return: ``{name: number}``: the documented names for this kind of object, and every other
+            figure that the running HAProxy reports for it.
+        :rtype: dict
+        """
+        return combine.aggregate_all(self._METRICS, stats.columns(self._rows()))
+
+    def requests_per_process(self):
+        """Return the number of requests that each process has handled; see :attr:`requests`.
+
+        :return: list of ``(process number, requests)``.
+        :rtype: list of tuple
+        """
+        return self._per_process(self._requests_of_each())
+
+    def requests_per_socket(self):
+        """Return the number of requests that each process has handled, by its socket.
+
+        :return: list of ``(socket file, requests)``.
+        :rtype: list of tuple
+        """
+        return self._per_socket(self._requests_of_each())
+
+    def stats_per_process(self):
+        """Return all statistics of each process; sends one ``show stat`` to each.
+
+        :return: list of ``(process number, dict)``; the dict contains HAProxy's own text for each
+            field.
+        :rtype: list of tuple
+        """
+        return self._per_process(map(stats.row2dict, self._rows()))
+
+    def stats_per_socket(self):
+        """Return all statistics of each process by its socket; sends one ``show stat`` to each.
+
+        :return: list of ``(socket file, dict)``; the dict contains HAProxy's own text for each
+            field.
+        :rtype: list of tuple
+        """
+        return self._per_socket(map(stats.row2dict, self._rows()))
+
+    def _metric_texts(self, name):
+        return combine.metric_texts(name, self._METRICS, self._rows)
+
+    def _requests_of_each(self):
+        return [combine.aggregate(self._REQUESTS, [text]) for text in self._fields(self._REQUESTS)]
+
+    def _rows(self):
+        if self._is_in_memory():
+            return self._found.rows()
+        return run_reads([member.row_operation() for member in self._members])
+
+    def _fields(self, name):
+        if self._is_in_memory():
+            return self._found.fields(name)
+        return stats.fields(self._rows(), name)
+
+    def _total(self, name):
+        """Return the sum or average of a field."""
+        return combine.aggregate(name, self._fields(name))
+
+    def _common(self, name, convert=None):
+        """Return a field that is the same in all processes.
+
+        :param convert: (optional) takes the text of each process.
+        """
+        texts = self._fields(name)
+        return combine.common_value(
+            self._members, [convert(text) for text in texts] if convert else texts)
+
+    def _first(self, name):
+        """Return a field of the first process, as an integer; asks no other process."""
+        return self._members[0].number(name)
+
+    def _change(self, build, judge=combine.check_command):
+        """Send each process the command that is built for it.
+
+        :param build: takes a member, returns the command; see
+            :func:`haproxyadmin.internal.calls.prepare`.
+        """
+        return change_each(
+            self._live(), lambda member: member.hap_process.change_operation(build(member)), judge)
+
+    def _live(self):
+        """Return the members that HAProxy itself answers for, one for each socket."""
+        return [member.live for member in self._found]

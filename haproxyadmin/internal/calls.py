@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One call on all processes: build what is sent to each, send it, judge the outcomes.
+
+Members, below, are processes or objects in them: frontends, backends and servers, which have a
+``hap_process``.
+"""
+import functools
+
+from haproxyadmin.combine import check_command, results_of
+from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, MultipleCommandResults
+from haproxyadmin.internal.endpoint import UnknownVersion
+from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all, run_reads
+from haproxyadmin.internal.grouping import distinct, renew
+from haproxyadmin.protocol import commands
+from haproxyadmin.protocol.versions import NotForVersion
+
+
+class _OldVersion(Exception):
+    """What was built depends on a version that may no longer be the running one."""
+
+
+def prepare(members, build):
+    """Build what is sent to each process, before anything is sent.
+
+    If that depends on the version of a process, and the version was asked more than a second ago
+    or an exchange has failed since, all processes are asked concurrently, and it is built again.
+
+    :param members: the objects that are read or changed, each of one process.
+    :param build: takes a member; returns an :class:`haproxyadmin.internal.fanout.Operation` or any
+        other value. May be called again. For what a version cannot do, it raises
+        :class:`haproxyadmin.protocol.versions.NotForVersion` or
+        :class:`haproxyadmin.exceptions.CommandFailed`.
+    :return: the members that are distinct now, and what was built for each; for a process whose
+        version cannot be asked, the error.
+    :rtype: tuple of list
+    """
+    # A process that has two sockets may have been replaced by two processes.
+    owners = [member.hap_process.endpoint.duplicate_of for member in members]
+    if not any(owner is not None and owner.has_old_version() for owner in owners):
+        try:
+            current = distinct(members)
+            return current, [_build(member, build, refuse_old=True) for member in current]
+        except (_OldVersion, UnknownVersion):
+            pass
+    errors = renew(members)
+    current = distinct(members)
+    return current, [errors.get(member.hap_process.endpoint) or _build(member, build)
+                     for member in current]
+
+
+def _build(member, build, refuse_old=False):
+    endpoint = member.hap_process.endpoint
+    use_before = endpoint.version_use
+    try:
+        built = build(member)
+    except (CommandFailed, NotForVersion):
+        # Any other error is about an argument that no version accepts: nothing is sent then.
+        if refuse_old and endpoint.has_old_version():
+            raise _OldVersion
+        raise
+    if endpoint.version_use is not use_before:
+        if refuse_old and endpoint.has_old_version():
+            raise _OldVersion
+        if isinstance(built, Operation):
+            built.rebuild = functools.partial(build, member)
+    return built
+
+
+def read_each(members, build):
+    """Return the value of what is built for each member, or raise the first exception.
+
+    :param build: see :func:`prepare`.
+    """
+    return run_reads(prepare(members, build)[1])
+
+
+def change_each(members, build, judge=check_command):
+    """Send each process the change that is built for it, and judge the outcomes.
+
+    :param build: see :func:`prepare`.
+    :param judge: (optional) see :func:`check_outcomes`.
+    :return: True if every process accepted it.
+    :rtype: bool
+    """
+    members, operations = prepare(members, build)
+    return check_outcomes(members, operations, run_all(operations), judge)
+
+
+def check_outcomes(members, operations, outcomes, judge=check_command):
+    """Judge the outcomes of a change.
+
+    :param members: the objects that were changed, each of one process.
+    :param operations: what was sent to each.
+    :param outcomes: the reply of each, or an exception; emptied if there is an exception.
+    :param judge: (optional) takes a list of ``(process number, reply)``.
+    :return: True if every process accepted the change.
+    :rtype: bool
+    :raises haproxyadmin.exceptions.HAProxyBaseError: the first error of a process that could not be
+        reached, otherwise what the judge raises. ``results`` and ``by_socket`` contain the replies
+        of all processes that answered, ``command`` and ``socket_file`` those of the first refusal.
+    """
+    answered = [(member, operation, outcome)
+                for member, operation, outcome in zip(members, operations, outcomes)
+                if not isinstance(outcome, Exception)]
+    try:
+        raise_first_error(outcomes)
+        return judge([(member.process_nb, reply) for member, _, reply in answered])
+    except HAProxyBaseError as error:
+        error.set_account(*results_of((member, reply) for member, _, reply in answered))
+        if isinstance(error, (CommandFailed, MultipleCommandResults)):
+            _set_context(error, answered, judge)
+        raise
+
+
+def _set_context(error, answered, judge):
+    """Put the command that was refused first into an exception."""
+    for member, operation, reply in answered:
+        try:
+            judge([(member.process_nb, reply)])
+        except CommandFailed:
+            error.set_context(commands.describe_line(operation.command), member.socket_file)
+            return

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run operations on one process or many at the same time: the one place that fans out."""
+import time
+
+from haproxyadmin.combine import results_of
+from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, HAProxySocketError,
+                                     SocketApplicationError, SocketPermissionError)
+from haproxyadmin.parsers.info import info2dict, is_info
+from haproxyadmin.parsers.lines import first_line, split_lines
+from haproxyadmin.protocol import commands, replies, transport, versions
+from haproxyadmin.protocol.words import to_bytes, to_native
+
+
+class Operation(transport.Request):
+    """A command for one process, and how its reply is interpreted.
+
+    :param endpoint: where it goes: the socket, time-out, and how often to repeat it.
+    :type endpoint: :class:`haproxyadmin.internal.endpoint.Endpoint`
+    :param command: see :mod:`haproxyadmin.protocol.commands`.
+    :type command: bytes
+    :param interpret: takes the parsed reply; returns a value, or another :class:`Operation` to run
+        next.
+    :param reads: (optional) False for a command that changes something: it is repeated only while
+        HAProxy has certainly not received it, and its reply may be a single newline.
+    :param parse: (optional) takes the bytes of the reply; by default it splits them into lines.
+    :param judged: (optional) False if ``interpret`` handles refusals; otherwise the level of the
+        socket is added to one for lack of level, at the cost of one more command.
+    :param conduct: (optional) see :class:`haproxyadmin.protocol.transport.Request`.
+
+    ``rebuild`` is set if the command depends on the version: it builds the operation again.
+    """
+
+    __slots__ = ('endpoint', 'interpret', 'reads', 'parse', 'judged', 'rebuild')
+
+    def __init__(self, endpoint, command, interpret, reads=True, parse=split_lines, judged=True,
+                 conduct=transport.PLAIN):
+        # Without the base class: a loop over all servers makes tens of thousands of operations.
+        self.socket_file = endpoint.socket_file
+        self.command = command
+        self.timeout = endpoint.timeout
+        self.conduct = conduct
+        self.endpoint = endpoint
+        self.interpret = interpret
+        self.reads = reads
+        self.parse = parse
+        self.judged = judged
+
+    def interpret_reply(self, reply):
+        """Return what a reply amounts to: a value, an exception, or the next operation."""
+        if isinstance(reply, HAProxySocketError):
+            return reply
+        if not replies.is_whole(reply, self.reads):
+            return self._unusable('the answer was cut short after {0} bytes, or this is not '
+                                  'HAProxy: {1!r}'.format(len(reply), to_native(reply[:80])))
+        if self.judged and not self.reads:
+            message = to_native(reply.lstrip(b'\n').split(b'\n', 1)[0])
+            if not replies.is_message(message):
+                return self._unusable('this is no answer to a change: {0!r}'.format(message[:80]))
+        try:
+            if self.judged and replies.is_denied(reply) and self._has_levels():
+                return _LevelCheck(self, reply)
+            return self.interpret(self.parse(reply))
+        except CommandFailed as error:
+            error.set_account(*results_of([(_Answer(self.endpoint), str(error))]))
+            error.set_context(commands.describe_line(self.command), self.socket_file)
+            return transport.without_trace(error)
+        except HAProxyBaseError as error:
+            return transport.without_trace(error)
+        except ValueError as error:
+            if not transport.is_ours():
+                raise
+            # A malformed reply, or a field that should be a number and is not.
+            return self._unusable(error)
+
+    def may_repeat(self, outcome):
+        """Return True if a failed exchange may be tried again."""
+        if not isinstance(outcome, HAProxySocketError):
+            return False
+        # Permissions do not come back by themselves.
+        return (self.reads or outcome.undelivered) and not isinstance(
+            outcome, SocketPermissionError)
+
+    def repeated(self):
+        """Return what is sent after a failure: what depends on the version is built again."""
+        # Not initialized: a loop over all servers makes tens of thousands of operations.
+        return VersionCheck(self.endpoint, self.rebuild) if hasattr(self, 'rebuild') else self
+
+    def _has_levels(self):
+        version = self.endpoint.known_version
+        return version is None or versions.has(version, versions.SHOW_LEVEL)
+
+    def _unusable(self, reason):
+        return SocketApplicationError(self.socket_file, '{0}: {1}'.format(self, reason))
+
+
+class _Answer(object):
+    """The process that answered, for the results in an exception."""
+
+    def __init__(self, endpoint):
+        self.process_nb = endpoint.number
+        self.socket_file = endpoint.socket_file
+
+
+class OneTimeOperation(Operation):
+    """An operation that is never repeated, such as a change of an entry by its reference.
+
+    If nobody was listening, another process may be by now, for which the reference means another
+    entry.
+    """
+
+    __slots__ = ()
+
+    def may_repeat(self, outcome):
+        """Return False."""
+        return False
+
+
+class VersionCheck(Operation):
+    """Asks for the version again before a command that depends on it is sent once more.
+
+    :param rebuild: builds the operation that sends the command.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, endpoint, rebuild):
+        super(VersionCheck, self).__init__(
+            endpoint, commands.SHOW_INFO, self._build, judged=False)
+        self.rebuild = rebuild
+
+    def _build(self, lines):
+        learn_info(self.endpoint, lines)
+        try:
+            operation = self.rebuild()
+        except (CommandFailed, ValueError) as error:
+            # Another version answers by now, which cannot do it: nothing was sent.
+            refused = CommandFailed(str(error))
+            refused.set_context(None, self.socket_file)
+            raise refused
+        if isinstance(operation, Operation):
+            operation.rebuild = self.rebuild
+        return operation
+
+
+class _LevelCheck(Operation):
+    """Asks for the level of a socket whose level was too low for a command.
+
+    :param denied: what was refused; its reply is interpreted after the level.
+    :type denied: :class:`Operation`
+    :param refusal: the reply to it.
+    :type refusal: bytes
+    """
+
+    __slots__ = ('denied', 'refusal')
+
+    def __init__(self, denied, refusal):
+        super(_LevelCheck, self).__init__(denied.endpoint, commands.SHOW_LEVEL, None, judged=False)
+        self.denied = denied
+        self.refusal = refusal
+
+    def interpret_reply(self, reply):
+        """Return what the refusal amounts to."""
+        denied, refusal = self.denied, self.refusal
+        if isinstance(reply, bytes) and to_native(reply.strip()) in replies.LEVELS:
+            refusal = replies.denied_because(refusal, b'the level of ' + to_bytes(
+                denied.socket_file) + b' is ' + reply.strip())
+        denied.judged = False
+        return denied.interpret_reply(refusal)
+
+
+def run_all(operations, outcomes=None):
+    """Run all operations concurrently, each to its end.
+
+    :param operations: any other value among them is its own outcome.
+    :type operations: list of :class:`Operation`
+    :param outcomes: (optional) a list to put the outcomes into as they arrive, for a caller that
+        may be interrupted; until then it contains the operations.
+    :return: for each operation its value, or the exception that ended it.
+    :rtype: list
+    """
+    outcomes = [] if outcomes is None else outcomes
+    outcomes[:] = operations
+    failures = [0] * len(outcomes)
+    pending = _operations_in(outcomes)
+
+    def follow(place, reply):
+        number = pending[place]
+        operation = outcomes[number]
+        outcome = outcomes[number] = operation.interpret_reply(reply)
+        if isinstance(outcome, Operation):
+            if not isinstance(operation, VersionCheck):
+                failures[number] = 0
+            return outcome
+        if isinstance(outcome, HAProxySocketError):
+            operation.endpoint.doubt_version()
+        if operation.may_repeat(outcome) and operation.endpoint.tries_left(failures[number]):
+            failures[number] += 1
+            outcomes[number] = operation.repeated()
+        return None
+
+    while pending:
+        transport.exchange_all([outcomes[number] for number in pending], follow)
+        # What is still an operation has failed and is repeated.
+        pending = _operations_in(outcomes)
+        if pending:
+            time.sleep(max(outcomes[number].endpoint.retry_interval for number in pending))
+    return outcomes
+
+
+def _operations_in(outcomes):
+    return [number for number, outcome in enumerate(outcomes) if isinstance(outcome, Operation)]
+
+
+def run(operation):
+    """Run one operation; return its value, or raise the exception that ended it."""
+    return run_reads([operation])[0]
+
+
+def run_reads(operations):
+    """Run operations concurrently; return their values, or raise the first exception."""
+    return raise_first_error(run_all(operations))
+
+
+def raise_first_error(outcomes):
+    """Return the outcomes, or raise the first exception in them; then the list is emptied."""
+    error = next((outcome for outcome in outcomes if isinstance(outcome, Exception)), None)
+    if error is None:
+        return outcomes
+    # The frames of the traceback must not keep the other outcomes alive, nor form a cycle with the
+    # exception.
+    del outcomes[:]
+    try:
+        raise error
+    finally:
+        del error
+
+
+# Operations that any endpoint understands
+
+def info_operation(endpoint, interpret, conduct=transport.PLAIN):
+    """Return the operation that asks for ``show info``, and remembers who has answered.
+
+    :param interpret: takes the fields as a dict.
+    """
+    # Not judged: judging needs the version, which this reply contains.
+    return Operation(endpoint, commands.SHOW_INFO,
+                     lambda lines: interpret(learn_info(endpoint, lines)),
+                     judged=False, conduct=conduct)
+
+
+def learn_info(endpoint, lines):
+    """Parse a reply to ``show info``, and have the endpoint remember who has answered.
+
+    :rtype: dict
+    :raises haproxyadmin.protocol.replies.Malformed: if the reply is not HAProxy's.
+    """
+    info = info2dict(lines)
+    if not is_info(info):
+        raise replies.Malformed('this is not HAProxy: {0!r}'.format(first_line(lines)[:80]))
+    endpoint.learn(info)
+    return info
+
+
+def level_operation(endpoint):
+    """Return the operation that asks for the level of a socket, one of ``replies.LEVELS``.
+
+    Before 2.0 it distinguishes admin from user, and reports an operator as user.
+    """
+    if versions.has(endpoint.version, versions.SHOW_LEVEL):
+        return Operation(endpoint, commands.SHOW_LEVEL, first_line)
+    return Operation(endpoint, commands.PROBE_ADMIN, replies.level_of_probe, parse=unchanged,
+                     judged=False)
+
+
+def unchanged(value):
+    """Return the value itself."""
+    return value

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A process as it was at one moment."""
+from haproxyadmin.internal.fanout import Operation, learn_info
+from haproxyadmin.internal.process import _HAProxyProcess
+from haproxyadmin.protocol import commands, replies
+
+
+class _FrozenProcess(_HAProxyProcess):
+    """A process as it was at one moment: reads come from memory, changes are sent.
+
+    :param process: the live process.
+    :param info: its reply to ``show info``, a dict.
+    :param dump: its reply to ``show stat``.
+    :type dump: :class:`haproxyadmin.parsers.stats.Dump`
+    """
+
+    __slots__ = ('_live', '_number', '_info', '_dump')
+
+    in_memory = True
+
+    def __init__(self, process, info, dump):
+        super(_FrozenProcess, self).__init__(process.socket_file, process.retry,
+                                             process.retry_interval, process.timeout)
+        self._live = process
+        self._number = process.process_nb
+        self._info = info
+        self._dump = dump
+
+    @property
+    def live(self):
+        """The process that answers from HAProxy itself."""
+        return self._live
+
+    @property
+    def process_nb(self):
+        """The number that the process had.
+
+        :rtype: int
+        """
+        return self._number
+
+    def info_operation(self, interpret):
+        """Return what ``interpret`` makes of the information in memory."""
+        return interpret(dict(self._info))
+
+    def dump_operation(self, interpret, iid=-1, kind=commands.EVERYTHING, sid=-1, complete=False):
+        """Return what ``interpret`` makes of all rows in memory; it finds its own by name."""
+        return interpret(self._dump)
+
+
+def freeze_operation(process):
+    """Return the operation that reads everything; its value is a :class:`_FrozenProcess`.
+
+    The reply consists of two, with an empty line between them.
+    """
+    rows = process.rows
+
+    def show(repeat):
+        marked = rows.marks_ids
+        return Operation(process.endpoint, commands.show_all(marked),
+                         lambda lines: freeze(repeat, marked, lines))
+
+    def freeze(repeat, marked, lines):
+        end = lines.index('') if '' in lines else len(lines)
+        info = learn_info(process.endpoint, lines[:end])
+        dump = rows.parse(lines[end + 1:], listeners=False)
+        stopping = info.get('Stopping') == '1' and not dump.header.rows_stay
+        misread = not marked and rows.may_be_of_one(dump)
+        if repeat and (stopping or misread or rows.lacks(commands.ROWS, dump)):
+            return show(repeat=False)
+        if stopping:
+            raise replies.Malformed(
+                'the worker is stopping, and does not list all of its proxies')
+        rows.keep(commands.ROWS, dump)
+        return _FrozenProcess(process, info, dump)
+    return show(repeat=True)

@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Find out which stats sockets belong to one process.
+
+A directory may hold two sockets of a process, and after a reload one process may have taken over
+the sockets of several. Members, below, are processes or objects in them: frontends, backends and
+servers, which have a ``hap_process``.
+"""
+import collections
+
+from haproxyadmin.internal.fanout import (info_operation, level_operation, raise_first_error,
+                                          run_all, unchanged)
+from haproxyadmin.protocol import replies, transport
+
+
+def distinct(members):
+    """Return the members without those that belong to the process of another one."""
+    for member in members:
+        if member.hap_process.endpoint.duplicate_of is not None:
+            break
+    else:
+        return members
+    kept = collections.OrderedDict()
+    for member in members:
+        endpoint = member.hap_process.endpoint
+        owner = endpoint.duplicate_of or endpoint
+        if endpoint is owner or owner not in kept:
+            kept[owner] = member
+    return list(kept.values())
+
+
+def read_identified(processes, build):
+    """Read from each process its ``show info`` and perhaps more.
+
+    It is read again if two sockets turn out to belong to one process, or no longer to do so.
+
+    :param build: takes a process, returns the operation.
+    :return: the value of each operation.
+    :rtype: list
+    """
+    outcomes = run_all([build(process) for process in distinct(processes)])
+    if regroup(processes):
+        outcomes = run_all([build(process) for process in distinct(processes)])
+    return raise_first_error(outcomes)
+
+
+def renew(members):
+    """Ask all processes for their versions and who they are.
+
+    :return: the errors of those that could not be asked, by endpoint.
+    :rtype: dict
+    """
+    endpoints = [member.hap_process.endpoint for member in distinct(members)]
+    outcomes = run_all([info_operation(endpoint, unchanged) for endpoint in endpoints])
+    regroup([member.hap_process for member in members])
+    return dict((endpoint, outcome) for endpoint, outcome in zip(endpoints, outcomes)
+                if isinstance(outcome, Exception))
+
+
+def regroup(processes):
+    """Find out again which sockets belong to one process, after a ``show info`` of each.
+
+    :return: True if that has changed.
+    :rtype: bool
+    """
+    endpoints = [process.endpoint for process in processes]
+    before = [endpoint.duplicate_of for endpoint in endpoints]
+    # Their process has been replaced, perhaps by two processes, or does not answer.
+    doubtful = [endpoint for endpoint in endpoints if endpoint.duplicate_of is not None
+                and (endpoint.duplicate_of.identity is not endpoint.duplicate_while
+                     or endpoint.duplicate_of.has_old_version())]
+    outcomes = run_all([info_operation(endpoint, unchanged) for endpoint in doubtful])
+    for endpoint, outcome in zip(doubtful, outcomes):
+        endpoint.confirm_duplicate()
+        if not isinstance(outcome, Exception):
+            endpoint.use_itself()
+    single = [endpoint for endpoint in endpoints if endpoint.duplicate_of is None]
+    for group in group_endpoints(single):
+        if len(group) > 1:
+            kept = highest_level(group)
+            for endpoint in endpoints:
+                if endpoint is not kept and (
+                        endpoint in group or endpoint.duplicate_of in group):
+                    endpoint.use_instead(kept)
+    return before != [endpoint.duplicate_of for endpoint in endpoints]
+
+
+def group_endpoints(endpoints):
+    """Group endpoints by process, as their ``show info`` and their request counters say.
+
+    :rtype: list of list
+    """
+    groups = []
+    for endpoint in endpoints:
+        for group in groups:
+            if _is_one_process(group[0], endpoint):
+                group.append(endpoint)
+                break
+        else:
+            groups.append([endpoint])
+    return groups
+
+
+def _is_one_process(one, other):
+    """Return True if two endpoints belong to one process.
+
+    Two processes in containers may have the same pid, node, number and start. Each ``show info``
+    counts as a request: the counter of one process grows whichever socket is asked. The counters
+    of two processes only look like one if they are as close together as what others ask meanwhile.
+    """
+    identities = one.identity, other.identity
+    if (None in identities or not one.identity.agrees(other.identity)
+            or other.identity in one.identity.others):
+        return False
+    highest_yet = -1
+    for endpoint in (one, other, one, other):
+        count = run_all([info_operation(endpoint, _requests)])[0]
+        if transport.is_our_own(count):
+            raise count
+        if isinstance(count, Exception) or (one.identity, other.identity) != identities:
+            # Not known now; it is found out with the next `show info`.
+            return False
+        if count <= highest_yet:
+            one.identity.others.append(other.identity)
+            other.identity.others.append(one.identity)
+            return False
+        highest_yet = count
+    return True
+
+
+def _requests(info):
+    return int(info.get('CumReq', -1))
+
+
+def highest_level(endpoints):
+    """Return the endpoint with the highest level; of equal ones, the first."""
+    if len(endpoints) == 1:
+        return endpoints[0]
+    levels = run_all([level_operation(endpoint) for endpoint in endpoints])
+    for level in levels:
+        if transport.is_our_own(level):
+            raise level
+    ranks = [replies.LEVELS.index(level) if level in replies.LEVELS else -1 for level in levels]
+    return endpoints[ranks.index(max(ranks))]

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Servers as a dump lists them; objects are made when they are needed.
+
+A big configuration has tens of thousands of servers, most of which are only looked at, and each
+object costs memory and keeps the garbage collector busy.
+"""
+from haproxyadmin.internal.server import _Server
+from haproxyadmin.parsers import stats
+from haproxyadmin.protocol.words import to_native
+
+
+class Listing(object):
+    """The servers of one backend in one process.
+
+    :param backend: the :class:`haproxyadmin.internal._Backend`.
+    :param header: the header of the dump.
+    :param names: the names of the servers.
+    :param texts: their rows.
+
+    ``in_memory`` is True if the rows never change.
+    """
+
+    __slots__ = ('backend', 'names', 'in_memory', '_header', '_texts')
+
+    def __init__(self, backend, header, names, texts):
+        self.backend = backend
+        self.names = names
+        self.in_memory = backend.hap_process.in_memory
+        self._header = header
+        self._texts = texts
+
+    def of(self, name):
+        """Return a listing of the servers that have a name; with None, of all of them."""
+        if name is None:
+            return self
+        name = to_native(name)
+        places = [place for place, server in enumerate(self.names) if server == name]
+        return Listing(self.backend, self._header, [self.names[place] for place in places],
+                       [self._texts[place] for place in places])
+
+    def row(self, place):
+        """Return the row of a server."""
+        return stats.Row(self._header, self._texts[place])
+
+    def field(self, place, name):
+        """Return a field of the row of a server, ``''`` if HAProxy does not report it."""
+        position = self._header.index.get(name)
+        return '' if position is None else stats.cut(self._texts[place], position)
+
+    def server(self, place):
+        """Return a server.
+
+        :rtype: :class:`haproxyadmin.internal._Server`
+        """
+        if self.in_memory:
+            return _Server(self.backend, self.names[place], None, self.row(place))
+        return _Server(self.backend, self.names[place], self.field(place, 'sid'))
+
+    def servers(self):
+        """Return all servers."""
+        return [self.server(place) for place in range(len(self.names))]
+
+
+def list_servers(backend, dump):
+    """Return the :class:`Listing` of all servers of a backend.
+
+    :param backend: the :class:`haproxyadmin.internal._Backend`.
+    :type dump: :class:`haproxyadmin.parsers.stats.Dump`
+    """
+    return Listing(backend, dump.header, dump.names_of(backend.name),
+                   dump.servers.get(backend.name, []))
+
+
+class LazyMembers(object):
+    """The objects of one server, one of each process, made when they are needed.
+
+    :param listings: what each process lists, in the same order.
+    :type listings: list of :class:`Listing`
+    :param place: the place of the server in each of them.
+    """
+
+    __slots__ = ('name', '_listings', '_place', '_made')
+
+    def __init__(self, listings, place):
+        self.name = listings[0].names[place]
+        self._listings = listings
+        self._place = place
+        self._made = None
+
+    def __len__(self):
+        return len(self._objects())
+
+    def __getitem__(self, place):
+        return self._objects()[place]
+
+    def __iter__(self):
+        return iter(self._objects())
+
+    def __reduce__(self):
+        # As a plain list, without the rest of the listings.
+        return (list, (self._objects(),))
+
+    @property
+    def in_memory(self):
+        """True if the rows never change."""
+        return self._listings[0].in_memory
+
+    def rows(self):
+        """Return the row of each process, as it was listed."""
+        return [listing.row(self._place) for listing in self._listings]
+
+    def fields(self, name):
+        """Return a field of each row, as it was listed."""
+        return [listing.field(self._place, name) for listing in self._listings]
+
+    def _objects(self):
+        if self._made is None:
+            self._made = [listing.server(self._place) for listing in self._listings]
+        return self._made

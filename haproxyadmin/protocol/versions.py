@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What each version of HAProxy has, and what must not be sent to it: the one table of both.
+
+To support a feature that not every version has, add a :class:`Feature` here and ask :func:`has`.
+A command that crashes, wedges or misleads a version is a :class:`Danger`; whoever builds that
+command calls :func:`check_danger` first. What a caller sends by ``command()`` is not checked.
+"""
+import collections
+import re
+
+from haproxyadmin.exceptions import CommandFailed
+
+# since: the first version that has it. what: the beginning of "... needs HAProxy 1.7".
+Feature = collections.namedtuple('Feature', 'since what')
+
+SERVER_ADDRESS = Feature((1, 6), "setting a server's address")
+SERVER_PORT = Feature((1, 7), "setting a server's port")
+QUOTED_DESCRIPTION = Feature((1, 7), 'a description in quotes')
+# Older versions may crash.
+ANY_NUMBER_OF_WORDS = Feature((1, 8), 'a line of more than 64 words')
+PAYLOAD = Feature((1, 9), 'a payload')
+# Older versions also split words at a vertical tab and a form feed.
+SPLITS_AT_BLANKS = Feature((1, 9), 'a word with a vertical tab or a form feed')
+MAP_PAYLOAD = Feature((2, 0), 'adding entries to a map by a payload')
+SHOW_LEVEL = Feature((2, 0), "asking for a socket's level")
+# In older versions each entry that is deleted costs a search through all of them.
+QUICK_DELETION = Feature((2, 4), 'deleting entries quickly')
+# Applied about a millisecond after HAProxy has reported success.
+DELAYED_ADDRESS = Feature((3, 0), 'applying an address later')
+DELETES_ONE = Feature((3, 3), 'deleting one entry of a key at a time')
+
+# ranges: pairs of the first version that was seen bad and the first one that is right again; where
+# later releases are not known, the one after the last that was seen bad. error: what is raised.
+Danger = collections.namedtuple('Danger', 'ranges error reason')
+
+FROM_THE_FIRST = (0,)
+# What text cannot contain, in which versions.
+UNSENDABLE = [
+    (b'\\', 'a backslash', [(FROM_THE_FIRST, (1, 8))]),
+    (b';', 'a semicolon', [(FROM_THE_FIRST, (1, 5, 19)), ((1, 6), (1, 6, 9))]),
+    (b' ', 'a blank', [((1, 9), (2, 2))]),
+    (b'\t', 'a tab', [((1, 9), (2, 2))]),
+]
+
+
+class NotForVersion(ValueError):
+    """The running version cannot take what a caller passed; another one could."""
+
+
+GET_ACL = Danger([((1, 7, 0), (1, 7, 1))], NotForVersion, '"get acl" would crash HAProxy 1.7.0')
+# It zeroes pointers: 3.3.0 crashes at the next "show stat", 3.4.0 also at the next request. Fixed
+# in July 2026; which release of 3.3 contains the fix is not known.
+CLEAR_ALL_COUNTERS = Danger(
+    [((3, 3, 0), (3, 4, 1))], CommandFailed,
+    'HAProxy 3.3 and 3.4.0 crash soon after "clear counters all"')
+
+
+def parse_version(text):
+    """Return the first three numbers of a version: ``'2.2.9-2+deb11u6'`` gives ``(2, 2, 9)``.
+
+    :param text: the ``Version`` of ``show info``.
+    :rtype: tuple of int
+    """
+    numbers = [int(number) for number in re.findall(r'[0-9]+', text.split('-')[0])[:3]]
+    return tuple(numbers + [0] * (3 - len(numbers)))
+
+
+def format_version(version):
+    """Return a version as text: ``(2, 2, 9)`` as ``'2.2.9'``."""
+    return '.'.join(map(str, version))
+
+
+def has(version, feature):
+    """Return True if a version has a feature.
+
+    :param version: a tuple of integers, or what compares like one.
+    :type feature: :class:`Feature`
+    """
+    return version >= feature.since
+
+
+def needs(feature, version, socket_file):
+    """Return the message for a version that lacks a feature.
+
+    :type feature: :class:`Feature`
+    :param version: the running version.
+    :param socket_file: the socket of the process that runs it.
+    """
+    return '{0} needs HAProxy {1}; {2} runs {3}'.format(
+        feature.what, format_version(feature.since), socket_file, format_version(version))
+
+
+def is_among(version, ranges):
+    """Return True if a version is in one of several ranges.
+
+    :param ranges: pairs of the first version of a range and the first one after it.
+    """
+    return any(first <= version < end for first, end in ranges)
+
+
+def check_danger(danger, version):
+    """Refuse a command where it is dangerous.
+
+    :type danger: :class:`Danger`
+    :param version: version of the HAProxy that the command would go to.
+    :type version: tuple of int
+    :raises Exception: the error of the danger, for a version in one of its ranges.
+    """
+    if is_among(version, danger.ranges):
+        raise danger.error(danger.reason)

@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Check what a caller passes, and make words of a command line of it.
+
+Text from a caller reaches HAProxy as one word, whatever it contains, or not at all: what HAProxy
+(or the running version) cannot take is a :class:`ValueError`.
+"""
+import os
+import re
+
+import six
+
+from haproxyadmin.protocol import versions
+
+# HAProxy's buffer minus its reserve, including the newline; longer lines wedge 2.0 to 2.6.
+MAX_LINE = 15360
+# More words crash 1.5.19 and 1.6.9; later versions ignore them.
+MAX_WORDS = 64
+MAX_INT = 2147483647
+MAX_WEIGHT = 256
+MAX_PERCENT = 100 * MAX_WEIGHT
+MAX_PORT = 65535
+_DIGITS = re.compile(r'[0-9]+\Z')
+_PERCENT = re.compile(r'([0-9]+)%\Z')
+_REFERENCE = re.compile(r'#?(0x[0-9a-fA-F]+)\Z')
+_SPECIAL = re.compile(br'([ \t;\\<])')
+_SPECIAL_BEFORE = re.compile(br'([ \t\v\f;\\<])')
+# Compared by name: importing their modules would take longer than importing this one.
+_TEXT_FORMS = frozenset([
+    ('ipaddress', 'IPv4Address'), ('ipaddress', 'IPv6Address'), ('ipaddress', 'IPv4Network'),
+    ('ipaddress', 'IPv6Network'), ('uuid', 'UUID')])
+_TEXT = (bytes, six.text_type)
+_FORBIDDEN = re.compile(br'[\n\r\0]')
+_FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
+
+
+def to_bytes(text):
+    """Return text as it is sent: encoded as UTF-8, bytes unchanged."""
+    if isinstance(text, six.text_type):
+        # Python 2 has no such error handler, and never needs it here.
+        return text.encode('utf-8', 'surrogateescape')
+    if isinstance(text, bytes):
+        return text
+    raise ValueError('expected text, got {0!r}'.format(text))
+
+
+def to_native(text):
+    """Return text or bytes as the ``str`` of this Python; anything else unchanged."""
+    if isinstance(text, (six.text_type, bytes)):
+        return six.ensure_str(text, 'utf-8', 'surrogateescape')
+    return text
+
+
+# Python 2 has no such function: file names are bytes there.
+_fsdecode = getattr(os, 'fsdecode', to_native)
+
+
+def text_of_path(path):
+    """Return the text or bytes of a :mod:`pathlib` path; anything else unchanged."""
+    # Looked up in the type: the class itself is not a path.
+    return path.__fspath__() if hasattr(type(path), '__fspath__') else path
+
+
+def decode_path(path):
+    """Return the name of a file on this machine as a ``str``.
+
+    :param path: text, bytes or a :mod:`pathlib` path; anything else is returned unchanged.
+    """
+    path = text_of_path(path)
+    # File names are not always UTF-8, for instance not in an ASCII locale.
+    return _fsdecode(path) if isinstance(path, bytes) else to_native(path)
+
+
+def check_text(text):
+    """Return text as HAProxy is to store it.
+
+    :param text: what a caller passed; an integer is written in decimal, any other number, UUID or
+        address as its ``str()``.
+    :type text: str, bytes, number, UUID, or an address or network of :mod:`ipaddress`
+    :rtype: bytes
+    :raises ValueError: if no version can take it.
+    """
+    raw_text = (to_bytes(text) if isinstance(text, _TEXT)
+                else _encode_number(text) or encode_address(text))
+    if not raw_text:
+        raise ValueError('text must not be empty')
+    if len(raw_text) >= MAX_LINE:
+        raise ValueError('text of {0} bytes is too long: a command has at most {1} bytes'.format(
+            len(raw_text), MAX_LINE - 1))
+    forbidden = _FORBIDDEN.search(raw_text)
+    if forbidden:
+        raise ValueError('text must not contain {0}: {1!r}'.format(
+            _FORBIDDEN_NAMES[forbidden.group()], text))
+    return raw_text
+
+
+def escape_word(text, version):
+    """Escape text so that HAProxy reads it as one word.
+
+    :param text: see :func:`check_text`.
+    :param version: version of the HAProxy that it is sent to.
+    :type version: tuple of int
+    :rtype: bytes
+    :raises ValueError: if that version has no escape for a character in it.
+    """
+    raw_text = check_text(text)
+    if not _SPECIAL_BEFORE.search(raw_text):
+        # Most text; comparing the version may cost a command.
+        return raw_text
+    _check_version(raw_text, text, version)
+    special = _SPECIAL if versions.has(version, versions.SPLITS_AT_BLANKS) else _SPECIAL_BEFORE
+    return special.sub(br'\\\1', raw_text)
+
+
+def escape_name(name, version):
+    """Escape the name of a frontend, backend or server.
+
+    :raises ValueError: for a name that HAProxy would read as an id: ``#3``, and ``#x`` as ``#0``.
+    """
+    if check_text(name).startswith(b'#'):
+        raise ValueError('HAProxy would read {0!r} as an id, not as a name'.format(name))
+    return escape_word(name, version)
+
+
+def encode_address(value):
+    """Return an address as bytes.
+
+    :param value: text, or an address or network of :mod:`ipaddress`.
+    :raises ValueError: for anything else, numbers included: HAProxy reads ``1.5`` as ``1.0.0.5``.
+    """
+    if isinstance(value, _TEXT):
+        return to_bytes(value)
+    forms = [(kind.__module__, kind.__name__) for kind in type(value).__mro__]
+    return to_bytes(value if _TEXT_FORMS.isdisjoint(forms) else str(value))
+
+
+def _encode_number(value):
+    """Return a number as bytes, an enumeration's by its value; None for anything else."""
+    if is_integer(value):
+        return format_integer(value)
+    if isinstance(value, float):
+        return to_bytes(str(float(value)))
+    if isinstance(value, bool):
+        return None
+    # Imported only where it is needed: most programs never pass such a number.
+    import numbers
+    return to_bytes(str(value)) if isinstance(value, numbers.Number) else None
+
+
+def _check_version(raw_text, text, version):
+    for character, name, ranges in versions.UNSENDABLE:
+        if character in raw_text and versions.is_among(version, ranges):
+            raise versions.NotForVersion('HAProxy {0} cannot take text with {1}: {2!r}'.format(
+                versions.format_version(version), name, text))
+
+
+def is_integer(value):
+    """Return True for an integer, False for a bool."""
+    return isinstance(value, six.integer_types) and not isinstance(value, bool)
+
+
+def format_integer(value):
+    """Return an integer in decimal, an enumeration's by its value."""
+    return str(int(value)).encode('ascii')
+
+
+def describe(value):
+    """Return the ``repr()`` of a value for a message."""
+    try:
+        return repr(value)
+    except ValueError:  # Python refuses to print integers of thousands of digits
+        return 'a number of thousands of digits'
+
+
+def check_number(value, name, highest=MAX_INT):
+    """Return a number as HAProxy reads it.
+
+    :param value: an integer.
+    :param name: what it is, for the message.
+    :param highest: the highest value that HAProxy does not wrap around.
+    :rtype: bytes
+    :raises ValueError: if it is not an integer from 0 to ``highest``.
+    """
+    if not is_integer(value) or not 0 <= value <= highest:
+        raise ValueError('{0} must be an integer from 0 to {1}, got {2}'.format(
+            name, highest, describe(value)))
+    return format_integer(value)
+
+
+def parse_digits(value):
+    """Return the integer of text that consists of digits; anything else unchanged."""
+    text = to_native(value)
+    return _parse_integer(text) if isinstance(text, str) and _DIGITS.match(text) else value
+
+
+def _parse_integer(text):
+    """Return the integer of digits; after a hundred of them it is too large anyway."""
+    return int(text.lstrip('0')[:100] or 0)
+
+
+def check_row_id(value):
+    """Return the id of a proxy or server as an integer; -1 stands for all of them.
+
+    :param value: an integer or its digits.
+    :raises ValueError: for anything else.
+    """
+    number = -1 if to_native(value) == '-1' else parse_digits(value)
+    if not is_integer(number) or not -1 <= number <= MAX_INT:
+        raise ValueError('id must be -1 or an integer from 0 to {0}, got {1}'.format(
+            MAX_INT, describe(value)))
+    return int(number)
+
+
+def check_port(value):
+    """Return a port: 0 to 65535, an integer or its digits; HAProxy reads 70000 as 4464."""
+    return check_number(parse_digits(value), 'port', MAX_PORT)
+
+
+def check_weight(value):
+    """Return a weight: 0 to 256, or a percentage of the configured weight.
+
+    :raises ValueError: for anything else.
+    """
+    text = to_native(value)
+    percent = isinstance(text, str) and _PERCENT.match(text)
+    if not percent:
+        try:
+            return check_number(value, 'weight', MAX_WEIGHT)
+        except ValueError:
+            raise ValueError("weight must be an integer from 0 to {0} or 'N%', got {1}".format(
+                MAX_WEIGHT, describe(value)))
+    return check_number(_parse_integer(percent.group(1)), 'a weight in percent', MAX_PERCENT) + b'%'
+
+
+def check_identifier(value, version):
+    """Return the word that names an ACL or map: ``#N`` or a file.
+
+    :param value: a non-negative integer, digits, ``#`` and digits, or a file as text or as a
+        :mod:`pathlib` path.
+    :rtype: bytes
+    :raises ValueError: for anything else; to HAProxy, ``#`` alone means 0, and ``@`` a version.
+    """
+    text = to_native(text_of_path(value))
+    if isinstance(text, str):
+        name = text[1:] if text.startswith('#') else text
+        if not _DIGITS.match(name):
+            if text.startswith(('#', '@')):
+                raise ValueError('not an id or file of an ACL or map: {0!r}'.format(value))
+            return escape_word(text, version)
+        value = _parse_integer(name)
+    if not is_integer(value):
+        raise ValueError('expected an id or file of an ACL or map, got {0!r}'.format(value))
+    return b'#' + check_number(value, 'id of an ACL or map')
+
+
+def parse_reference(key):
+    """Return a reference to an entry of an ACL or map, None if the text is not a reference.
+
+    :param key: ``'0x1a78ab0'`` as listings print it, or a key.
+    :rtype: str
+    :raises ValueError: for a key that HAProxy would read as a broken reference.
+    """
+    text = to_native(key)
+    if not isinstance(text, str):
+        return None
+    match = _REFERENCE.match(text)
+    if match:
+        return match.group(1)
+    if text.startswith('#0x'):
+        raise ValueError('HAProxy would read {0!r} as a broken reference'.format(key))
+    return None
+
+
+def join_words(*words):
+    """Join words to a command line.
+
+    :rtype: bytes
+    :raises ValueError: if it is too long.
+    """
+    joined = b' '.join(words)
+    if len(joined) + 1 > MAX_LINE:
+        raise ValueError('a command of {0} bytes is too long: HAProxy reads {1}'.format(
+            len(joined), MAX_LINE - 1))
+    return joined
+
+
+def escape_server(backend, name, version):
+    """Return the word that names a server: ``BACKEND/SERVER``."""
+    return escape_name(backend, version) + b'/' + escape_name(name, version)
