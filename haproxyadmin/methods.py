@@ -17,15 +17,15 @@ _ENTRY = [':raises ValueError: for what HAProxy cannot take; nothing is sent.'] 
 _MANY = _DIE + [
     ':return: True.',
     ':rtype: bool',
-    ':raises ValueError: for an entry that HAProxy cannot take; the message says which one, and how',
-    '    many entries before it were sent. What became of them is in its ``failures``, ``results``',
-    '    and ``by_socket``. An exception of the iterable gets the same attributes, if it accepts',
-    '    any.',
+    ':raises ValueError: for an entry that HAProxy cannot take; the message says which one, and',
+    '    how many entries before it were sent. What became of them is in its ``failures``,',
+    '    ``results`` and ``by_socket``. An exception of the iterable gets the same attributes, if it',
+    '    accepts any.',
     ':raises haproxyadmin.exceptions.EntriesFailed: if processes refuse entries; ``failures`` says',
     '    which entries, where, and why. All others are changed.',
     ':raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached any more;',
-    '    ``failures`` lists the entries at which it stopped, those whose fate is not known and those',
-    '    that were not sent. The other processes are done.',
+    '    ``failures`` lists the entries at which it stopped, whose fate is not known or that were',
+    '    not sent. The other processes are done.',
 ]
 _READ = _DIE + [
     ':raises ValueError: for what HAProxy cannot take; nothing is sent.',

@@ -114,9 +114,10 @@ class Reading(Combined):
 
         :rtype: int
         """
-        dumps = self._read_each(lambda process: process.list_operation(unchanged, commands.FRONTENDS))
+        dumps = self._read_each(
+            lambda process: process.list_operation(unchanged, commands.FRONTENDS))
         return combine.aggregate('req_tot', [stats.field(dump.frontend(name), 'req_tot')
-                                           for dump in dumps for name in dump.frontends])
+                                             for dump in dumps for name in dump.frontends])
 
     @property
     def maxconn(self):
@@ -257,7 +258,8 @@ class Reading(Combined):
 
         A server that is a member of several backends is listed once for each.
 
-        :param backend: (optional) only the servers of this backend; if there is none, the list is empty.
+        :param backend: (optional) only the servers of this backend; if there is none, the list
+            is empty.
         :type backend: str
         :rtype: list of :class:`haproxyadmin.server.Server`
         """

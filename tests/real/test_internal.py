@@ -5,7 +5,6 @@ import pytest
 from haproxyadmin import (BACKEND_METRICS, FRONTEND_METRICS, HAPROXY_METRICS, SERVER_METRICS,
                           exceptions, utils)
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server
-from haproxyadmin.internal.process import _HAProxyProcess
 from haproxyadmin.parsers import stats
 from haproxyadmin.parsers.info import info2dict
 from tests.support import truth

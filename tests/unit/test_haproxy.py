@@ -20,7 +20,6 @@ import pytest
 import six
 
 from haproxyadmin.internal import grouping
-from haproxyadmin.internal.process import _HAProxyProcess
 
 try:
     import pathlib

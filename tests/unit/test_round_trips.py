@@ -9,16 +9,15 @@ import threading
 
 import pytest
 
-from haproxyadmin import SERVER_METRICS, exceptions, haproxy, utils
+from haproxyadmin import SERVER_METRICS, exceptions, haproxy
 from haproxyadmin.backend import Backend
 from haproxyadmin.frontend import Frontend
 from haproxyadmin.internal import (_Backend, _Frontend, _HAProxyProcess, _Server, batches, bulk,
                                    discovery)
-from haproxyadmin.internal.process import _HAProxyProcess
 from haproxyadmin.parsers import stats
 from haproxyadmin.reading import Reading
 from haproxyadmin.server import Server
-from haproxyadmin.snapshot import Reading, Snapshot
+from haproxyadmin.snapshot import Snapshot
 from tests.support import captured
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)

@@ -8,7 +8,6 @@ import six
 
 from haproxyadmin import exceptions, internal
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server
-from haproxyadmin.internal.process import _HAProxyProcess
 from haproxyadmin.parsers import stats
 from tests.support import fakes
 
