@@ -11,15 +11,15 @@
     ├── HAProxyDataError             (processes disagree)
     │   ├── IncosistentData          (... on a value)
     │   └── MultipleCommandResults   (... on a change)
-    └── HAProxySocketError           (no talking to HAProxy; also an OSError)
-        ├── NoHAProxyFound           (when HAProxy() finds none; also a ValueError)
+    └── HAProxySocketError           (cannot reach HAProxy; also an OSError)
+        ├── NoHAProxyFound           (HAProxy() finds none; also a ValueError)
         ├── SocketApplicationError   (closed early, or not HAProxy; also a ValueError)
         ├── SocketConnectionError    (nobody listens)
         ├── SocketPermissionError    (not allowed to connect)
-        ├── SocketTimeout            (silence)
-        └── SocketTransportError     (an old connection is in the way)
+        ├── SocketTimeout            (no reply in time)
+        └── SocketTransportError     (an earlier connection is still open)
 
-A wrong argument is a plain :class:`ValueError`: nothing was sent.
+A wrong argument is a plain :class:`ValueError`; then nothing was sent.
 """
 import socket
 
@@ -43,15 +43,19 @@ class HAProxyBaseError(Exception):
     :param message: what was tried, where, and what came back.
     :type message: str
 
-    ``results`` is a list of ``(process number, reply)``, ``by_socket`` one of ``(socket file,
-    reply)`` in the same order: what each process answered to a change that did not succeed
-    everywhere, and what the one that refused a read did. Both are empty where no process answered.
-    ``failures`` is the account of a change of many entries; see :class:`EntriesFailed`.
+    ``results`` is a list of ``(process number, reply)``, ``by_socket`` a list of ``(socket file,
+    reply)`` in the same order: the replies of all processes to a change that did not succeed
+    everywhere, or the refusal of a read. Both are empty if no process answered. ``failures``
+    lists what failed in a change of many entries; see :class:`EntriesFailed`.
 
     ``command`` is the command line that HAProxy refused, without a payload and without secrets, and
-    ``socket_file`` the stats socket of the process that refused it, of the first one where several
-    did. Each is None where it is not known, ``command`` also where nothing was sent. From Python
-    3.11 on a traceback shows both.
+    ``socket_file`` the stats socket of the process that refused it; of several, of the first one.
+    Each is None if it is not known, ``command`` also if nothing was sent. From Python 3.11 on a
+    traceback shows both.
+
+    After a change that is made in all processes or in none, ``undone`` lists the sockets of the
+    processes in which it was undone, ``not_undone`` those in which it was, or may have been, done
+    and not undone, and ``replaced`` those that another process took over during the change.
     """
 
     results = ()
@@ -59,6 +63,9 @@ class HAProxyBaseError(Exception):
     failures = ()
     command = None
     socket_file = None
+    undone = ()
+    not_undone = ()
+    replaced = ()
 
     def __init__(self, message=''):
         super(HAProxyBaseError, self).__init__()
@@ -70,7 +77,7 @@ class HAProxyBaseError(Exception):
         return self.message
 
     def set_account(self, results, by_socket):
-        """Set what the processes answered.
+        """Set the replies of the processes.
 
         :param results: list of ``(process number, reply)``.
         :param by_socket: list of ``(socket file, reply)``, in the same order.
@@ -79,7 +86,7 @@ class HAProxyBaseError(Exception):
         self.by_socket = by_socket
 
     def set_context(self, command, socket_file):
-        """Set what was refused, and by whom; no effect where that is known already.
+        """Set what was refused, and by whom; no effect if that is known already.
 
         :param command: the command line without a payload and without secrets, or None.
         :param socket_file: the stats socket.
@@ -114,20 +121,20 @@ def _restore(kind, args):
 
 
 class CommandFailed(HAProxyBaseError):
-    """HAProxy answered a command with an error; the message is in its words.
+    """HAProxy refused a command; the message is HAProxy's.
 
     ``command`` and ``socket_file`` say which command, and where.
     """
 
 
 class EntriesFailed(CommandFailed):
-    """HAProxy refused some of many entries of an ACL or MAP.
+    """HAProxy refused some of many entries of an ACL or map.
 
     :param failures: what was refused: ``index`` and ``entry`` as the caller passed them,
         ``process_nb``, ``socket_file`` and HAProxy's ``message``, by index.
     :type failures: list of namedtuple
 
-    ``results`` and ``by_socket`` tell how many entries each process accepted.
+    ``results`` and ``by_socket`` say how many entries each process accepted.
     """
 
     def __init__(self, failures):
@@ -139,10 +146,10 @@ class EntriesFailed(CommandFailed):
 
 
 class NoSuchObject(HAProxyBaseError, KeyError):
-    """A frontend, backend or server that is no longer there.
+    """A frontend, backend or server no longer exists.
 
-    :param name: its name, which ``args[0]`` keeps as for any :class:`KeyError`.
-    :param message: a sentence that says what is gone from which process.
+    :param name: its name, which is ``args[0]`` as in any :class:`KeyError`.
+    :param message: what is gone from which process.
     """
 
     def __init__(self, name, message=''):
@@ -151,7 +158,7 @@ class NoSuchObject(HAProxyBaseError, KeyError):
 
 
 class HAProxyDataError(HAProxyBaseError):
-    """Base of the errors about processes that disagree.
+    """Base of the exceptions for processes that disagree.
 
     :param results: list of ``(process number, value or reply)``.
     :type results: list
@@ -168,7 +175,7 @@ class HAProxyDataError(HAProxyBaseError):
         self.results = [] if results is None else results
 
     def set_account(self, results, by_socket):
-        """Set what the processes answered; the message then tells their sockets.
+        """Set the replies of the processes; the message then contains their sockets.
 
         :param results: list of ``(process number, value or reply)``.
         :param by_socket: list of ``(socket file, value or reply)``, in the same order.
@@ -184,23 +191,23 @@ class HAProxyDataError(HAProxyBaseError):
 
 
 class IncosistentData(HAProxyDataError):
-    """The processes do not hold the same value."""
+    """The processes do not report the same value."""
 
     _summary = 'the value differs between HAProxy processes'
 
 
-# Spelled as the word is; the class keeps its documented name.
+# Spelled correctly; the class keeps its documented name.
 InconsistentData = IncosistentData
 
 
 class MultipleCommandResults(HAProxyDataError):
-    """Some processes accepted a change and others refused it."""
+    """Some processes accepted a change, others refused it."""
 
     _summary = 'the change was not accepted by all HAProxy processes'
 
 
 class HAProxySocketError(type('_SystemError', (HAProxyBaseError,) + _SystemErrors, {})):
-    """Base of the errors about talking to HAProxy.
+    """Base of the exceptions for sockets.
 
     :param socket_file: the stats socket.
     :type socket_file: str
@@ -209,8 +216,8 @@ class HAProxySocketError(type('_SystemError', (HAProxyBaseError,) + _SystemError
     :param cause: (optional) the error of the operating system.
     :type cause: OSError
 
-    ``errno``, ``strerror`` and ``filename`` are those of the cause. ``undelivered`` is True
-    where HAProxy has certainly not received the command.
+    ``errno``, ``strerror`` and ``filename`` are those of the cause. ``undelivered`` is True if
+    HAProxy has certainly not received the command.
     """
 
     _summary = 'cannot talk to HAProxy'
@@ -235,45 +242,45 @@ class HAProxySocketError(type('_SystemError', (HAProxyBaseError,) + _SystemError
 
 
 class SocketApplicationError(HAProxySocketError, ValueError):
-    """What listens is not HAProxy, or the connection ended before a whole answer."""
+    """Something other than HAProxy listens, or the connection ended before a whole answer."""
 
-    _summary = 'no answer of HAProxy'
+    _summary = 'no answer from HAProxy'
 
 
 class SocketConnectionError(HAProxySocketError):
-    """No process is bound to the socket file, or there is no such socket."""
+    """No process listens on the socket file, or there is no such file."""
 
     _summary = 'nobody listens'
 
 
 class SocketPermissionError(HAProxySocketError):
-    """The caller may not connect to the socket."""
+    """The caller is not allowed to connect to the socket."""
 
     _summary = 'permission denied'
 
 
 class SocketTimeout(HAProxySocketError):
-    """HAProxy stayed silent for longer than the time-out."""
+    """HAProxy did not answer within the time-out."""
 
     _summary = 'timed out'
 
 
 class SocketTransportError(HAProxySocketError):
-    """The other end has not closed an earlier connection yet."""
+    """The peer has not closed an earlier connection yet."""
 
     _summary = 'an earlier connection is still open'
 
 
 class NoHAProxyFound(HAProxySocketError, ValueError):
-    """No HAProxy answers where :class:`haproxyadmin.haproxy.HAProxy` was told to look for it.
+    """No HAProxy answers where :class:`haproxyadmin.haproxy.HAProxy` looks for it.
 
     :param socket_file: the directory or the socket file that was named.
     :param message: (optional) the reason for each candidate.
     :param cause: (optional) the precise exception of the first candidate, or of the directory.
     :type cause: HAProxySocketError
 
-    ``cause`` is also the ``__cause__``; ``errno``, ``strerror`` and ``filename`` are those of the
-    cause.
+    ``cause`` is also the ``__cause__``; ``errno``, ``strerror`` and ``filename`` are taken from
+    it.
     """
 
     _summary = 'no HAProxy found'
@@ -292,5 +299,5 @@ class NoHAProxyFound(HAProxySocketError, ValueError):
 
 
 def __dir__():
-    """Show what is public; from Python 3.7 on."""
+    """List what is public; has an effect from Python 3.7 on."""
     return sorted(__all__)

@@ -168,13 +168,14 @@ class _LevelCheck(Operation):
         return denied.interpret_reply(refusal)
 
 
-def run_all(operations, outcomes=None):
+def run_all(operations, outcomes=None, repeat=True):
     """Run all operations concurrently, each to its end.
 
     :param operations: any other value among them is its own outcome.
     :type operations: list of :class:`Operation`
     :param outcomes: (optional) a list to put the outcomes into as they arrive, for a caller that
         may be interrupted; until then it contains the operations.
+    :param repeat: (optional) False to try each exchange only once.
     :return: for each operation its value, or the exception that ended it.
     :rtype: list
     """
@@ -193,7 +194,8 @@ def run_all(operations, outcomes=None):
             return outcome
         if isinstance(outcome, HAProxySocketError):
             operation.endpoint.doubt_version()
-        if operation.may_repeat(outcome) and operation.endpoint.tries_left(failures[number]):
+        if (repeat and operation.may_repeat(outcome)
+                and operation.endpoint.tries_left(failures[number])):
             failures[number] += 1
             outcomes[number] = operation.repeated()
         return None

@@ -19,7 +19,7 @@ import time
 
 from haproxyadmin import backend, combine, exceptions, frontend, haproxy, internal, server, utils
 from haproxyadmin.internal import discovery
-from haproxyadmin.internal.fanout import run
+from haproxyadmin.internal.fanout import level_operation, run
 from haproxyadmin.parsers import stats
 from haproxyadmin.parsers.info import info2dict, is_info, parse_description
 from haproxyadmin.parsers.lines import split_lines
@@ -97,18 +97,19 @@ NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1'}
 
 
 def processes():
-    """Return processes of different versions that nobody has asked anything."""
+    """Return processes of different versions."""
     made = []
     for number, version in enumerate(VERSIONS, 1):
         process = internal._HAProxyProcess('/fuzz/{0}'.format(number), retry=None)
-        process._process_nb, process._version = number, version
+        process.endpoint.learn({'Version': versions.format_version(version), 'Pid': '1',
+                                'Process_num': str(number), 'Uptime_sec': '1'})
         made.append(process)
     return made
 
 
 def _things():
     hap = haproxy.HAProxy.__new__(haproxy.HAProxy)
-    hap._processes = processes()
+    hap._found = processes()
     backends = [internal._Backend(process, 'backend_proc1', 4) for process in hap._processes]
     return [hap,
             frontend.Frontend([internal._Frontend(process, 'frontend_proc1', 2)
@@ -133,7 +134,8 @@ def _calls():
                 value = '127.0.0.1' if name == 'address' else 8080
                 calls[label + '='] = lambda place=place, name=name, value=value: setattr(
                     _things()[place], name, value)
-    calls['_HAProxyProcess.level'] = lambda: run(_things()[0]._processes[1].ask_level())
+    calls['_HAProxyProcess.level'] = lambda: run(
+        level_operation(_things()[0]._processes[1].endpoint))
     calls['find_processes'] = lambda: discovery.find_processes(
         None, '/fuzz/1', None, 0, 1)
     return calls

@@ -10,7 +10,7 @@ import pytest
 
 from haproxyadmin import exceptions, haproxy
 from haproxyadmin.internal import patterns
-from haproxyadmin.internal.fanout import Operation, as_is
+from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.protocol import replies
 from tests.robustness import fuzz
 from tests.support import captured
@@ -85,35 +85,35 @@ def test_so_it_is_with_captured_replies(target):
         fuzz.feed(target, reply)
 
 
-ASKS = {
+OPERATIONS = {
     'show acl': lambda process: patterns.listing_operation(process, 'acl', None),
     'show acl #4': lambda process: patterns.listing_operation(process, 'acl', 4),
     'show map #0': lambda process: patterns.listing_operation(process, 'map', 0),
     'get map': lambda process: patterns.match_operation(process, 'map', 0, 'k'),
     'del map': lambda process: patterns.change_operation(process, 'del', 'map', 0, 'k'),
     'held': lambda process: patterns.references_operation(process, 'acl', 4, ['0x55', '0x66']),
-    'show errors': lambda process: process.errors_operation(b'show errors'),
-    'show info': lambda process: process.info_operation(as_is),
-    'show stat': lambda process: process.dump_operation(as_is),
+    'show errors': lambda process: process.errors_operation(None),
+    'show info': lambda process: process.info_operation(unchanged),
+    'show stat': lambda process: process.dump_operation(unchanged),
     'frontends': lambda process: process.frontends_operation(),
     'servers': lambda process: process.servers_operation(),
-    'level': lambda process: process.ask_level(),
+    'level': lambda process: level_operation(process.endpoint),
     'change': lambda process: process.change_operation(b'set maxconn global 1'),
     'command': lambda process: process.raw_operation('show sess', True),
 }
 
 
-@pytest.mark.parametrize('name', sorted(ASKS))
+@pytest.mark.parametrize('name', sorted(OPERATIONS))
 @fuzzed(60)
-def test_a_reply_is_settled_as_a_value_or_a_documented_error(name, data):
+def test_a_reply_is_a_value_or_a_documented_error(name, data):
     """It may take another command, which gets the same bytes."""
     for process in fuzz.processes():
-        ask = ASKS[name](process)
+        operation = OPERATIONS[name](process)
         for _ in range(5):
-            outcome = ask.settle(data)
+            outcome = operation.interpret_reply(data)
             if not isinstance(outcome, Operation):
                 break
-            ask = outcome
+            operation = outcome
         if isinstance(outcome, Exception):
             assert isinstance(outcome, exceptions.HAProxyBaseError)
 

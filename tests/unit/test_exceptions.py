@@ -65,7 +65,7 @@ def test_the_tree_is_the_documented_one(kind, parents):
     CommandFailed, HAProxyDataError, HAProxyBaseError, SocketConnectionError,
     SocketPermissionError, SocketTimeout, SocketTransportError, HAProxySocketError])
 def test_other_errors_are_no_value_error(kind):
-    """[exception tree] Only a wrong argument and no answer of HAProxy are."""
+    """[exception tree] Only a wrong argument and no answer from HAProxy are."""
     assert not issubclass(kind, ValueError)
 
 
@@ -102,7 +102,7 @@ def test_siblings_are_not_each_other(left, right):
     (SocketTimeout('/run/1'), '/run/1: timed out'),
     (SocketConnectionError(socket_file='/run/1'), '/run/1: nobody listens'),
     (SocketPermissionError('/run/1'), '/run/1: permission denied'),
-    (SocketApplicationError('/run/1'), '/run/1: no answer of HAProxy'),
+    (SocketApplicationError('/run/1'), '/run/1: no answer from HAProxy'),
     (SocketTransportError('/run/1'), '/run/1: an earlier connection is still open'),
     (NoHAProxyFound('/run'), '/run: no HAProxy found'),
     (NoHAProxyFound('/run', 'no HAProxy in /run'), 'no HAProxy in /run'),

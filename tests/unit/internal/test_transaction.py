@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""internal/transaction.py: a change of all processes or of none."""
+import pytest
+
+from haproxyadmin import exceptions
+from haproxyadmin.internal import transaction
+from haproxyadmin.internal.fanout import Operation
+from tests.support import fakes
+
+DO, UNDO = 'set maxconn global 5', 'set maxconn global 9'
+REFUSED = 'Value out of range.\n\n'
+
+
+class Interrupt(BaseException):
+    """What a signal handler may raise."""
+
+
+class Site(object):
+    """Processes that are changed."""
+
+    def __init__(self, fleet, count=3, version='2.2', **options):
+        self.started = fleet(version, count)
+        self.started.answer(DO, '\n')
+        self.started.answer(UNDO, '\n')
+        self.processes = self.started.haproxy(**options)._processes
+        self.undo_asked = []
+
+    def change(self):
+        return transaction.change_all_or_none(
+            self.processes, lambda process: process.change_operation(DO.encode()), self.undo)
+
+    def undo(self, process, reply):
+        self.undo_asked.append((process.socket_file, reply))
+        return process.change_operation(UNDO.encode())
+
+    def fails(self, kind):
+        with pytest.raises(kind) as caught:
+            self.change()
+        return caught.value
+
+    def paths(self, *numbers):
+        return [self.started.paths[number] for number in numbers]
+
+    @property
+    def commands(self):
+        """What each process was sent besides ``show info``."""
+        return [[command for command in received if command != 'show info']
+                for received in self.started.commands]
+
+
+def account(error):
+    return error.undone, error.not_undone, error.replaced
+
+
+def test_a_change_that_all_accept_is_done(fleet):
+    site = Site(fleet)
+    members, replies = site.change()
+    assert [member.socket_file for member in members] == site.paths(0, 1, 2)
+    assert replies == [''] * 3
+    assert site.commands == [[DO]] * 3
+    assert site.undo_asked == []
+    assert site.started.commands == [['show info', DO, 'show info']] * 3
+
+
+@pytest.mark.parametrize('refuses', [0, 1, 2])
+def test_where_one_refuses_the_others_are_put_back(refuses, fleet):
+    site = Site(fleet)
+    site.started[refuses].answers[DO] = REFUSED
+    error = site.fails(exceptions.MultipleCommandResults)
+    others = [number for number in range(3) if number != refuses]
+    assert account(error) == (site.paths(*others), [], [])
+    assert site.commands == [[DO] if number == refuses else [DO, UNDO] for number in range(3)]
+    assert site.undo_asked == [(path, '') for path in site.paths(*others)]
+    assert dict(error.by_socket)[site.started.paths[refuses]] == 'Value out of range.'
+    assert error.command == DO and error.socket_file == site.started.paths[refuses]
+
+
+def test_where_all_refuse_nothing_is_undone(fleet):
+    site = Site(fleet)
+    site.started.answer(DO, REFUSED)
+    error = site.fails(exceptions.CommandFailed)
+    assert account(error) == ([], [], [])
+    assert site.commands == [[DO]] * 3
+
+
+def test_what_no_process_can_take_is_sent_to_none(fleet):
+    site = Site(fleet)
+
+    def do(process):
+        if process is site.processes[2]:
+            raise ValueError('no')
+        return process.change_operation(DO.encode())
+    with pytest.raises(ValueError):
+        transaction.change_all_or_none(site.processes, do, site.undo)
+    assert site.commands == [[]] * 3
+
+
+def test_where_one_cannot_be_reached_none_is_changed(fleet):
+    site = Site(fleet)
+    site.started[1].vanish()
+    error = site.fails(exceptions.SocketConnectionError)
+    assert error.socket_file == site.started.paths[1]
+    assert site.commands == [[]] * 3
+
+
+def test_where_one_is_lost_the_others_are_put_back(fleet):
+    """It may have done it: that is not known, and not claimed."""
+    site = Site(fleet)
+    site.started[1].script = [fakes.answering, fakes.closing]
+    error = site.fails(exceptions.SocketApplicationError)
+    assert account(error) == (site.paths(0, 2), site.paths(1), [])
+    assert site.commands == [[DO, UNDO], [DO], [DO, UNDO]]
+
+
+def test_where_one_cannot_be_asked_afterwards_the_others_are_put_back(fleet):
+    site = Site(fleet)
+    site.started[1].script = [fakes.answering, fakes.answering, fakes.closing]
+    error = site.fails(exceptions.SocketApplicationError)
+    assert account(error) == (site.paths(0, 2), site.paths(1), [])
+    assert site.commands == [[DO, UNDO], [DO], [DO, UNDO]]
+
+
+def test_a_process_that_is_replaced_is_not_taken_for_changed(fleet):
+    site = Site(fleet)
+    started = site.started
+
+    def replaced(process, client):
+        fakes.answering(process, client)
+        process.info['Pid'] = '4711'
+    started[1].script = [fakes.answering, replaced]
+    error = site.fails(exceptions.CommandFailed)
+    assert account(error) == (site.paths(0, 2), [], site.paths(1))
+    assert started.paths[1] in str(error) and error.socket_file == started.paths[1]
+    assert site.commands == [[DO, UNDO], [DO], [DO, UNDO]]
+
+
+def test_an_exchange_is_not_repeated(fleet):
+    """Another process may answer by then, which is told what was meant for the one before it."""
+    site = Site(fleet, retry=5, retry_interval=0)
+
+    def do(process):
+        if process is site.processes[1]:
+            site.started[1].refuse()
+        return process.change_operation(DO.encode())
+    with pytest.raises(exceptions.SocketConnectionError) as caught:
+        transaction.change_all_or_none(site.processes, do, site.undo)
+    assert account(caught.value) == (site.paths(0, 2), [], [])
+    assert site.commands == [[DO, UNDO], [], [DO, UNDO]]
+
+
+def test_what_cannot_be_undone_is_told(fleet):
+    site = Site(fleet)
+    site.started[0].answers[DO] = REFUSED
+    site.started[1].answers[UNDO] = REFUSED
+    error = site.fails(exceptions.MultipleCommandResults)
+    assert account(error) == (site.paths(2), site.paths(1), [])
+
+
+def test_an_undo_that_is_lost_is_told(fleet):
+    site = Site(fleet)
+    site.started[0].answers[DO] = REFUSED
+    site.started[2].script = [fakes.answering] * 3 + [fakes.closing]
+    error = site.fails(exceptions.MultipleCommandResults)
+    assert account(error) == (site.paths(1), site.paths(2), [])
+
+
+def test_an_undo_that_fails_before_it_is_sent_is_told(fleet):
+    site = Site(fleet)
+    site.started[0].answers[DO] = REFUSED
+
+    def undo(process, reply):
+        raise RuntimeError('no')
+    with pytest.raises(RuntimeError) as caught:
+        transaction.change_all_or_none(
+            site.processes, lambda process: process.change_operation(DO.encode()), undo)
+    reason = getattr(caught.value, '__context__', None)
+    if reason is not None:  # not on Python 2
+        assert account(reason) == ([], site.paths(1, 2), [])
+
+
+def test_an_interrupt_puts_back_what_is_done(fleet, monkeypatch):
+    """As Ctrl-C does: what had not answered yet may be done."""
+    site = Site(fleet)
+    interpret = Operation.interpret_reply
+
+    def interrupted(operation, reply):
+        outcome = interpret(operation, reply)
+        if operation.command == DO.encode() and operation.socket_file == site.started.paths[1]:
+            raise Interrupt
+        return outcome
+    site.started[0].script = [fakes.answering, fakes.answering]
+    site.started[1].script = [fakes.answering, fakes.delayed(0.3)]
+    site.started[2].script = [fakes.answering, fakes.silent]
+    monkeypatch.setattr(Operation, 'interpret_reply', interrupted)
+    error = site.fails(Interrupt)
+    assert account(error) == (site.paths(0), site.paths(1, 2), [])
+    assert site.commands[0] == [DO, UNDO]
+
+
+def test_other_exceptions_have_an_empty_account():
+    error = exceptions.CommandFailed('x')
+    assert account(error) == ((), (), ())
