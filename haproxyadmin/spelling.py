@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a misspelled name may have meant."""
-import bisect
-import collections
 import os
 
 from haproxyadmin.protocol.words import to_native
@@ -43,24 +41,23 @@ def similar_names(name, names):
     """
     import difflib  # only needed after a mistake
     text = str(to_native(name)).lower()[:MOST_COMPARED]
-    spellings = collections.OrderedDict()
-    for own in sorted(names):
+    spellings = {}
+    for own in names:
         spellings.setdefault(own.lower(), []).append(own)
     candidates = list(spellings)
     if len(candidates) > MOST_COMPARED:
         # Comparing each would take seconds. These begin, or end, like the name.
-        candidates = list(collections.OrderedDict.fromkeys(
-            _neighbors(text, candidates)
-            + [own[::-1] for own in _neighbors(text[::-1], [own[::-1] for own in candidates])]))
+        backward = _neighbors(text[::-1], [own[::-1] for own in candidates])
+        candidates = set(_neighbors(text, candidates) + [own[::-1] for own in backward])
     nearest = difflib.get_close_matches(text, candidates, 3)
-    return [own for lower in nearest for own in spellings[lower]][:3]
+    return [own for lower in nearest for own in sorted(spellings[lower])][:3]
 
 
 def _neighbors(text, candidates):
     """Return the texts that stand next to a text in alphabetical order."""
-    candidates = sorted(candidates)
-    place = bisect.bisect(candidates, text)
-    return candidates[max(0, place - NEIGHBORS):place + NEIGHBORS]
+    import heapq  # only needed after a mistake
+    return (heapq.nlargest(NEIGHBORS, [own for own in candidates if own < text])
+            + heapq.nsmallest(NEIGHBORS, [own for own in candidates if own >= text]))
 
 
 def is_slip(name, own):

@@ -3,9 +3,12 @@
 import os
 import sys
 
-sys.path.insert(0, os.path.abspath('../..'))
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [ROOT, HERE]
 
 import haproxyadmin  # noqa: E402 (the checkout is on the path only now)
+import rooms  # noqa: E402
 
 project = 'haproxyadmin'
 author = 'The haproxyadmin authors'
@@ -19,3 +22,6 @@ autodoc_default_options = {'member-order': 'bysource'}
 html_theme = 'alabaster'
 html_theme_options = {'description': 'Manage HAProxy through its stats sockets'}
 html_show_copyright = False
+
+# The picture of the page "Architecture".
+rooms.draw(ROOT, os.path.join(HERE, 'figures', 'rooms.svg'))

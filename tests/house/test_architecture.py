@@ -60,7 +60,7 @@ PACKAGES = ['protocol', 'parsers', 'internal']
 FLOOR_OF = dict((name, number) for number, floor in enumerate(FLOORS) for name in floor)
 
 # Python 2.7 and 3 alike; anything else would be a dependency.
-STANDARD = {'ast', 'bisect', 'collections', 'csv', 'difflib', 'errno', 'functools', 'inspect', 'io', 'itertools',
+STANDARD = {'collections', 'csv', 'difflib', 'errno', 'functools', 'heapq', 'inspect', 'itertools',
             'logging', 'numbers', 'operator', 'os', 're', 'select', 'socket', 'stat', 'sys', 'time'}
 
 COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepare|commit) ')

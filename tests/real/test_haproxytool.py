@@ -294,7 +294,7 @@ FAILURES = [
     ('frontend -e haproxy', 'haproxy failed to be enabled:', 0),
     ('frontend -w maxconn x haproxy', 'You need to pass a number, got x', 1),
     ('frontend -w maxconn -1 haproxy', None, 1),
-    ('server -w 300 member_bkall', 'weight is an integer from 0 to 256', 1),
+    ('server -w 300 member_bkall', 'weight must be an integer from 0 to 256', 1),
     ('server -a nope member_bkall', 'member_bkall failed to change address:Invalid addr', 1),
     ('haproxy -w maxconn 99999999', 'failed with error: Value out of range.', 1),
     ('haproxy -w nope 1', 'nope is not a valid option', 1),

@@ -6,7 +6,7 @@ The cases stand in ``tests/robustness/injection.py``; ``tools/injection`` prints
 import pytest
 
 from haproxyadmin import haproxy
-from haproxyadmin.protocol import words
+from haproxyadmin.protocol import commands, words
 from tests import conftest
 from tests.robustness import injection
 from tests.support import lab as labs
@@ -129,7 +129,8 @@ class TestTheSuiteItself(object):
     @pytest.fixture
     def torn(self, monkeypatch):
         """Let the library send texts without a backslash."""
-        monkeypatch.setattr(words, 'escape_word', lambda text, version: words.to_bytes(text))
+        for module in (words, commands):
+            monkeypatch.setattr(module, 'escape_word', lambda text, version: words.to_bytes(text))
 
     @pytest.mark.parametrize('slot', ['add_acl.pattern', 'add_map.value', 'del_map.key'])
     @pytest.mark.parametrize('raw', [b'a;set maxconn global 1', b'two words', b'a\nclear map #0'])
@@ -141,7 +142,8 @@ class TestTheSuiteItself(object):
         site.reset()
 
     def test_a_name_that_is_an_id_is_noticed(self, site, monkeypatch):
-        monkeypatch.setattr(words, 'escape_name', words.escape_word)
+        for module in (words, commands):
+            monkeypatch.setattr(module, 'escape_name', words.escape_word)
         with pytest.raises(injection.Breach):
             injection.attempt_by_hand(site, injection.Text('#2', b'#2'))
         for path in site.paths:

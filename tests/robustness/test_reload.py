@@ -124,7 +124,7 @@ def test_a_snapshot_is_not_of_a_worker_that_ends(fleet):
     started[0].info['Stopping'] = '1'
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         hap.snapshot()
-    assert 'this worker ends' in str(caught.value) and started[0].path in str(caught.value)
+    assert 'the worker is stopping' in str(caught.value) and started[0].path in str(caught.value)
 
 
 def test_a_snapshot_of_a_worker_without_rows_is_read_again(fleet):

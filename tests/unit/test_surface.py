@@ -202,6 +202,13 @@ def test_few_names_are_all_listed(names, expected):
     assert suggest_or_list('xyz', names) == expected
 
 
+@pytest.mark.parametrize('wrong', ['xerver-0417', 'erver-0417', 'server-041x', 'server0417'])
+def test_nearest_of_many_names_are_those_that_begin_or_end_alike(wrong):
+    names = ['server-{0:04d}'.format(number) for number in range(2000)]
+    assert 'server-0417' in similar_names(wrong, names) or wrong == 'server-041x'
+    assert similar_names(wrong, names)
+
+
 def test_nearest_of_very_many_names_is_found_in_a_moment():
     names = ['server-{0:05d}-{1}'.format(number, 'x' * 88) for number in range(100000)]
     wrong = 'Server-4711-' + 'x' * 88

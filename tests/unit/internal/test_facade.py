@@ -783,7 +783,7 @@ def test_names_that_are_no_ascii_are_compared_as_text(fleet):
 @pytest.mark.skipif(sys.version_info < (3,), reason='Python 2 cannot tell')
 @pytest.mark.parametrize('read', [
     lambda hap: hap.servers(), lambda hap: hap.requests, lambda hap: hap.snapshot(),
-    lambda hap: hap.stats(), lambda hap: hap.command('show stat -1 7 -1')], ids=str)
+    lambda hap: hap.stats(), lambda hap: hap.command('show stat -1 7 -1')])
 def test_a_read_that_fails_keeps_nothing_of_what_the_others_replied(fleet, read):
     """Neither while the exception is at hand nor, without the garbage collector, afterwards."""
     import tracemalloc

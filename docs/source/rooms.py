@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Draw the rooms of the package and which of them import which, as the code says."""
+import ast
+import os
+from xml.sax.saxutils import escape
+
+PACKAGE = 'haproxyadmin'
+WIDTH, HEIGHT = 104, 34
+GAP, STEP = 22, 78
+MARGIN = 14
+
+SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"
+     font-family="sans-serif" font-size="13" text-anchor="middle">
+<defs><marker id="tip" markerWidth="9" markerHeight="7" refX="8" refY="3.5" orient="auto">
+<path d="M0,0 L9,3.5 L0,7 z" fill="#666"/></marker></defs>
+{parts}
+</svg>
+"""
+
+
+def draw(source, path):
+    """Write the picture.
+
+    :param source: the directory that contains the package.
+    :param path: the SVG file.
+    """
+    imports = reduce(read_imports(os.path.join(source, PACKAGE)))
+    places = arrange(imports)
+    parts = []
+    for room, others in sorted(imports.items()):
+        for other in sorted(others):
+            (x, y), (to_x, to_y) = places[room], places[other]
+            parts.append(
+                '<line x1="{0}" y1="{1}" x2="{2}" y2="{3}" stroke="#666" marker-end="url(#tip)"/>'
+                .format(x, y + HEIGHT / 2, to_x, to_y - HEIGHT / 2 - 2))
+    for room, (x, y) in sorted(places.items()):
+        parts.append(
+            '<rect x="{0}" y="{1}" width="{2}" height="{3}" rx="4" fill="#eef3f8" '
+            'stroke="#456"/><text x="{4}" y="{5}">{6}</text>'.format(
+                x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT, x, y + 5, escape(room)))
+    width = max(x for x, _ in places.values()) + WIDTH / 2 + MARGIN
+    height = max(y for _, y in places.values()) + HEIGHT / 2 + MARGIN
+    with open(path, 'w', encoding='utf-8') as file:
+        file.write(SVG.format(width=width, height=height, parts='\n'.join(parts)))
+
+
+def read_imports(package):
+    """Return the rooms that each room imports; a room is a folder, or a module outside of one.
+
+    :rtype: dict of set
+    """
+    imports = {}
+    for directory, _, names in os.walk(package):
+        for name in names:
+            inside = os.path.relpath(os.path.join(directory, name), package).split(os.sep)
+            room = inside[0] if len(inside) > 1 else os.path.splitext(name)[0]
+            if not name.endswith('.py') or room == '__init__':
+                continue
+            with open(os.path.join(directory, name), 'rb') as file:
+                tree = ast.parse(file.read())
+            found = imports.setdefault(room, set())
+            for node in ast.walk(tree):
+                if isinstance(node, ast.ImportFrom) and node.module.split('.')[0] == PACKAGE:
+                    parts = node.module.split('.')[1:]
+                    found.update([parts[0]] if parts else [alias.name for alias in node.names])
+            found.discard(room)
+    return imports
+
+
+def reduce(imports):
+    """Return the imports without those that follow from others."""
+    below = {}
+
+    def everything_below(room):
+        if room not in below:
+            below[room] = set(imports[room]).union(*map(everything_below, imports[room]))
+        return below[room]
+    return {room: {other for other in others
+                   if not any(other in everything_below(third) for third in others)}
+            for room, others in imports.items()}
+
+
+def arrange(imports):
+    """Return the center of each room: one row for each step from the lowest one."""
+    rows = {}
+
+    def row_of(room):
+        if room not in rows:
+            rows[room] = 1 + max(map(row_of, imports[room])) if imports[room] else 0
+        return rows[room]
+    highest = max(map(row_of, imports))
+    in_rows = [sorted(room for room in imports if rows[room] == row)
+               for row in range(highest + 1)]
+    widest = max(map(len, in_rows))
+    places = {}
+    for row, rooms in enumerate(in_rows):
+        start = MARGIN + (widest - len(rooms)) * (WIDTH + GAP) / 2 + WIDTH / 2
+        for place, room in enumerate(rooms):
+            places[room] = (start + place * (WIDTH + GAP),
+                            MARGIN + HEIGHT / 2 + (highest - row) * STEP)
+    return places
