@@ -68,8 +68,8 @@ class Combined(Checked):
     def metric_per_socket(self, name):
         """Return a metric of each process by its socket; see :meth:`metric`.
 
-        From HAProxy 2.5 on the number of every process is 1, so that only the socket tells
-        processes apart.
+        From HAProxy 2.5 on the number of every process is 1, so that only the socket
+        distinguishes processes.
 
         :param name: see :meth:`metric`.
         :type name: str

@@ -10,7 +10,7 @@ class PatternMethods(object):
 
     An ACL or map is named by its id, or by the file that it was loaded from. Ids may differ between
     processes with different configurations, files do not. A change goes to all processes
-    concurrently, with one command for each if nothing else is said.
+    concurrently, with one command for each unless the method says otherwise.
     """
 
     # ACLs

@@ -150,7 +150,7 @@ class ProcessProgress(object):
         self.error = outcome
         # An error that is not a socket's says that this version cannot take the batch.
         fate = 'it was not sent' if self._asking or getattr(outcome, 'undelivered', True) else (
-            'it is not known if it took effect')
+            'it is not known whether it took effect')
         self.all_failed(self._sent.entries, '{0}; {1}'.format(outcome, fate))
 
     def result(self):
@@ -185,8 +185,8 @@ class ProcessProgress(object):
             return self.next_operation()
         position = _find_culprit(batch.entries, answer)
         if position is None:
-            message = ('{0}; it is not known which of {1} entries is meant, nor if this one is '
-                       'stored').format(answer, len(batch.entries))
+            message = ('{0}; it is not known which of {1} entries this refers to, nor '
+                       'whether this one is stored').format(answer, len(batch.entries))
             self.all_failed(batch.entries, message, batch.command)
             return self.next_operation()
         self.accepted += position

@@ -91,7 +91,7 @@ def _make_absolute(path):
 def _sockets_in(socket_dir, place):
     """Return the paths of the sockets in a directory, and the number of other files in it.
 
-    A file that cannot be examined may be a socket; connecting to it will tell.
+    A file that cannot be examined may be a socket; connecting to it will show.
 
     :param place: the directory for messages.
     """

@@ -104,8 +104,8 @@ class _Answer(object):
 class OneTimeOperation(Operation):
     """An operation that is never repeated, such as a change of an entry by its reference.
 
-    If nobody was listening, another process may be by now, for which the reference means another
-    entry.
+    If nobody was listening, another process may be listening by now, for which the reference means
+    a different entry.
     """
 
     __slots__ = ()

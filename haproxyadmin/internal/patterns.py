@@ -44,7 +44,7 @@ def match_operation(process, family, ident, text):
 def change_operation(process, action, family, ident, *texts):
     """Return the operation that changes an ACL or map: all of it, or all entries with a key.
 
-    From 3.3 on HAProxy may delete one entry at a time; then it is told until none is left.
+    From 3.3 on HAProxy may delete one entry at a time; then the command is sent until none is left.
     """
     command = commands.patterns(action, family, ident, process.version, *texts)
     if not commands.is_repeated(action, process.version):

@@ -81,7 +81,7 @@ class RowReader(Slotted):
 
     def lacks(self, kind, dump, complete=True):
         """Return True if a list lacks proxies that the last one had, or is the first and empty."""
-        # The reply says it, because another version may have taken over since `show info`.
+        # Looked up in the reply, because another version may have taken over since `show info`.
         if dump.header.rows_stay:
             return False
         before, proxies = self._listed.get(kind), dump.proxies()

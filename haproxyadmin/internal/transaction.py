@@ -13,7 +13,7 @@ def change_all_or_none(members, do, undo, judge=check_command):
     """Change all processes; if that fails in one of them, undo it in the others.
 
     Each process is sent a ``show info`` before the change and another one after it, which shows
-    whether a process has been replaced in between: what it was told is lost then.
+    whether a process has been replaced in between, because then its change is lost.
 
     :param members: the objects that are changed, each of one process.
     :param do: takes a member, returns the operation that changes it; see

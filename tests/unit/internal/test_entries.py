@@ -446,7 +446,7 @@ def test_the_others_are_done_though_one_cannot_be_talked_to(behaviour, kind, fle
     accepted = lost[0]
     assert lost == list(range(accepted, accepted + len(lost))) and len(lost) > 50
     assert len(kept[0].entries) in (accepted, accepted + len(lost))
-    assert all('not known if it took effect' in failure.message
+    assert all('not known whether it took effect' in failure.message
                for failure in caught.value.failures)
     assert dict(caught.value.by_socket)[started[0].path] == (
         '{0} entries accepted, {1} not, later ones were not sent'.format(accepted, len(lost)))
