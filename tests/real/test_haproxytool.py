@@ -302,7 +302,7 @@ FAILURES = [
     ('map -d 0 nope', 'Key not found.', 1),
     ('map -S 0 nope x', 'entry not found.', 1),
     ('map -A 99 a b', 'Unknown map identifier.', 1),
-    ('map -c # ', 'no id or file', 1),
+    ('map -c # ', 'not an id or file', 1),
     ('acl -d 6 nope', 'Key not found.', 1),
     ('acl -A 99 a', 'Unknown ACL identifier.', 1),
 ]
