@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fixtures of all tests: HAProxies to test against, one of its own for each test class.
+"""Fixtures of all tests: HAProxies to test against, a separate one for each test class.
 
-``HAPROXYADMIN_HAPROXY`` says where the HAProxies are (see ``tests/support/lab.py``;
-``tools/test`` sets it), ``HAPROXYADMIN_VERSIONS`` which versions to test (``2.2,2.6``). A version that is not there
-is skipped, with ``HAPROXYADMIN_STRICT=1`` it is a failure.
+``HAPROXYADMIN_HAPROXY`` lists the HAProxies (see ``tests/support/lab.py``; ``tools/test`` sets it),
+and ``HAPROXYADMIN_VERSIONS`` the versions to test (``2.2,2.6``). A missing version is skipped; with
+``HAPROXYADMIN_STRICT=1`` it is a failure.
 """
 import collections
 import logging
@@ -15,7 +15,7 @@ import pytest
 
 from tests.support import ROOT, lab as labs
 
-# pytest puts the checkout first on the path; what is installed is to be tested, if it is.
+# pytest puts the checkout first on the path, but an installed package is the one to test.
 sys.path[:] = [path for path in sys.path if path != ROOT] + [ROOT]
 import haproxyadmin  # noqa: E402,F401
 
@@ -41,7 +41,7 @@ def layouts(version):
 
 
 def setups():
-    """Return what to test: the versions asked for, by default ours and what else is there."""
+    """Return what to test: the requested versions, by default ours and any others available."""
     asked = os.environ.get('HAPROXYADMIN_VERSIONS')
     versions = asked.split(',') if asked else VERSIONS + [
         version for version, _ in labs.available() if version not in VERSIONS]
@@ -52,7 +52,7 @@ SETUPS = setups()
 
 
 def versions():
-    """Return the versions to test, for what is the same in all layouts."""
+    """Return the versions to test, for tests that are the same in all layouts."""
     return sorted(set(setup.version for setup in SETUPS))
 
 
@@ -60,7 +60,7 @@ def pytest_addoption(parser):
     try:
         import pytest_timeout  # noqa: F401
     except ImportError:
-        # The setting in tox.ini has no effect then, but is no mistake.
+        # Without the plugin, the setting in tox.ini has no effect but is not an error.
         parser.addini('timeout', 'see pytest-timeout')
 
 
@@ -79,15 +79,15 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_collection_modifyitems(items):
-    # Not where tests are generated: pytest 4 knows the HAProxy of a class by its position among
-    # the setups, which has to be the same for all of its tests.
+    # Not when tests are generated: pytest 4 identifies the HAProxy of a class by its position
+    # among the setups, which must be the same for all of its tests.
     items[:] = [item for item in items if not hasattr(item, 'callspec')
                 or 'lab' not in item.callspec.params
                 or item.callspec.params['lab'] in wanted(item)]
 
 
 def wanted(item):
-    """Return the setups that a test is for, as its markers say."""
+    """Return the setups that a test is for, according to its markers."""
     chosen = SETUPS
     only = item.get_closest_marker('only')
     if only:
@@ -101,7 +101,7 @@ def wanted(item):
 
 
 def find(version):
-    """Return the path of a HAProxy of a version, or skip the test."""
+    """Return the path of a HAProxy of a version; skip the test if there is none."""
     try:
         return labs.find(version)
     except labs.Missing as reason:
@@ -109,13 +109,13 @@ def find(version):
 
 
 def start(version, **options):
-    """Start a HAProxy of a version, or skip the test."""
+    """Start a HAProxy of a version; skip the test if there is none."""
     return labs.Lab(find(version), **options)
 
 
 @pytest.fixture(scope='class')
 def lab(request):
-    """A running :class:`lab.Lab`; its ``layout`` tells which."""
+    """A running :class:`lab.Lab`; its ``layout`` is the name of the layout."""
     setup = request.param
     marker = request.node.get_closest_marker('lab')
     options = dict(marker.kwargs) if marker else {}
@@ -128,14 +128,14 @@ def lab(request):
 
 @pytest.fixture(scope='class')
 def hap(lab):
-    """The library's view of the lab; patient, because the machine may be busy."""
+    """The library's view of the lab; the timeout is long because the machine may be busy."""
     from haproxyadmin.haproxy import HAProxy
     return HAProxy(socket_dir=lab.socket_dir, retry=None, timeout=10)
 
 
 @pytest.fixture(autouse=True)
 def known_version(request, monkeypatch):
-    """Let a version stay known on a machine that stalls, which would cost a command more."""
+    """Keep a version known even if the machine stalls: asking again would cost a command."""
     if 'upgrades' not in os.path.basename(str(request.node.fspath)):
         monkeypatch.setattr('haproxyadmin.internal.endpoint.VERSION_AGE', 3600)
 
@@ -169,7 +169,7 @@ class Sent(logging.Handler):
 
 @pytest.fixture
 def sent():
-    """What the library sends during a test, taken from its log."""
+    """The commands that the library sends during a test, taken from its log."""
     logger = logging.getLogger('haproxyadmin')
     level = logger.level
     handler = Sent()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""README.rst, the docs and the docstrings: their examples on a real HAProxy; and tools/try."""
+"""The examples of README.rst, the docs and the docstrings, on a real HAProxy; and tools/try."""
 import doctest
 import os
 import re
@@ -27,10 +27,10 @@ PAGES = os.path.join(ROOT, 'docs', 'source')
 NEEDS_3_7 = pytest.mark.skipif(sys.version_info < (3, 7),
                                reason='tools/try is for Python 3.7 and later')
 
-# Figures that depend on time or chance in the output of these.
+# Examples whose output contains figures that depend on time or chance.
 VARYING = re.compile(r'processids|uptime|requests_per_process|metric\(name\)|\.port\b|taken_at')
 
-# What has been added before these examples of docstrings.
+# What is added before these docstring examples run.
 ADDED = {
     'del_acl': 'acl #6 /foobar',
     'del_map': 'map #0 22 bar22',
@@ -38,7 +38,7 @@ ADDED = {
     'set_map': 'map #0 11 old',
 }
 
-# What depends on the build of HAProxy, on time or on chance wherever it comes.
+# Text that depends on the build of HAProxy, on time or on chance, wherever it occurs.
 _KINDS = [
     (re.compile(r'0x[0-9a-f]+'), '0x...'),
     (re.compile(r'\b2\.2\.\d+[-+~.\w]*'), 'VERSION'),
@@ -46,20 +46,20 @@ _KINDS = [
     (re.compile(r'\b\d+d \d+h\d\dm\d\ds'), 'UPTIME'),
     (re.compile(r'\bline \d+'), 'LINE'),
     (re.compile(r'\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d+'), 'TIME'),
-    # Python 2 does not name the module of an exception.
+    # Python 2 omits the module of an exception.
     (re.compile(r'^haproxyadmin\.exceptions\.(?=\w+: )'), ''),
 ]
 
 
 def start_shown():
-    """Start the HAProxy whose output is shown."""
+    """Start the HAProxy version whose output the documents show."""
     if '2.2' not in [setup.version for setup in setups()]:
         pytest.skip('HAProxy 2.2 is not asked for')
     return start('2.2')
 
 
 def documents():
-    """Return the documents with examples, relative to the checkout."""
+    """Return the documents that contain examples, relative to the checkout."""
     found = ['README.rst']
     for directory, _, names in os.walk(PAGES):
         found += [os.path.relpath(os.path.join(directory, name), ROOT)
@@ -79,18 +79,18 @@ def normal(text, varies=False):
 
 
 def is_shown(example, output):
-    """Tell whether a document shows what an example prints, or its exception."""
+    """Return whether a document shows what an example prints, or its exception."""
     varies = bool(VARYING.search(example.source))
     return doctest.OutputChecker().check_output(
         normal(example.exc_msg or example.want, varies), normal(output, varies), doctest.ELLIPSIS)
 
 
 def hold(console, example, where):
-    """Run an example and hold what it prints, or its exception, against what is shown."""
+    """Run an example and compare what it prints, or its exception, with what the document shows."""
     output, error = console.run(example)
     if error:
         lines = traceback.format_exception_only(type(error), error)
-        # Documents show no notes, which Python prints from 3.11 on.
+        # Documents omit notes, which Python 3.11 and later print.
         output = ''.join(lines[:len(lines) - len(getattr(error, '__notes__', []))])
     output = console.there(output)
     assert is_shown(example, output), '{0}:{1}: {2}gives\n{3}instead of\n{4}'.format(
@@ -98,7 +98,7 @@ def hold(console, example, where):
 
 
 def prepare(console):
-    """Define what the User Guide says once, on its first page."""
+    """Define the names that the User Guide defines only once, on its first page."""
     for source in ['from haproxyadmin import haproxy',
                    "hap = haproxy.HAProxy(socket_dir='/run/haproxy', retry=None)"]:
         console.run(doctest.Example(source, ''))
@@ -119,7 +119,7 @@ def test_examples_of_a_document(name):
 
 
 def docstrings():
-    """Return the classes and names of whatever has examples in its docstring."""
+    """Return the class and name of everything that has examples in its docstring."""
     found = []
     for kind in (HAProxy, Snapshot, Frontend, Backend, Server):
         found += [(kind, name) for name in ['__class__'] + sorted(vars(kind))
@@ -140,7 +140,7 @@ def test_examples_of_a_docstring(kind, name):
             for path in started.socket_files:
                 started.raw('add ' + ADDED[name], path)
         for example in doctest.DocTestParser().get_examples(docstring(kind, name)):
-            # What a loop prints is left out.
+            # The docstrings omit what a loop prints.
             if example.source.startswith('for '):
                 assert console.run(example)[1] is None
             else:
@@ -165,7 +165,7 @@ def test_figures_that_vary_are_held_in_kind():
 
 
 class TestOtherHAProxies(object):
-    """README.rst runs everywhere, although the figures differ."""
+    """README.rst runs on every HAProxy, although the figures differ."""
 
     def test_readme(self, lab, capsys):
         session.send_traffic(lab)
@@ -192,14 +192,14 @@ class TestSteps(object):
 
 
 def _as_from_a_terminal():
-    """Lead a group that gets its Ctrl-C, whatever the tests themselves ignore (nohup, ``&``)."""
+    """Lead a process group that receives Ctrl-C, even if the tests ignore it (nohup, ``&``)."""
     os.setsid()
     for number in session.ENDING:
         signal.signal(number, signal.SIG_DFL)
 
 
 class Program(object):
-    """The program behind tools/try, with a directory for what it leaves behind."""
+    """The program behind tools/try, with a directory for the files it leaves behind."""
 
     def __init__(self, room, haproxy, *arguments):
         self.left = room
@@ -209,7 +209,7 @@ class Program(object):
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_as_from_a_terminal)
 
     def wait_for(self, text, nudge=None):
-        """Read what it prints up to a text; call ``nudge`` where nothing comes for a second."""
+        """Read the output up to a text; call ``nudge`` after each second without output."""
         printed = b''
         while text not in printed:
             while nudge and not select.select([self.process.stdout], [], [], 1)[0]:
@@ -222,12 +222,12 @@ class Program(object):
         os.killpg(self.process.pid, number)
 
     def end(self):
-        """Wait for its end; return what it printed last and its exit status."""
+        """Wait for the program to end; return the rest of its output and its exit status."""
         printed = self.process.communicate()[0].decode('utf-8')
         return printed, self.process.returncode
 
     def is_gone(self):
-        """Tell whether neither a process nor a file is left."""
+        """Return whether no process and no file is left."""
         running = [labs._command_line(int(pid)) for pid in os.listdir('/proc') if pid.isdigit()]
         return not any(self.left in words for words in running) and not os.listdir(self.left)
 
@@ -238,7 +238,7 @@ class Program(object):
 
 @pytest.fixture
 def room():
-    """A directory with a name so short that sockets can be made below it."""
+    """A directory whose name is short enough for sockets to be created below it."""
     directory = tempfile.mkdtemp(prefix='room-')
     yield directory
     shutil.rmtree(directory)
@@ -252,7 +252,7 @@ def binary():
 
 @NEEDS_3_7
 class TestEnd(object):
-    """Whatever ends the program, nothing is left of it."""
+    """However the program ends, it leaves nothing behind."""
 
     def test_of_the_session(self, room, binary):
         program = Program(room, binary)
@@ -266,7 +266,7 @@ class TestEnd(object):
         labs.wait_until(lambda: program.has_files('haproxy.cfg'), 'it starts')
         program.interrupt(number)
         printed, status = program.end()
-        # Where these tests were stopped for a while, it has come to its end by itself.
+        # If the tests were suspended for a while, the program has finished by itself.
         assert status == (0 if 'already enabled.' in printed else 128 + number)
         assert program.is_gone()
 
@@ -277,17 +277,17 @@ class TestEnd(object):
         program.wait_for(text)
         program.interrupt(number)
         program.interrupt(number)
-        # It may have come to its end by itself before, or be about to.
+        # The program may already have finished by itself, or be about to.
         assert program.end()[1] in (128 + number, 0, -number)
         assert program.is_gone()
 
     def test_ctrl_c_in_the_console_keeps_it(self, room, binary):
         program = Program(room, binary, '-i')
         program.wait_for(b'removes everything.')
-        # Before its prompt the console does not read yet.
+        # The console does not read input before its first prompt.
         program.wait_for(b'>>> ')
         program.interrupt()
-        # Python does not notice a signal that comes just before it waits for input.
+        # Python misses a signal that arrives just before it waits for input.
         program.wait_for(b'KeyboardInterrupt', program.interrupt)
         program.process.stdin.write(b"hap.nodename\nlab.traffic('frontend_proc1', 2)\n")
         printed, status = program.end()
@@ -348,7 +348,7 @@ class TestTry(object):
         assert 'apt-get install haproxy' in errors
 
     def without_debian(self, tmpdir, haproxy=None):
-        """Return the environment of a machine that has no apt and an empty cache of HAProxies."""
+        """Return the environment of a machine without apt and with an empty cache of HAProxies."""
         cache = tmpdir.mkdir('cache')
         usual = os.environ.get('HAPROXYADMIN_CACHE') or os.path.join(
             os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache'), 'haproxyadmin')

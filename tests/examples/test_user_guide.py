@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every console session of the User Guide of 0.2.4, and of its README, typed into a console.
+"""Every console session of the 0.2.4 User Guide and README, typed into a console.
 
-Scripts that were written after it keep working; the examples of today's pages are in
-``test_readme.py``. The statements are the guide's; what they print is that of ``tools/haproxy.cfg``. The guide's
-sessions were recorded on different machines and days, so that their ids, paths, orders and names
-contradict each other: :func:`here` maps them to the configuration. What depends on time, traffic
-or chance is written ``<kind>`` (see ``KINDS``) and held against HAProxy's own words where it can.
+Scripts that follow the guide keep working; the examples of today's pages are in
+``test_readme.py``. The statements are the guide's; the output is that of ``haproxy.cfg`` in
+``tests/support``. The guide's sessions were recorded on different machines and days, so their ids,
+paths, orders and names contradict each other: :func:`here` maps them to the configuration.
+Anything that depends on time, traffic or chance is written ``<kind>`` (see ``KINDS``) and, where
+possible, compared with what HAProxy itself reports.
 """
 import __future__
 
@@ -29,7 +30,7 @@ _HOLE = re.compile(r'<({0})(?::(\w+))?>'.format('|'.join(KINDS)))
 
 
 def here(lab):
-    """Return what stands in this configuration for what the guide prints."""
+    """Return the values in this configuration for what the guide prints."""
     pair = len(truth.paths(lab, [3, 4]))
     count = truth.process_count(lab)
     info = truth.info(lab)
@@ -40,21 +41,22 @@ def here(lab):
         'pids': lab.pids,                                   # [871, 870, 869, 868]
         'version': info['Version'],                         # 1.5.8
         'date': info['Release_date'],                       # 2014/10/31
-        # The order of processes was chance, now it is ascending (stable order). From HAProxy 2.5 on every
-        # process has number 1.
+        # The order of processes was arbitrary and is now ascending (stable order). Since HAProxy
+        # 2.5 every process has number 1.
         'pair': truth.numbers(lab, [3, 4]),                 # [4, 3]
-        # A limit is set for each process, and the sum is shown.
+        # A limit is set for each process, and the library reports the sum.
         'maxconn': 10000 * count,                           # 40000
         'maxconn_set': 5000 * count,                        # 20000
         'limit_pair_set': 10000 * pair,                     # 20000
         'limit_pair_more': 50000 * pair,                    # 100000
-        # Listings come in HAProxy's own order (stable order). The guide lists the frontend 'haproxy' in one
-        # place and haproxy-stats, haproxy-stats2 ... in the other, and no server member_bkall.
+        # Listings are in HAProxy's own order (stable order). The guide lists the frontend 'haproxy'
+        # in one place and haproxy-stats, haproxy-stats2 ... in the other, and no server
+        # member_bkall.
         'frontends': lines(truth.order(lab, truth.FRONTENDS)),
         'backends': lines(truth.order(lab, truth.BACKENDS)),
         'servers': lines('{1} {0}'.format(*names) for names in truth.all_servers(lab)),
         'stopped': 'STOP' if truth.version(lab) < (2, 4) else 'PAUSED',     # STOP
-        # From 2.4 on HAProxy tells more of each ACL and MAP.
+        # Since 2.4, HAProxy reports more about each ACL and map.
         'more': '' if truth.version(lab) < (2, 4) else '. curr_ver=0 next_ver=0 entry_cnt=<int>',
     }
 
@@ -84,10 +86,10 @@ class Console(object):
         return shown.getvalue()
 
     def play(self, session):
-        """Run a session and hold what it shows against what it says.
+        """Run a session and compare what it shows with the expected output.
 
-        :return: the text behind each ``<kind:label>`` by label; a label that comes again has to
-            stand for the same text.
+        :return: the text that matched each ``<kind:label>``, by label; a repeated label must match
+            the same text.
         """
         labels = {}
         session = string.Template(session).substitute(self.here)
@@ -107,7 +109,7 @@ class Console(object):
 
 
 def pattern_of(want):
-    """Return a pattern for a line that a console shows, and the label of each of its groups."""
+    """Return a pattern for a line that a console shows, and the label of each group in it."""
     pattern, names, end = '', [], 0
     for hole in _HOLE.finditer(want):
         pattern += re.escape(want[end:hole.start()]) + '(' + KINDS[hole.group(1)] + ')'
@@ -118,7 +120,7 @@ def pattern_of(want):
 
 @pytest.fixture
 def guide(lab):
-    """A console with ``hap``, as the guide's first page leaves it, and the lists of metrics."""
+    """A console with ``hap`` and the lists of metrics, as after the guide's first page."""
     console = Console(here(lab))
     console.play("""
 >>> from haproxyadmin import haproxy
@@ -130,7 +132,7 @@ def guide(lab):
 
 @pytest.fixture(scope='class')
 def traffic(lab):
-    """The requests that the README's session shows, and some more."""
+    """Send the requests that the README's session shows, and some more."""
     for frontend, count in [('haproxy', 4), ('haproxy-stats', 1), ('haproxy-stats2', 1),
                             ('haproxy-stats3', 1), ('haproxy-stats4', 1), ('frontend_proc1', 29),
                             ('frontend_proc2', 100), ('frontend1_proc34', 16),
@@ -143,7 +145,7 @@ def label(*names):
 
 
 def set_entries(lab, *entries):
-    """Give MAP 0 these entries in every process, as the guide's session found them."""
+    """Give map 0 these entries in every process, as in the guide's session."""
     truth.tell(lab, 'clear map #0')
     for entry in entries:
         truth.tell(lab, 'add map #0 ' + entry)
@@ -171,7 +173,7 @@ class TestReadingFrontendsAndBackends(object):
         assert int(seen['haproxy']) == truth.total(lab, 'haproxy', 'FRONTEND', 'req_tot')
 
     def test_backends_and_their_servers(self, lab, guide):
-        # Of the README; the guide's page on backends has it with two lines interchanged.
+        # From the README; the guide's page on backends swaps two lines.
         shown = []
         for name in truth.order(lab, truth.BACKENDS):
             shown.append('{0} <int:{1}> {2}'.format(
@@ -196,7 +198,7 @@ class TestReadingFrontendsAndBackends(object):
             if servers:
                 assert int(seen[name]) == sum(int(seen[label(name, server)])
                                               for server in servers)
-        # Their weights are equal, so each got its turn.
+        # The weights are equal, so each server got the same number of requests.
         assert [seen['backend_proc2_' + server]
                 for server in truth.SERVERS['backend_proc2']] == ['25'] * 4
 
@@ -311,7 +313,7 @@ $pair
 <int:requests>
 """)
         assert seen['act'] == '3'
-        # The weights are 1, 1 and 100; the guide's all were 1.
+        # The weights are 1, 1 and 100; in the guide all were 1.
         assert seen['weight'] == '102'
         assert seen['slim'] == str(100000 * len(truth.paths(lab, [3, 4])))
         assert seen['stot'] == seen['lbtot'] == seen['hrsp_2xx'] == seen['requests'] == '16'
@@ -381,7 +383,7 @@ $pids
 """)
         assert 0 <= int(seen['uptimesec']) < 300
         total = sum(int(info['CumReq']) for info in truth.infos(lab))
-        # HAProxy counts what comes over the stats sockets, too.
+        # HAProxy also counts requests on the stats sockets.
         assert 253 <= int(seen['requests']) <= total
 
     def test_maxconn(self, lab, guide):
@@ -449,7 +451,7 @@ bck_all_srv1 backend1_proc34
 """)
 
     def test_one_server_in_all_backends(self, lab, guide):
-        # Which of the three comes first follows from the stable order.
+        # The stable order determines which of the three comes first.
         before = {'backend1_proc34': 'DOWN', 'backend_proc1': 'DOWN', 'backend2_proc34': 'no check'}
         shown = ['bck_all_srv1 {0} {1}\nTrue\nMAINT'.format(name, before[name])
                  for name in truth.order(lab, truth.BACKENDS) if name in before]
@@ -470,7 +472,7 @@ bck_all_srv1 backend1_proc34
             lab.origins.serve(4)
 
     def test_acls(self, guide):
-        # The ids of the guide's listing are not those of its other sessions.
+        # The ids in the guide's listing differ from those in its other sessions.
         seen = guide.play("""
 >>> from pprint import pprint
 >>> pprint(hap.show_acl()[:1])
@@ -494,7 +496,7 @@ True
         assert int(seen['stats']) < int(seen['blocked'])
 
     def test_entries_of_an_acl(self, lab, guide):
-        # The last listing of the guide has an entry more, which nobody added.
+        # The guide's last listing has one more entry, which no session adds.
         seen = guide.play("""
 >>> hap.show_acl(6)
 ['<ref:css> /static/css/']
@@ -515,7 +517,7 @@ True
         assert truth.all_entries(lab, 'acl', '#6') == [['/static/css/']] * len(lab.pids)
 
     def test_maps(self, lab, guide):
-        # "show_map(map=6)" of the guide lists all MAPs, and there is no MAP 6.
+        # The guide's "show_map(map=6)" lists all maps, and there is no map 6.
         set_entries(lab, '0 www.foo.com-0', '1 www.foo.com-1')
         guide.play("""
 >>> from haproxyadmin import haproxy
@@ -545,8 +547,8 @@ True
             ['1 www.foo.com-1', '9 foo']] * len(lab.pids)
 
     def test_managing_a_map(self, lab, guide):
-        # A reference has to stand for the same entry in every process (references); so do those that
-        # HAProxy reads from a file before it forks. The guide's entries came later.
+        # A reference must stand for the same entry in every process (references). This holds for
+        # entries that HAProxy reads from a file before it forks; the guide's were added later.
         set_entries(lab, '9 foo', '11 bar')
         seen = guide.play("""
 >>> hap.show_map(0)
@@ -575,12 +577,12 @@ True
 
 
 class TestOnlyOnce(object):
-    """What shows only while the entries are those of the configuration, or ends a frontend."""
+    """Sessions that work only once: they need the configured entries, or shut down a frontend."""
 
     @pytest.mark.only('nbproc4', 'single')
     def test_del_map_by_reference(self, lab, guide):
         """[references]"""
-        # Where all processes have the entry at the same place, as it was read before the fork.
+        # The entry was read before the fork, so all processes have it at the same place.
         guide.here['ref'] = truth.references(lab, 'map', '#0')['0 www.foo.com-0']
         guide.play("""
 >>> hap.show_map(0)
@@ -613,7 +615,7 @@ True
                 guide.type('frontend.status\n')
             assert caught.value.args == ('frontend1_proc34',)
         else:
-            # It stays in the listings.
+            # The frontend stays in the listings.
             guide.play("""
 >>> frontend.status
 'STOP'
@@ -637,7 +639,7 @@ have it
 """)
 
     def test_statistics(self, lab, guide):
-        # Now in the order of the alphabet, and with slim.
+        # Now in alphabetical order, and with slim.
         names = ['act', 'bck', 'bin', 'bout', 'check_duration', 'chkdown', 'chkfail', 'cli_abrt',
                  'ctime', 'downtime', 'dresp', 'econ', 'eresp', 'hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx',
                  'hrsp_4xx', 'hrsp_5xx', 'hrsp_other', 'lastchg', 'lastsess', 'lbtot', 'qcur',
@@ -682,7 +684,7 @@ True
 """)
 
     def test_weight_in_all_backends(self, lab, guide):
-        # In the guide the second is 0 here and 100 above.
+        # In the guide the weight of the second is 0 here and 100 above.
         before = {'backend2_proc34': 1, 'backend1_proc34': 0, 'backend_proc1': 100}
         for backend, weight in before.items():
             set_weights(lab, weight, [backend])
@@ -730,12 +732,12 @@ True
     def test_status_of_a_server(self, lab, guide):
         lab.origins.stall(4)
         try:
-            # A check may fall between the port's last service and its full queue: L4CON.
-            # While one runs, '* ' stands before the result.
+            # A check after the port stops serving and before its queue is full results in L4CON.
+            # HAProxy prefixes the result with '* ' while a check runs.
             for field, text in [('status', 'DOWN'), ('check_status', 'L4TOUT')]:
                 wait_until(lambda: set(found.lstrip('* ') for found in truth.figures(
                     lab, 'backend1_proc34', 'bck_all_srv1', field)) == {text}, text)
-            # At "server.check_" the guide presses the tabulator.
+            # At "server.check_" the guide presses the Tab key.
             guide.play("""
 >>> backend = hap.backend('backend1_proc34')
 >>> server = backend.server('bck_all_srv1')
@@ -756,7 +758,7 @@ True
 
 
 def set_weights(lab, weight, backends):
-    """Give bck_all_srv1 a weight, as the guide's session found it."""
+    """Set the weight of bck_all_srv1 to the one in the guide's session."""
     for backend in backends:
         truth.tell(lab, 'set weight {0}/bck_all_srv1 {1}'.format(backend, weight),
                    truth.processes_of(backend))

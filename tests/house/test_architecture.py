@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The house: which module may import which, and what may stand where."""
+"""The architecture: which module may import which, and what belongs where."""
 import ast
 import importlib
 import inspect
@@ -17,8 +17,7 @@ from haproxyadmin.reading import Reading
 
 PACKAGE = os.path.dirname(os.path.abspath(haproxyadmin.__file__))
 
-# From the ground up. A module may import from the floors below its own, and nothing else of the
-# package.
+# From the bottom up. Within the package, a module may import only from the floors below its own.
 FLOORS = [
     ['exceptions'],
     # The protocol: bytes and words of the stats socket.
@@ -26,13 +25,13 @@ FLOORS = [
     ['protocol.words'],
     ['protocol.commands'],
     ['protocol.transport'],
-    # Pure functions: replies parsed and combined.
+    # Pure functions that parse and combine replies.
     ['parsers.lines', 'parsers.values', 'spelling'],
     ['parsers.info', 'parsers.patterns', 'parsers.stats'],
     ['combine'],
     ['utils'],
     ['methods'],
-    # One process's view, and how processes are asked.
+    # The view of one process, and how processes are queried.
     ['internal.slots'],
     ['internal.endpoint'],
     ['internal.fanout'],
@@ -46,7 +45,7 @@ FLOORS = [
     ['internal.haproxy', 'internal.frozen', 'internal.discovery', 'internal.patterns',
      'internal.batches'],
     ['internal.bulk', 'internal'],
-    # What is public: all processes as one.
+    # The public modules, which treat all processes as one.
     ['facade'],
     ['frontend', 'server'],
     ['backend', 'maps'],
@@ -55,11 +54,11 @@ FLOORS = [
     ['haproxy'],
     [''],
 ]
-# These only hold modules together; they are imported with each of them.
+# These only group modules; importing one of the modules imports its package, too.
 PACKAGES = ['protocol', 'parsers', 'internal']
 FLOOR_OF = dict((name, number) for number, floor in enumerate(FLOORS) for name in floor)
 
-# Python 2.7 and 3 alike; anything else would be a dependency.
+# Available in both Python 2.7 and 3; anything else would be a dependency.
 STANDARD = {'collections', 'csv', 'difflib', 'errno', 'functools', 'heapq', 'inspect', 'itertools',
             'logging', 'numbers', 'operator', 'os', 're', 'select', 'socket', 'stat', 'sys', 'time'}
 
@@ -67,7 +66,7 @@ COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepa
 
 
 def modules():
-    """Return the source files by the name of the module within the package."""
+    """Return a dict from the name of each module within the package to its source file."""
     found = {}
     for directory, _, names in os.walk(PACKAGE):
         for name in names:
@@ -87,7 +86,7 @@ EVERY_MODULE = pytest.mark.parametrize('name', sorted(MODULES))
 
 
 def imports(tree):
-    """Return the full names of what a module imports, wherever it does."""
+    """Return the full names of what a module imports, anywhere in its code."""
     names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
@@ -102,7 +101,7 @@ def imports(tree):
 
 
 def docstrings(tree):
-    """Return the string nodes that are docstrings."""
+    """Return the ids (see :func:`id`) of the string nodes that are docstrings."""
     found = set()
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and node.body:
@@ -113,7 +112,7 @@ def docstrings(tree):
 
 
 def text_of(node):
-    """Return the text of a string node, None for any other."""
+    """Return the text of a string node, or None for any other node."""
     kind = type(node).__name__
     if kind not in ('Str', 'Bytes', 'Constant'):
         return None
@@ -124,7 +123,7 @@ def text_of(node):
 
 
 def imports_of_ours(name):
-    """Return the modules of the package that a module imports."""
+    """Return the modules of this package that a module imports."""
     return [full[len('haproxyadmin'):].lstrip('.') for full in imports(TREES[name])
             if full.split('.')[0] == 'haproxyadmin']
 
@@ -147,7 +146,7 @@ def test_imports_run_downward(name):
     name for floor in FLOORS for name in floor
     if FLOOR_OF[name] < FLOOR_OF['internal.grouping']])
 def test_what_runs_operations_asks_no_process_object(name):
-    """An operation knows its endpoint: socket, time-out, retries, and who answered."""
+    """An operation needs only its endpoint: socket, timeout, retries, and who replied."""
     names = set(node.attr for node in ast.walk(TREES[name]) if isinstance(node, ast.Attribute))
     assert not names & {'hap_process', 'live', 'in_memory'}
     assert not [node.id for node in ast.walk(TREES[name])
@@ -180,8 +179,8 @@ def test_no_module_is_large(name):
         assert lines_of_code(TREES[name], source.read()) <= 500
 
 
-# Lines of code. The work of a family of commands stands in its own module; a class that has to
-# grow here is in the way of the next family.
+# Lines of code. Each family of commands has its own module; a class that has to grow here gets in
+# the way of the next family.
 @pytest.mark.parametrize('module, name, most', [
     ('haproxy', 'HAProxy', 45), ('internal.process', '_HAProxyProcess', 95),
     ('reading', 'Reading', 105), ('facade', 'Facade', 90)])
@@ -193,7 +192,7 @@ def test_the_central_classes_stay_small(module, name, most):
 
 
 def test_the_methods_for_acls_and_maps_are_the_documented_ones():
-    """What is new has a class of its own."""
+    """New methods belong in a class of their own."""
     public = sorted(name for name in vars(maps.PatternMethods) if not name.startswith('_'))
     assert public == sorted(
         [action + kind for kind in ('_acl', '_map') for action in
@@ -215,13 +214,13 @@ def test_sockets_are_opened_in_one_place(name):
         assert calls
         return
     assert not calls
-    # Its errors are caught by that name on Python 2.
+    # On Python 2 its errors are caught as socket.error.
     assert 'socket' not in imports(TREES[name]) or name == 'exceptions'
 
 
 @EVERY_MODULE
 def test_commands_are_built_in_one_place(name):
-    """Replies that name a command, to know them by, are data of protocol/replies.py."""
+    """The exception is protocol/replies.py, which contains replies that name a command."""
     skipped = docstrings(TREES[name])
     found = [text_of(node) for node in ast.walk(TREES[name])
              if text_of(node) is not None and id(node) not in skipped
@@ -236,7 +235,7 @@ def test_commands_are_built_in_one_place(name):
 
 @EVERY_MODULE
 def test_only_fanout_sends(name):
-    """Fan-out happens in one place; connected_socket() asks one socket, as documented."""
+    """Fan-out happens in one place; connected_socket() queries one socket, as documented."""
     calls = [node for node in ast.walk(TREES[name]) if isinstance(node, ast.Attribute)
              and node.attr == 'exchange_all']
     assert len(calls) == {'internal.fanout': 1, 'utils': 1}.get(name, 0)
@@ -271,12 +270,12 @@ def classes():
 
 
 def test_no_class_holds_state_but_the_documented_heads():
-    """[CSVLine]; the published lists of metrics are constants."""
+    """[CSVLine] The published lists of metrics are constants."""
     constants = [metrics.FRONTEND_METRICS, metrics.BACKEND_METRICS, metrics.SERVER_METRICS]
     mutable = [(kind.__name__, name) for kind in classes() for name, value in vars(kind).items()
                if isinstance(value, (list, dict, set, bytearray)) and not name.startswith('__')
                and not any(value is constant for constant in constants)
-               and not hasattr(kind, '_fields')]  # a namedtuple's
+               and not hasattr(kind, '_fields')]  # fields of a namedtuple
     assert mutable == [('CSVLine', 'heads')]
 
 
@@ -289,7 +288,7 @@ PUBLIC = [haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, Re
 
 
 def public_functions():
-    """Return ``(name, node)`` of every public function and method of the public modules."""
+    """Return ``(name, node)`` for every public function and method of the package."""
     found = []
     for module in MODULES:
         for node in TREES[module].body:
@@ -312,9 +311,9 @@ PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'readi
 
 
 def documented():
-    """Return ``(name, node, docstring)`` of what the documentation lists.
+    """Return ``(name, node, docstring)`` for everything that the documentation lists.
 
-    The docstring is what :func:`help` shows, which decorators complete.
+    The docstring is the one that :func:`help` shows, after decorators have completed it.
     """
     found = []
     for name, node in FUNCTIONS:

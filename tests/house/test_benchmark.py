@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/benchmark runs, and says what it is to say; what it measures here means nothing."""
+"""tools/benchmark runs and prints what it should; the figures here mean nothing."""
 import json
 import os
 import subprocess
@@ -19,7 +19,7 @@ pytestmark = [
 
 
 def run(*options):
-    """Return what it prints."""
+    """Run the benchmark and return its output."""
     return subprocess.check_output([sys.executable, BENCHMARK, '--quick'] + list(options),
                                    stderr=subprocess.STDOUT).decode('utf-8')
 

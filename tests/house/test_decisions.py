@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each decision in the developer's documentation has a test that names it.
+"""Each decision in the developer documentation has a test that names it.
 
-Its name stands in square brackets at the start of the test's docstring; several are separated by
-semicolons: ``[verdicts; stale ids]``.
+The name is in square brackets at the start of the test's docstring; semicolons separate several
+names: ``[verdicts; stale ids]``.
 """
 import ast
 import os
@@ -23,7 +23,7 @@ def read_decisions():
 
 
 def read_tests():
-    """Return ``(file, test, decisions)`` of every test that names some."""
+    """Return ``(file, test, decisions)`` for every test that names decisions."""
     found = []
     for directory, _, names in os.walk(TESTS):
         for name in sorted(names):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The fake is strict, and answers as a HAProxy does."""
+"""The fake is strict, and replies like HAProxy."""
 import socket
 
 import pytest

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/lab.py: throwaway HAProxies, on every HAProxy there is."""
+"""tests/support/lab.py: throwaway HAProxies, with every available version."""
 
 import os
 import re
@@ -58,7 +58,7 @@ def example(binary):
 
 
 def rows(started, number=None):
-    """Return the rows of "show stat" of one process, or of all, as dicts."""
+    """Return the rows of "show stat" of one process, or of all processes, as dicts."""
     files = started.socket_files
     if number:
         files = [files[number - 1]]
@@ -71,7 +71,7 @@ def rows_of(reply):
 
 
 def figures(started, proxy, server, field):
-    """Return a figure of a proxy or server in each process that has it."""
+    """Return a field of a proxy or server in each process that has it."""
     return [row[field] for row in rows(started)
             if (row['# pxname'], row['svname']) == (proxy, server)]
 
@@ -81,14 +81,14 @@ def total(started, proxy, server, field):
 
 
 def info(started, name):
-    """Return a line of "show info" of each process."""
+    """Return the value of a "show info" field in each process."""
     found = re.compile('^%s: (.*)$' % name, re.MULTILINE)
     return [found.search(started.raw('show info', path)).group(1)
             for path in started.socket_files]
 
 
 def is_running(directory):
-    """Tell whether a process runs with a configuration of this directory."""
+    """Return whether a process runs with a configuration in this directory."""
     return any(directory in lab._command_line(int(pid))
                for pid in os.listdir('/proc') if pid.isdigit())
 
@@ -223,7 +223,7 @@ class TestOrigins(object):
         server = ('backend1_proc34', 'bck_all_srv1')
 
         def has(field, value):
-            # "* " in front tells that the next check is under way.
+            # A leading "* " means that the next check is under way.
             return lambda: [figure.replace('* ', '') for figure in figures(
                 example, *(server + (field,)))] == [value] * 2
 
@@ -328,7 +328,7 @@ class TestEnd(object):
             started = lab.Lab(binary, single=True)
             started.stop()
             return all(map(takes, list(started.ports.values()) + started.origins.ports))
-        # Another program may take a port in between.
+        # Another program may take a port in the meantime.
         assert any(gives_back() for _ in range(5))
 
     @pytest.mark.parametrize('master_worker', [False, True])
@@ -368,7 +368,7 @@ class TestEnd(object):
         with pytest.raises(lab.LabError) as caught:
             lab.Lab(binary, extra='backend more\n    nonsense here\n')
         assert 'nonsense' in str(caught.value)
-        # Fails when something was left.
+        # Fails if anything is left.
         os.rmdir(temporary)
 
     def test_a_path_too_long_for_a_socket_is_told(self, binary, tmpdir, monkeypatch):
@@ -414,7 +414,7 @@ class TestFind(object):
 
 
 def configured(name):
-    """Return the proxies of a configuration file and the servers of each."""
+    """Return the proxies of a configuration file, with the server lines of each."""
     found = {}
     with open(os.path.join(ROOT, 'tests', 'support', name)) as config:
         for line in config:

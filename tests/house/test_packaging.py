@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The package and what its metadata tell of it."""
+"""The package and its metadata."""
 import os
 import re
 

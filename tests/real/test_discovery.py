@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How processes are found behind sockets, among real HAProxies and what is none."""
+"""Discovery of processes behind sockets, among real HAProxies and other listeners."""
 import contextlib
 import errno
 import logging
@@ -26,10 +26,10 @@ PACKAGE_ROOT = os.path.dirname(os.path.dirname(os.path.abspath(haproxyadmin.__fi
 
 
 class Stranger(listeners.Listener):
-    """Something else that listens on a Unix socket.
+    """Something other than HAProxy that listens on a Unix socket.
 
-    :param answer: what it says to each caller before it hangs up; None for nothing at all, and
-        no hanging up.
+    :param answer: what it sends to each client before it hangs up; None to send nothing and keep
+        the connection open.
     """
 
     def __init__(self, path, answer):
@@ -47,7 +47,7 @@ class Stranger(listeners.Listener):
                 client.recv(1000)
                 client.sendall(self.answer)
             except socket.error:
-                pass  # it was not patient
+                pass  # the client did not wait
 
     def close(self):
         self.refuse()
@@ -65,7 +65,7 @@ def listener(request, tmpdir):
 
 
 def dead_socket(tmpdir, name='dead.sock'):
-    """Return a socket file that nobody listens on."""
+    """Return the path of a socket file that nothing listens on."""
     path = str(tmpdir.join(name))
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(path)
@@ -172,7 +172,7 @@ class TestFound(object):
             for name in ('a-', 'b-'):
                 os.symlink(path, str(tmpdir.join(name + os.path.basename(path))))
         found = haproxy.HAProxy(socket_dir=str(tmpdir))
-        # Four of eight sockets are compared with another, which takes four more each.
+        # Four of the eight sockets are compared with another, at four more commands each.
         assert sent.commands.count('show info') == 8 + 4 * 4
         assert found.processids == lab.pids
 
@@ -257,7 +257,7 @@ class TestNotFound(object):
         elif name != 'missing':
             listener(name, {'silent': None, 'other': b'SSH-2.0-x\r\n', 'mute': b''}[name])
         started = time.time()
-        # Who answers has the time to.
+        # Whatever replies has enough time to do so.
         timeout = 0.3 if name == 'silent' else 30
         error = error_of(haproxy.HAProxy, socket_file=path, timeout=timeout)
         assert time.time() - started < 20
@@ -265,18 +265,18 @@ class TestNotFound(object):
         assert type(error) is exceptions.NoHAProxyFound
         assert isinstance(error, ValueError)
         assert type(error.cause) is kind and error.__cause__ is error.cause
-        # On Python 2 also a socket.error, which is no OSError there.
+        # On Python 2 also a socket.error, which is not an OSError there.
         assert isinstance(error, OSError) and isinstance(error, socket.error)
         assert error.errno == number
         assert error.socket_file == path
         assert path in str(error)
-        # The same without the constructor of HAProxy.
+        # The same cause without the HAProxy constructor.
         process = _HAProxyProcess(path, retry=None, timeout=timeout)
         assert type(error_of(process.proc_info)) is kind
         assert utils.connected_socket(path, timeout) is False
 
     def test_no_permission(self, lab):
-        """[no HAProxy found] As nobody, when root runs the tests: nothing is forbidden to root."""
+        """[no HAProxy found] If root runs the tests, as nobody: root is allowed everything."""
         path = lab.socket_files[0]
         mode = stat.S_IMODE(os.stat(path).st_mode)
         os.chmod(path, 0)
@@ -359,7 +359,7 @@ class TestTooFewDescriptors(object):
 
 
 def as_nobody(call):
-    """Call a function in a child that is not root; return what there is to know of its errors."""
+    """Call a function in a child that is not root; return a description of its errors."""
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
@@ -399,8 +399,8 @@ class SocketsOfOneProcess(object):
 
     def check(self, lab, sent, chosen):
         found = haproxy.HAProxy(socket_dir=lab.socket_dir)
-        # One show info each, and only because they look like the same process four more for each
-        # of the two others, and one command more for the level.
+        # One "show info" per socket. Because they look like the same process, four more for each
+        # of the two others, and one command per socket for the level.
         assert len(sent.commands) == 3 + 2 * 4 + 3
         assert sent.commands.count('show info') == 3 + 2 * 4
         sent.clear()
@@ -472,7 +472,7 @@ def may_have_namespaces():
 
 
 class Containers(object):
-    """HAProxies that are each pid 1 of a namespace of its own, with two sockets each."""
+    """HAProxies that are each pid 1 of their own namespace, with two sockets each."""
 
     def __init__(self, binary, count):
         self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
@@ -505,7 +505,7 @@ class Containers(object):
 
     def close(self):
         for process in self._processes:
-            # Not unshare itself, which does not pass signals on; as pid 1 it ignores SIGTERM.
+            # Not unshare itself, which does not forward signals; HAProxy as pid 1 ignores SIGTERM.
             with open('/proc/{0}/task/{0}/children'.format(process.pid)) as children:
                 for child in children.read().split():
                     os.kill(int(child), signal.SIGKILL)
@@ -515,8 +515,7 @@ class Containers(object):
 
 @pytest.mark.parametrize('version', conftest.versions())
 def test_containers_that_start_together_are_two_processes(version, request):
-    """[one process, two sockets]
-    The pid is 1 in both, the node the same, and so are the number and the start."""
+    """[one process, two sockets] Pid (1), node, process number and start time are equal."""
     if not may_have_namespaces():
         pytest.skip('unshare --pid is not permitted')
     containers = Containers(conftest.find(version), 2)
@@ -529,7 +528,7 @@ def test_containers_that_start_together_are_two_processes(version, request):
     for name in containers.names:
         assert containers.info(name, 'user')['Maxconn'] == '77'
     assert found.maxconn == 2 * 77
-    # That they are two is found out once.
+    # The library checks only once that they are two processes.
     before = [int(containers.info(name, 'user')['CumReq']) for name in containers.names]
     found.info()
     after = [int(containers.info(name, 'user')['CumReq']) for name in containers.names]

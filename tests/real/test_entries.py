@@ -1,6 +1,6 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
-"""Many entries of ACLs and MAPs at once, on real HAProxies: what is stored, and the account of it."""
+"""Many ACL and map entries at once, on real HAProxies: what is stored and what is reported."""
 import os
 
 import pytest
@@ -60,7 +60,7 @@ class Pair(object):
         lines = '    stats socket {0} mode 600 level admin{1}'
         if version > '2.4':
             return [lines.format(path, '') for path in self.sockets]
-        # A process that dies leaves the other running.
+        # If one process dies, the other keeps running.
         return ['\n'.join(['    nbproc 2', '    master-worker no-exit-on-failure'] + [
             lines.format(path, ' process {0}'.format(number))
             for number, path in enumerate(self.sockets, 1)])]
@@ -75,7 +75,7 @@ class Pair(object):
         self.relays.forget()
 
     def stored(self, name):
-        """Return the entries of each process, without references, as HAProxy tells them."""
+        """Return the entries of each process, without references, as HAProxy lists them."""
         family = name.rpartition('.')[2]
         return [truth.entries(self.labs[0], family, self.file(name), path)
                 for path in self.sockets]
@@ -104,14 +104,14 @@ def started(request, tmpdir_factory):
 
 @pytest.fixture
 def pair(started):
-    """Two processes whose ACLs and MAPs are empty."""
+    """Two processes whose ACLs and maps are empty."""
     started.clear()
     return started
 
 
 @pytest.fixture
 def lone(pair):
-    """The first of the two processes alone, and a MAP."""
+    """An :class:`HAProxy` for the first process only, and the path of a map."""
     return HAProxy(socket_file=pair.relays.directory + '/1.sock', retry=None,
                    timeout=20), pair.file('str.map')
 
@@ -141,7 +141,7 @@ def in_both(*failures):
     return [failure + (name,) for failure in failures for name in ('1.sock', '2.sock')]
 
 
-# All of it is stored
+# Everything is stored
 
 def test_thousands_are_stored_in_the_callers_order(pair):
     items = pairs(3 * bulk.CHUNK + 7)
@@ -179,7 +179,7 @@ def test_an_entry_longer_than_a_batch_goes_alone(size, pair):
     assert pair.stored('str.map') == [as_text(items)] * 2
 
 
-# The account of what is refused
+# Reporting refused entries
 
 @pytest.mark.parametrize('places', [[0], [1], [299], [0, 1, 2], [5, 6, 200, 299], range(300)])
 def test_wrong_keys_are_told_and_the_others_stored(places, pair):
@@ -276,7 +276,7 @@ def test_keys_that_are_not_there_are_told(pair):
 
 
 def test_a_reference_among_keys(pair):
-    """[references] Deleted where it is the same entry in all processes, else told and left."""
+    """[references] Deleted if it is the same entry in all processes, else reported and kept."""
     path = pair.file('str.map')
     pair.hap.add_map_entries(path, [('a', '1'), ('b', '2'), ('c', '3')])
     reference = pair.hap.show_map(path)[1].split()[0]
@@ -291,7 +291,7 @@ def test_a_reference_among_keys(pair):
 
 
 class Crowded(object):
-    """A HAProxy with a MAP in which each of some keys has 60 entries, and 35,280 others one."""
+    """A HAProxy with a map in which 12 keys have 60 entries each, and 35,280 have one each."""
 
     KEYS = ['key{0}'.format(number) for number in range(12)]
 
@@ -300,8 +300,8 @@ class Crowded(object):
         socket_file = str(directory.join('1.sock'))
         with open(self.file, 'w') as content:
             for number in range(60 * 600):
-                # The order of others is another in the file: neighbours in a tree are none in
-                # memory, as it is where keys are domains.
+                # The other keys have reversed digits, so that neighbours in the tree are not
+                # neighbours in memory, as with keys that are domain names.
                 content.write('{0} v\n'.format(self.KEYS[number % 600] if number % 600 < 12
                                                else '{0:05d}'.format(number)[::-1]))
         self.lab = conftest.start(version, config=CONFIG.format(
@@ -315,8 +315,10 @@ class Crowded(object):
 
 @pytest.mark.parametrize('version', conftest.versions())
 def test_a_deletion_of_many_keys_does_not_wake_the_watchdog(version, tmpdir, sent):
-    """Before 2.4 each key takes some 0.2 to 0.4 s here, of which HAProxy's watchdog allows 2 s:
-    twelve on one line had HAProxy killed."""
+    """Before HAProxy 2.4, deleting a key takes 0.2 to 0.4 s here, and the watchdog allows 2 s.
+
+    Twelve keys on one line made the watchdog kill HAProxy.
+    """
     for name in FILES:
         open(str(tmpdir.join(name)), 'w').close()
     crowded = Crowded(version, tmpdir)
@@ -361,10 +363,10 @@ def test_references_are_deleted_and_no_others(lone):
     assert hap.show_map(path) == lines[3:40:2]
 
 
-# What ends it early
+# What stops a call early
 
 def test_a_wrong_entry_in_the_middle(pair):
-    """The chunks before it are stored, and the message says how many entries that are."""
+    """The chunks before it are stored, and the message reports how many entries were sent."""
     items = pairs(3 * bulk.CHUNK)
     items[bulk.CHUNK + 5] = ('key', 'a\nb')
     with pytest.raises(ValueError) as caught:
@@ -392,7 +394,7 @@ def test_text_is_not_many_entries(pair):
 
 @pytest.mark.parametrize('version', conftest.versions())
 def test_a_process_that_dies_in_the_middle(version, tmpdir):
-    """[verdicts] The other process is done, and the account says where the first ended."""
+    """[verdicts] The other process stores everything; the error reports where this one stopped."""
     pair = Pair(version, tmpdir)
     items = pairs(4 * bulk.CHUNK)
 

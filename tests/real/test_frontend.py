@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frontends and backends on real HAProxies: values against what their sockets say."""
+"""Frontends and backends on real HAProxies: values compared with what their sockets report."""
 import pytest
 
 from haproxyadmin import BACKEND_METRICS, FRONTEND_METRICS, exceptions
@@ -212,7 +212,7 @@ class TestFrontendChanges(object):
         assert 'already enabled' in error.results[1][1]
         assert error.by_socket == list(zip(lab.socket_files[2:],
                                            [reply for _, reply in error.results]))
-        # The one that did not refuse has done it.
+        # The process that did not refuse has enabled the frontend.
         assert frontend.status == 'OPEN'
 
     def test_shutdown(self, lab, hap):

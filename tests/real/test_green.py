@@ -11,14 +11,14 @@ from tests.support import listener
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(haproxyadmin.__file__)))
 
-# Each library takes its part of the standard library away, or puts another in its place.
+# Each library removes or replaces parts of the standard library.
 PATCHES = {
     'eventlet': 'import eventlet as green; green.monkey_patch(); spawn = green.spawn',
     'gevent': 'import gevent as green, gevent.monkey; gevent.monkey.patch_all(); '
               'spawn = green.spawn',
 }
 
-# Others run while HAProxy is silent: a tick a centisecond.
+# Other greenlets run while HAProxy is silent: one tick every 10 ms.
 SESSION = """
 from haproxyadmin import exceptions, haproxy
 {0}

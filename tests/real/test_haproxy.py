@@ -1,6 +1,6 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
-"""HAProxy as a whole, on real HAProxies: values against what their sockets say."""
+"""HAProxy as a whole, on real HAProxies: values compared with what their sockets report."""
 import contextlib
 import os
 import pickle
@@ -18,7 +18,7 @@ from haproxyadmin.utils import METRICS_AVG, METRICS_SUM
 from tests.support import lab as labs, truth
 from tests.support.checks import error_of, is_number
 
-# What does not change while it is read.
+# Fields that do not change between reads.
 STEADY = ['Name', 'Version', 'Release_date', 'Process_num', 'Pid', 'Maxconn', 'Hard_maxconn',
           'Maxsock', 'Maxpipes', 'Ulimit-n', 'Memmax_MB', 'node', 'description', 'ConnRateLimit',
           'SessRateLimit', 'SslRateLimit', 'PipesUsed', 'Nbthread']
@@ -28,7 +28,7 @@ def figures_of(lab, name):
     return [int(info[name] or 0) for info in truth.infos(lab)]
 
 
-# Each public read, and how many processes it asks: all that have the object, or the first.
+# Each public read, and which processes it queries: all that have the object, the first, or none.
 READS = [
     (['processids', 'description', 'nodename', 'releasedate', 'version', 'totalrequests',
       'requests', 'maxconn', 'ratelimitconn', 'ratelimitsess', 'ratelimitsslsess'], 'hap', 'all'),
@@ -162,7 +162,7 @@ class TestReading(object):
     def test_what_this_haproxy_does_not_report_is_0(self, lab, hap):
         """[metric names]"""
         shown = truth.info(lab)
-        # Debian's later builds compress with another library than zlib.
+        # Later Debian builds use a compression library other than zlib.
         missing = [name for name in haproxy.HAPROXY_METRICS if name not in shown]
         assert bool(missing) == ('ZlibMemUsage' not in shown)
         assert [hap.metric(name) for name in missing] == [0] * len(missing)
@@ -214,11 +214,11 @@ class TestReading(object):
         total = hap.totalrequests
         assert is_number(total)
         assert before <= total <= sum(figures_of(lab, 'CumReq'))
-        # The 15 requests of the clients, at least.
+        # At least the 15 client requests.
         assert total >= 15
 
     def test_requests_are_those_of_all_frontends(self, lab, hap):
-        # Enough in each process that shares the port.
+        # Enough to reach each process that shares the port.
         lab.traffic('haproxy', 20)
         assert hap.requests == sum(truth.total(lab, name, 'FRONTEND', 'req_tot')
                                    for name, _ in truth.FRONTENDS) >= 35
@@ -303,7 +303,7 @@ class TestReading(object):
         names = set(row['svname'] for row in listeners)
         assert not names & set(server.name for server in hap.servers())
         assert 'frontend_proc2' not in [backend.name for backend in hap.backends()]
-        # HAProxy tells them only where everything is asked for.
+        # HAProxy lists listeners only if every type of object is requested.
         everything = _HAProxyProcess(truth.paths(lab, [2])[0], timeout=10).stats()
         assert 'frontend_proc2' in everything['frontends']
         assert 'frontend_proc2' not in everything['backends']
@@ -441,7 +441,7 @@ class TestChanging(object):
         'show info json', 'show stat json', 'show schema json', 'show events nosuch',
         'show trace nosuch', 'prompt', 'prompt;show info', 'show info typed', 'show cli sockets'])
     def test_a_reply_may_be_of_one_line(self, lab, hap, command):
-        """[errors are not data] Up to 2.8 JSON and some refusals end without an empty line."""
+        """[errors are not data] Up to 2.8, JSON and some refusals end without an empty line."""
         for path, (_, lines) in zip(lab.socket_files, hap.command(command)):
             reply = lab.raw(command, path).strip('\n').split('\n')
             assert (len(lines), lines[0][:20], lines[-1][-2:]) == (
@@ -486,7 +486,7 @@ class TestChanging(object):
         assert any('frontend frontend_proc1' in line for line in first)
         assert any('invalid request' in line for line in first)
         assert all(type(line) is str for line in first)
-        # Only the process that got it knows.
+        # Only the process that received the request reports it.
         assert [len(report) for _, report in reports[1:]] == [1] * (len(reports) - 1)
 
     def test_of_one_proxy(self, lab, hap):
@@ -506,7 +506,7 @@ class TestChanging(object):
 
 @contextlib.contextmanager
 def frozen(lab):
-    """Let HAProxies stand still: they take connections, and say nothing."""
+    """Suspend the HAProxy processes: they accept connections but do not reply."""
     for pid in lab.pids:
         os.kill(pid, signal.SIGSTOP)
     try:
@@ -549,7 +549,7 @@ class TestSilence(object):
             assert type(error_of(lambda: frontend.status)) is exceptions.SocketTimeout
             assert len(sent.commands) == 3
             sent.clear()
-            # It may have been received.
+            # HAProxy may have received the command, so it is not sent again.
             assert type(error_of(frontend.setmaxconn, 5)) is exceptions.SocketTimeout
             assert sent.commands == ['set maxconn frontend haproxy 5']
 
@@ -696,7 +696,7 @@ class TestUser(object):
 
 
 class TestDifferentHAProxies(object):
-    """The sockets of two HAProxies in one directory; they disagree."""
+    """Two HAProxies that disagree, with their sockets in one directory."""
 
     @pytest.fixture
     def both(self, lab, tmpdir):
@@ -731,7 +731,7 @@ class TestDifferentHAProxies(object):
         assert error.results == [(1, ''), (1, 'Value out of range.')]
         assert error.by_socket == list(zip(both.paths, ['', 'Value out of range.']))
         assert both.hap.setmaxconn(100, die=False) is False
-        # The one that did not refuse has it.
+        # The process that did not refuse has applied the change.
         assert both.hap.maxconn == 150
 
 
@@ -779,7 +779,7 @@ class TestKilledProcess(object):
             assert type(error) is exceptions.SocketConnectionError
             assert error.socket_file == error.filename == gone
             assert gone in str(error)
-        # The change reaches the others.
+        # The change reaches the other processes.
         error = error_of(frontend.setmaxconn, 77)
         assert type(error) is exceptions.SocketConnectionError
         assert error.socket_file == gone
@@ -789,7 +789,7 @@ class TestKilledProcess(object):
         assert [truth.row(lab, path, 'haproxy', 'FRONTEND')['slim'] for path in others] == [
             '77'] * 3
         assert frontend.setmaxconn(78, die=False) is False
-        # A new object finds the others.
+        # A new object finds the other processes.
         again = haproxy.HAProxy(socket_dir=lab.socket_dir, timeout=10)
         assert again.processids == [pid for pid in lab.pids if pid != lab.pids[2]]
         assert again.frontend('haproxy').process_nb == truth.numbers(lab, [1, 2, 4])
@@ -800,7 +800,7 @@ class TestKilledProcess(object):
 class TestRetry(object):
 
     def absent(self, lab, seconds):
-        """Let the socket be away for some time."""
+        """Move the socket away for some seconds; return the timer that moves it back."""
         path = lab.socket_files[0]
         os.rename(path, path + '.away')
         timer = threading.Timer(seconds, os.rename, [path + '.away', path])
@@ -841,11 +841,11 @@ class TestRetry(object):
 @pytest.mark.only('3.0', '3.2')
 @pytest.mark.one_layout
 class TestWait(object):
-    """``wait`` ends at once when the client says that no more will come."""
+    """HAProxy ends ``wait`` at once when the client closes its sending side."""
 
     @pytest.fixture
     def patient(self, hap):
-        """The first process that has the server, and a time-out shorter than the waiting."""
+        """The first process that has the server, with a timeout shorter than the wait."""
         member = hap.backend('backend_proc1').server('member_bkall')._members[0]
         return haproxy.HAProxy(socket_file=member.socket_file, timeout=1, retry=None)
 

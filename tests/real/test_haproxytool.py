@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """haproxytool 0.5.7, a command line on top of this library, against real HAProxies.
 
-It is the one of the environment, or else is installed by pip into the cache directory
-(``HAPROXYADMIN_CACHE``, by default ``~/.cache/haproxyadmin``), without its dependency on
-haproxyadmin: that is this package.
+The tests use the haproxytool in the environment, if there is one. Otherwise pip installs it into
+the cache directory (``HAPROXYADMIN_CACHE``, by default ``~/.cache/haproxyadmin``), without its
+dependency on haproxyadmin, which is this package.
 """
 import importlib
 import os
@@ -34,14 +34,14 @@ def is_there():
 
 
 def cached():
-    """Return the directory that haproxytool is installed in when the environment has none."""
+    """Return the directory for installing haproxytool if the environment has none."""
     cache = os.environ.get('HAPROXYADMIN_CACHE') or os.path.join(
         os.path.expanduser('~'), '.cache', 'haproxyadmin')
     return os.path.join(cache, 'haproxytool-{0}-py{1}.{2}'.format(VERSION, *sys.version_info[:2]))
 
 
 def install():
-    """Install it into the cache; return what pip had to complain of."""
+    """Install haproxytool into the cache; return pip's output if it fails, otherwise ``''``."""
     command = [sys.executable, '-m', 'pip', 'install', '--quiet', '--no-deps', '--target',
                cached(), 'haproxytool==' + VERSION, 'docopt>=0.6.1']
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -51,11 +51,11 @@ def install():
 
 @pytest.fixture(scope='module')
 def installed():
-    """Make sure that it can be imported."""
+    """Make sure that haproxytool can be imported."""
     if is_there():
         return
     complaint = '' if os.path.isdir(cached()) else install()
-    # Only now: Python 2 remembers a directory that is not there.
+    # Not earlier: Python 2 remembers that a directory does not exist.
     sys.path.append(cached())
     if complaint or not is_there():
         (pytest.fail if STRICT else pytest.skip)(
@@ -65,7 +65,7 @@ def installed():
 
 @pytest.fixture
 def tool(installed, capsys, monkeypatch):
-    """Call haproxytool; return its exit status and what it prints."""
+    """Return a function that calls haproxytool and returns its exit status and output."""
     from haproxytool import cli
 
     def call(*words, **options):
@@ -85,7 +85,7 @@ def tool(installed, capsys, monkeypatch):
 
 
 def servers(lab, field=None, backends=None):
-    """Return what the tool lists of all servers, in their order, as HAProxy has it."""
+    """Return the tool's list of all servers, in order, with values taken from HAProxy."""
     found = []
     for backend, name in truth.all_servers(lab):
         if backends is None or backend in backends:
@@ -155,7 +155,7 @@ def total_info(lab, name):
     return str(sum(int(info[name]) for info in truth.infos(lab)))
 
 
-# A command, and the lines that it prints; None for what is looked at in a test of its own.
+# A command, and the lines that it prints; None if it has a test of its own.
 READS = [
     ('dump', lambda lab: dump_frontends(lab) + dump_backends(lab) + dump_servers(lab)),
     ('dump -f', dump_frontends),
@@ -238,7 +238,7 @@ READS = [
 ]
 REFUSED = ['frontend -m nope', 'haproxy -m nope', 'map -s 99', 'acl -s 99']
 
-# A command that changes something, what it prints, and what HAProxy says then.
+# A command that changes something, what it prints, and what HAProxy reports afterwards.
 CHANGES = [
     ('frontend -d frontend_proc1', 'frontend_proc1 disabled', (
         'frontend_proc1', 'FRONTEND', 'status', ('STOP', 'PAUSED'))),
@@ -289,7 +289,7 @@ CHANGES = [
     ('acl -d 6 /foo', 'key was deleted successfully', ['/static/css/']),
     ('acl -c 6', 'all entries of acl were cleared successfully', []),
 ]
-# What fails says so, and what it says.
+# A command that fails, part of what it prints (None: anything), and its exit status.
 FAILURES = [
     ('frontend -e haproxy', 'haproxy failed to be enabled:', 0),
     ('frontend -w maxconn x haproxy', 'You need to pass a number, got x', 1),
@@ -329,7 +329,7 @@ class TestReading(object):
             status, output = tool(group, '-D', lab.socket_dir, *words.split())
             wanted, output = lines(shown), output.rstrip('\n').split('\n')
             if command == 'haproxy -o':
-                # Python 2 has no order in this.
+                # On Python 2 the order is arbitrary.
                 wanted, output = sorted(wanted), sorted(output)
             assert output == wanted, command
             assert status == (1 if command in REFUSED else 0), command
@@ -412,7 +412,7 @@ class TestChanging(object):
 
 @pytest.mark.one_layout
 class TestAsking(object):
-    """What concerns several objects is asked for first, unless forced."""
+    """A change to several objects requires confirmation, unless forced."""
 
     def test_frontends(self, lab, tool):
         status, output = tool('frontend', '-D', lab.socket_dir, '-d', answer='n\n')
@@ -465,7 +465,7 @@ class TestFailing(object):
 
 
 class TestProgram(object):
-    """As a program of its own, with nothing of this process."""
+    """haproxytool as a separate program that shares nothing with this process."""
 
     def call(self, *words):
         path = os.pathsep.join([os.path.dirname(os.path.dirname(haproxyadmin.__file__))]
@@ -485,7 +485,7 @@ class TestProgram(object):
         path = str(tmpdir.join('nope.sock'))
         assert self.call('haproxy', '-F', path, '-p') == (
             1, '', "'show info' on {0}: No such file or directory\n".format(path))
-        # Nothing listens on it.
+        # A regular file, on which nothing listens.
         tmpdir.join('nope.sock').write('')
         assert self.call('dump', '-F', path) == (
             1, '', "'show info' on {0}: Connection refused; this is not a socket\n".format(path))

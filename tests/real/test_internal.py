@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One process's view, on real HAProxies: values against what its socket says."""
+"""The view of one process, on real HAProxies: values compared with what its socket reports."""
 import pytest
 
 from haproxyadmin import (BACKEND_METRICS, FRONTEND_METRICS, HAPROXY_METRICS, SERVER_METRICS,
@@ -13,7 +13,7 @@ from tests.support.checks import MOVING, error_of, is_number, rows_of
 
 @pytest.fixture
 def path(lab):
-    """The socket of process 3, or of the only one."""
+    """The socket of process 3, or of the only process."""
     return truth.paths(lab, [3])[0]
 
 
@@ -56,7 +56,7 @@ class TestOneProcess(object):
     def test_process_number(self, lab, process, sent):
         assert process.process_nb == truth.numbers(lab, [3])[0]
         assert is_number(process.process_nb)
-        # It is asked for once.
+        # It is queried only once.
         assert process.process_nb and sent.commands == ['show info']
 
     def test_info(self, lab, path, process):

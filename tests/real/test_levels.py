@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a socket's level allows is done; what it does not is refused in words that say so.
+"""Operations succeed if the socket's level allows them; otherwise the error names the level.
 
 HAProxy's levels are ``user``, ``operator`` and ``admin``.
 """
@@ -24,7 +24,7 @@ def server(hap):
     return hap.server('member_bkall', backend='backend_proc1')[0]
 
 
-# By the least level that allows it, in this order done by one process after the other.
+# Grouped by the lowest level that allows them, and run one after another in this order.
 FOR_ALL = [
     ('info', lambda hap: hap.info()[0]['Name'] == 'HAProxy'),
     ('metric', lambda hap: hap.metric('Maxconn') > 0),
@@ -37,7 +37,7 @@ FOR_ALL = [
     ('show_map', lambda hap: len(hap.show_map(0)) == 2),
     ('get_acl', lambda hap: hap.get_acl(4, '/static/js/').startswith('type=')),
     ('get_map', lambda hap: hap.get_map(0, '1').startswith('type=')),
-    # Up to 3.2; 3.4 wants an admin for all of these.
+    # Allowed for every level up to 3.2; HAProxy 3.4 requires admin for all of these.
     ('add_acl', lambda hap: hap.add_acl(4, '/x')),
     ('add_acl_entries', lambda hap: hap.add_acl_entries(4, ['/y', '/z'])),
     ('del_acl', lambda hap: hap.del_acl(4, '/x')),
@@ -75,7 +75,7 @@ FOR_ADMINS = [
 
 
 def said(operate, hap):
-    """Return ``'True'`` for a success, else what was said."""
+    """Return ``'True'`` on success, otherwise the error message."""
     try:
         return repr(operate(hap))
     except CommandFailed as error:
@@ -91,7 +91,7 @@ def denied(path, level):
 
 
 def states(lab):
-    """Return what a change would have changed, as HAProxy itself tells it."""
+    """Return the values that the changes would alter, as HAProxy itself reports them."""
     told_apart = ('pxname', 'svname', 'status', 'weight', 'slim', 'addr')
     limits = ('Maxconn', 'ConnRateLimit', 'SessRateLimit', 'SslRateLimit')
     return ([[row[name] for name in told_apart] for path in lab.socket_files
@@ -100,7 +100,7 @@ def states(lab):
 
 
 class AnyLevel(object):
-    """One HAProxy whose sockets have one level."""
+    """One HAProxy whose sockets all have the same level."""
 
     level = None
     allowed = refused = ()
@@ -137,7 +137,7 @@ class TestUser(AnyLevel):
 
     def test_a_refusal_costs_one_command_more(self, lab, hap, sent):
         assert said(lambda hap: hap.errors(), hap) == denied(lab.socket_files[0], 'user')
-        # One process may be asked for its level while another has not answered yet.
+        # The level of one process may be queried before another process has replied.
         assert sorted(sent.commands) == (['show cli level'] * len(lab.socket_files)
                                          + ['show errors'] * len(lab.socket_files))
 
@@ -160,7 +160,7 @@ class TestAdmin(AnyLevel):
 
 
 class Pair(object):
-    """Two HAProxies whose sockets are in one directory: the first is a user's."""
+    """Two HAProxies whose sockets are in one directory: the first has level ``user``."""
 
     def __init__(self, users, admins, directory):
         self.labs = [users, admins]
@@ -192,7 +192,7 @@ def pair(lab):
 @pytest.mark.only('nbproc4', 'single')
 @pytest.mark.lab(level='user')
 class TestDifferentLevels(object):
-    """A user's socket beside an admin's: nothing is changed by halves unknown to the caller."""
+    """A ``user`` socket beside an ``admin`` socket: an error reports every partial change."""
 
     def halves(self, pair, operate):
         with pytest.raises(MultipleCommandResults) as raised:
@@ -236,7 +236,7 @@ class TestDifferentLevels(object):
 
 
 class TestOlderAndNewerVersions(object):
-    """What no HAProxy of the tests does; their replies are captured ones."""
+    """Behaviour of versions that the tests do not run; the fakes send captured replies."""
 
     @pytest.mark.parametrize('version', [
         '1.5.8', '1.5', '1.6', '1.7', '1.8'])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Real HAProxies whose proxies and servers are named like the ids of others."""
+"""Real HAProxies whose proxies and servers have names that are the ids of others."""
 import pytest
 
 from haproxyadmin import STATE_DRAIN, STATE_MAINT, STATE_READY
@@ -27,14 +27,14 @@ backend {0}
 
 
 def table(lab):
-    """Return what every frontend, backend and server has that a change of these may alter."""
+    """Return, for every frontend, backend and server, the fields that a change may alter."""
     rows = dict(((row['pxname'], row['svname']), row) for row in truth.rows(lab))
     return dict((key, [row[name] for name in ('iid', 'sid', 'status', 'weight', 'slim', 'addr')])
                 for key, row in rows.items())
 
 
 def changed(before, after):
-    """Return which rows differ, a backend's own apart: it sums up its servers."""
+    """Return which rows differ, except those of backends, which sum up their servers."""
     return [key for key in sorted(before) if before[key] != after[key] and key[1] != 'BACKEND']
 
 
@@ -43,7 +43,7 @@ def changed(before, after):
 class TestNumbers(object):
 
     def test_the_names_are_ids_of_others(self, lab):
-        """Else the rest would show nothing."""
+        """Otherwise the other tests would prove nothing."""
         ids = dict((row['iid'], row['pxname']) for row in truth.rows(lab))
         assert any(name in ids and ids[name] != name for name in NAMES)
         shown = lab.raw('show stat -1 7 -1').strip().split('\n')[1:]
@@ -74,7 +74,7 @@ class TestNumbers(object):
             assert len(sent.commands) == 1
 
     def test_errors_are_of_the_proxy_of_the_id(self, lab, hap):
-        """The id is not taken for a name."""
+        """The id is not mistaken for a name."""
         for backend in hap.backends():
             (_, lines), = hap.errors(backend.iid)
             assert lines[0].startswith('Total events captured')

@@ -1,6 +1,6 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
-"""ACLs and MAPs on real HAProxies, held against what their sockets list."""
+"""ACLs and maps on real HAProxies, compared with what their sockets list."""
 import contextlib
 import decimal
 import importlib
@@ -15,11 +15,11 @@ from tests.support import truth
 from tests.support.checks import error_of
 
 UNTRANSLATABLE = u'\u017elu\u0165 \u4e2d'
-# What the User Guide's ACL 6 and MAP 0 hold at first.
+# The initial entries of ACL 6 and map 0 in the User Guide.
 CSS = ['/static/css/']
 HOSTS = ['0 www.foo.com-0', '1 www.foo.com-1']
 
-# Each has to arrive as ONE word, and nothing in it may be obeyed.
+# Each must arrive as ONE word, and HAProxy must not interpret any part of it.
 WORDS = [
     'plain', 'two words', ' leading', 'trailing ', 'a  b', 'tab\there', 'a;b', ';', '; help',
     'x; disable frontend haproxy', 'back\\slash', '\\', '\\\\', 'ends\\', '\\ ', '\\;', 'a<b',
@@ -31,7 +31,7 @@ WORDS = [
 
 @pytest.fixture
 def same(lab):
-    """Start from the configured entries, in every process."""
+    """Restore the configured entries in every process."""
     truth.tell(lab, 'clear map #0; add map #0 0 www.foo.com-0; add map #0 1 www.foo.com-1')
     truth.tell(lab, 'clear acl #6; add acl #6 /static/css/')
     truth.tell(lab, 'clear acl #4; add acl #4 /static/js/; add acl #4 /static/css/')
@@ -69,7 +69,7 @@ class TestReading(object):
 
     def test_no_entries(self, hap):
         """[first process]"""
-        # The sources of ssl_fc: an ACL without patterns.
+        # ACL 3 uses ssl_fc and has no patterns.
         assert hap.show_acl(3) == []
 
     def test_the_first_process_answers(self, lab, hap, sent):
@@ -241,7 +241,7 @@ class TestChanging(object):
         assert truth.all_entries(lab, 'map', '#0') == everywhere(lab, [])
         assert hap.clear_acl(acl=lab.acl_file('bl_frontend')) is True
         assert hap.show_acl(5) == []
-        # Nothing is left to clear, and that is no error.
+        # There is nothing left to clear, and that is not an error.
         assert hap.clear_map(lab.map_file('v-m1-bk')) is True
 
     def test_what_all_refuse(self, lab, hap):
@@ -336,7 +336,7 @@ class TestChanging(object):
         assert hap.add_map(0, 'k', raw) is True
         line = hap.show_map(0)[2]
         text = line.split(' ', 2)[2]
-        # On Python 3 the odd bytes are surrogates.
+        # On Python 3 the invalid bytes are surrogates.
         assert six.ensure_binary(text, 'utf-8', 'surrogateescape') == raw
         assert hap.set_map(0, 'k', 'x') is True
         assert hap.set_map(0, 'k', text) is True
@@ -346,7 +346,7 @@ class TestChanging(object):
         assert hap.show_acl(6) == hap.show_acl(6)[:1]
 
     def test_the_longest_text(self, lab, hap):
-        # HAProxy takes lines of 15359 bytes.
+        # HAProxy accepts lines of up to 15359 bytes.
         text = 'x' * (15359 - len('add map #0 k '))
         assert hap.add_map(0, 'k', text) is True
         assert truth.all_entries(lab, 'map', '#0') == everywhere(lab, HOSTS + ['k ' + text])
@@ -355,10 +355,10 @@ class TestChanging(object):
 
 
 class TestReferences(object):
-    """[references] A reference stands for something else in each process."""
+    """[references] A reference may stand for a different entry in each process."""
 
     def reference(self, lab, family, ident, entry):
-        """Return the reference that the first process has for an entry."""
+        """Return the reference of an entry in the first process."""
         return truth.references(lab, family, ident)[entry]
 
     @pytest.mark.only('nbproc4', 'single')
@@ -396,7 +396,7 @@ class TestReferences(object):
     @pytest.mark.only('nbproc4', 'instances')
     def test_what_differs_is_refused_and_nothing_is_sent(self, lab, hap, sent):
         """[references]"""
-        # The same place in memory: another value in one process.
+        # The same place in memory, but another value in one process.
         lab.raw('set map #0 1 other', lab.socket_files[2])
         lab.raw('add map #0 only here', lab.socket_files[0])
         before = truth.all_entries(lab, 'map', '#0')
@@ -410,7 +410,7 @@ class TestReferences(object):
                 assert reference in str(error)
                 assert all(path in str(error) for path in lab.socket_files)
                 assert call(*args, die=False) is False
-            # It tells what the reference is in each.
+            # The error says what the reference stands for in each process.
             assert repr(entry) in str(error)
             assert set(command.split()[0] for command in sent.commands) == {'show'}
         assert truth.all_entries(lab, 'map', '#0') == before
@@ -438,7 +438,7 @@ class TestReferences(object):
             truth.references(lab, 'map', '#0')
 
 
-# Up to 3.2 HAProxy lets every level add entries; who may delete them differs.
+# Up to 3.2 HAProxy lets every level add entries; which levels may delete them differs.
 @pytest.mark.one_layout
 @pytest.mark.lab(level='operator')
 class TestOperator(object):
@@ -452,7 +452,7 @@ class TestOperator(object):
 
 @contextlib.contextmanager
 def with_map(version, path, entry, text):
-    """Start a HAProxy with a MAP of one entry; give it and the library's object of it.
+    """Start a HAProxy with a map of one entry; yield it and a :class:`HAProxy` for it.
 
     :param text: a part of the configuration that uses the file ``path``.
     """
@@ -485,9 +485,9 @@ frontend odd
 
 @pytest.mark.parametrize('version', conftest.versions())
 def test_an_entry_that_a_request_has_put_there_may_hold_newlines(version, tmpdir):
-    """Then it is listed over several lines, and can be changed by its reference alone.
+    """Such an entry is listed over several lines, and only its reference can change it.
 
-    Up to 3.0 HAProxy itself encodes them.
+    Up to 3.0, HAProxy itself encodes the newlines.
     """
     key = 'a\n\nb' if version >= '3.2' else 'a%0A%0Ab'
     path = str(tmpdir.join('seen.map'))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects that outlive a reload, after which their ids are another's, on real HAProxies."""
+"""Objects that outlive a reload which gives their ids to other objects, on real HAProxies."""
 import pytest
 
 from haproxyadmin import exceptions
@@ -18,7 +18,7 @@ backend staying
     server second 127.0.0.1:2 weight 2
     server third 127.0.0.1:3 weight 3
 """
-# The frontend and its backend are gone, and so is the first server of the other.
+# The frontend and its backend are gone, and so is the first server of the other backend.
 AFTERWARDS = """
 backend staying
     server second 127.0.0.1:2 weight 2
@@ -33,7 +33,7 @@ listen haproxy
 
 
 def move_everything(lab):
-    """Reload a configuration with a proxy before all others and a server before its kin."""
+    """Reload with a new proxy before all others and a new server before its neighbours."""
     with open(lab.config_file) as config:
         text = config.read()
     for old, new in [('\nlisten haproxy\n', EARLY), (TEMPORARY, AFTERWARDS),
@@ -47,7 +47,7 @@ def move_everything(lab):
 
 
 def row(lab, subject, process=3):
-    """Return HAProxy's own row of an object of the library."""
+    """Return HAProxy's row for an object of the library."""
     proxy = getattr(subject, 'backendname', subject.name)
     names = {'Frontend': 'FRONTEND', 'Backend': 'BACKEND', 'Server': subject.name}
     path = truth.paths(lab, [process])[0]
@@ -60,7 +60,7 @@ def ids(row):
 
 @pytest.fixture
 def kept(hap):
-    """Objects that are still there after the reload."""
+    """Objects that still exist after the reload."""
     backend = hap.backend('backend1_proc34')
     return [hap.frontend('frontend1_proc34'), hap.frontend('frontend2_proc34'), backend,
             backend.server('bck1_proc34_srv1'), backend.server('bck_all_srv1'),
@@ -70,7 +70,7 @@ def kept(hap):
 
 @pytest.fixture
 def gone(hap):
-    """Objects that are not."""
+    """Objects that no longer exist after the reload."""
     return [hap.frontend('temporary'), hap.backend('leaving'),
             hap.server('first', backend='leaving')[0], hap.server('first', backend='staying')[0]]
 
@@ -84,7 +84,7 @@ class TestReload(object):
         before = [ids(row(lab, subject)) for subject in kept]
         pids = lab.pids
         with lab.hold('frontend_proc1', 1):
-            # A former worker lives on for its connection.
+            # The old worker stays alive until its connection ends.
             move_everything(lab)
             assert not set(pids) & set(hap.processids)
             assert hap.processids == lab.pids
@@ -93,7 +93,7 @@ class TestReload(object):
             self.check_lists(lab, hap)
 
     def check_kept(self, lab, kept, before, sent):
-        # Each of the old ids is now that of something else of the same kind.
+        # Each old id now belongs to another object of the same kind.
         after = dict((ids(found), (found['pxname'], found['svname']))
                      for found in truth.rows(lab, truth.paths(lab, [3])[0]))
         for subject, former in zip(kept, before):

@@ -1,6 +1,6 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
-"""Servers on real HAProxies: values against what their sockets say."""
+"""Servers on real HAProxies: values compared with what their sockets report."""
 import contextlib
 import socket
 
@@ -18,7 +18,7 @@ ALL = 'bck_all_srv1'
 
 @pytest.fixture
 def shared(hap):
-    """A server that two processes have, where there are several."""
+    """A server that exists in two processes, if there are several."""
     return hap.backend(PAIR).server(ALL)
 
 
@@ -27,7 +27,7 @@ def figures(lab, field, backend=PAIR, name=ALL):
 
 
 def wait_until_told(condition):
-    """Wait for what all processes tell, but for the moment in which a check of theirs runs."""
+    """Wait until all processes meet a condition; they may disagree while a check runs."""
     def is_told():
         try:
             return condition()
@@ -162,7 +162,7 @@ class TestChanging(object):
         truth.wait_for_checks(lab)
         for state, status in self.STATUSES:
             assert shared.setstate(state) is True
-            # A checked server comes back with its first good check.
+            # A server with checks comes up with its first successful check.
             wait_until(lambda: figures(lab, 'status') == [status] * count, status)
             assert shared.status == status
 
@@ -276,7 +276,7 @@ class TestRunningCheck(object):
         wait_until(lambda: found.check_status == 'L4OK', 'checked')
         lab.origins.stall(3)
         try:
-            # HAProxy puts '* ' in front meanwhile.
+            # HAProxy prefixes the result with '* ' while a check runs.
             wait_until(lambda: figures(lab, 'check_status', 'patient', 'slow') == ['* L4OK'],
                        'a check runs')
             assert found.check_status == 'L4OK'
@@ -355,7 +355,7 @@ class TestAddresses(object):
 
 
 class Agent(listener.Listener):
-    """An agent that tells the state of a server to HAProxy's agent check."""
+    """An agent that reports the state of a server to HAProxy's agent check."""
 
     def __init__(self, words):
         super(Agent, self).__init__(('127.0.0.1', 0))
@@ -367,7 +367,7 @@ class Agent(listener.Listener):
             try:
                 client.sendall(self.words)
             except socket.error:
-                pass  # HAProxy was not patient
+                pass  # HAProxy did not wait
 
 
 ODD = truth.config() + """
@@ -460,7 +460,7 @@ class TestOddServers(object):
         assert found.shutdown() is True
 
 
-# In 2.2.9 most agent checks time out, whatever the agent does.
+# In HAProxy 2.2.9 most agent checks time out, whatever the agent does.
 @pytest.mark.only('2.6', '3.0', '3.2')
 @pytest.mark.one_layout
 @pytest.mark.lab(config=truth.config())

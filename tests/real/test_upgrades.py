@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects that outlive their HAProxy, on real ones: another version takes over its sockets."""
+"""Objects that outlive their HAProxy: another version takes over its sockets."""
 import os
 import shutil
 import tempfile
@@ -34,9 +34,9 @@ PAIRS = list(zip(VERSIONS, VERSIONS[1:]))
 
 
 class Site(object):
-    """A place where one HAProxy runs after another, on the same sockets and files.
+    """A place where HAProxies run one after another, on the same sockets and files.
 
-    :param second: True for a second socket, of a second process where there is ``nbproc``.
+    :param second: True for a second socket, which belongs to a second process with ``nbproc``.
     """
 
     def __init__(self, second=False):
@@ -50,7 +50,7 @@ class Site(object):
         self._instances = []
 
     def start(self, version):
-        """Let a HAProxy of a version take over, once the one before has ended."""
+        """Stop the running HAProxy, then start one of a version."""
         binary = conftest.find(version)
         self.end()
         two = len(self.paths) == 2
@@ -69,13 +69,13 @@ class Site(object):
 
     def answers(self, path):
         try:
-            # A worker that is ending lists no frontend any more.
+            # A worker that is stopping lists no frontends.
             return 'web,FRONTEND' in labs.ask(path, 'show stat')
         except (IOError, OSError):
             return False
 
     def end(self):
-        """End the HAProxy that runs."""
+        """Stop the running HAProxy."""
         while self._instances:
             instance = self._instances.pop()
             instance.terminate()
@@ -86,7 +86,7 @@ class Site(object):
                 os.unlink(path)
 
     def entries(self, path):
-        """Return the entries of the MAP, without their references."""
+        """Return the entries of the map, without their references."""
         return sorted(line.split(' ', 1)[1] for line in labs.ask(
             path, 'show map ' + self.map).splitlines() if line)
 
@@ -102,7 +102,7 @@ class Site(object):
 
 @pytest.fixture
 def site(request):
-    """Make a :class:`Site`, whose last HAProxy is ended with the test."""
+    """Return a factory for :class:`Site`; the last HAProxy stops when the test ends."""
     def make(**options):
         made = Site(**options)
         request.addfinalizer(made.close)
@@ -112,7 +112,7 @@ def site(request):
 
 @pytest.fixture
 def clock(monkeypatch):
-    """How many seconds the library's clock is ahead: a version is old after one."""
+    """Append seconds to this list to advance the library's clock, so that a version expires."""
     now, ahead = endpoint.now, []
     monkeypatch.setattr(endpoint, 'now', lambda: now() + sum(ahead))
     return ahead
@@ -175,7 +175,7 @@ def test_a_next_try_finds_the_version_that_has_taken_over(old, new, site, monkey
 @pytest.mark.parametrize('version', VERSIONS)
 @pytest.mark.parametrize('kind', [1, 2, 4, 7, -1])
 def test_the_header_tells_whether_a_worker_that_is_stopping_lists_everything(version, kind, site):
-    """[one command per call] Whatever kind of rows is asked for."""
+    """[one command per call] For every requested kind of row."""
     place = site()
     place.start(version)
     line = labs.ask(place.paths[0], 'show stat -1 {0} -1'.format(kind)).split('\n')[0]
@@ -185,7 +185,7 @@ def test_the_header_tells_whether_a_worker_that_is_stopping_lists_everything(ver
 @pytest.mark.skipif(not set(['2.2', '2.6']) <= set(VERSIONS), reason='needs HAProxy 2.2 and 2.6')
 @pytest.mark.parametrize('learn', [lambda hap: hap.info(), lambda hap: hap.snapshot(), None])
 def test_one_process_that_takes_over_the_sockets_of_two(learn, site, clock):
-    """[one process, two sockets] And two that take over from it."""
+    """[one process, two sockets] Then two processes take over from that one."""
     place = site(second=True)
     place.start('2.2')
     hap = haproxy.HAProxy(socket_dir=place.run, retry=None, timeout=10)
@@ -197,7 +197,7 @@ def test_one_process_that_takes_over_the_sockets_of_two(learn, site, clock):
     clock.append(60)
     if learn:
         learn(hap)
-    # Also where nothing else has found out, for this depends on the version.
+    # This works even without learn(), because the command depends on the version.
     assert hap.add_map(place.map, 'k', 'two words') is True
     assert place.entries(place.paths[0]) == ['k two words']
     assert hap.add_map(place.map, 'j', 'v') is True
