@@ -104,7 +104,7 @@ class Server(Facade):
         encode_address(value)
 
         def build(member):
-            _check_version(member, versions.SERVER_ADDRESS)
+            _require(member, versions.SERVER_ADDRESS)
             return commands.set_address(
                 member.word(), escape_word(value, member.hap_process.version))
         self._change(build, functools.partial(check_command_addr_port, 'addr'))
@@ -132,7 +132,7 @@ class Server(Facade):
         port = check_port(value)
         # Live, also for a server of a snapshot: otherwise an old address would be set again.
         members = self._live()
-        read_each(members, lambda member: _check_version(member, versions.SERVER_PORT))
+        read_each(members, lambda member: _require(member, versions.SERVER_PORT))
         members = distinct(members)
         addresses = {}
         rows = run_reads([member.row_operation() for member in members])
@@ -252,11 +252,11 @@ class Server(Facade):
             time.sleep(ADDRESS_PAUSE)
 
 
-def _check_version(member, feature):
-    """Refuse what is not even sent, because the version of a process is too old."""
+def _require(member, feature):
+    """Raise the exception for a process whose version is too old; nothing is sent then."""
     version = member.hap_process.version
     if not versions.has(version, feature):
-        raise _refused_on(member, versions.needs(feature, version, member.socket_file))
+        raise _refused_on(member, versions.describe_lack(feature, version, member.socket_file))
 
 
 def _refused_on(member, message):

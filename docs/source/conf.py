@@ -8,7 +8,7 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [ROOT, HERE]
 
 import haproxyadmin  # noqa: E402 (the checkout is on the path only now)
-import rooms  # noqa: E402
+import floors  # noqa: E402
 
 project = 'haproxyadmin'
 author = 'The haproxyadmin authors'
@@ -24,4 +24,4 @@ html_theme_options = {'description': 'Manage HAProxy through its stats sockets'}
 html_show_copyright = False
 
 # The picture of the page "Architecture".
-rooms.draw(ROOT, os.path.join(HERE, 'figures', 'rooms.svg'))
+floors.draw(ROOT, os.path.join(HERE, 'figures', 'floors.svg'))

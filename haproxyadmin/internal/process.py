@@ -219,7 +219,7 @@ class _HAProxyProcess(Slotted):
         line = commands.check_raw(command)
         if b'\n' in line and not versions.has(self.version, versions.PAYLOAD):
             raise versions.NotForVersion('{0}: each line would be a command'.format(
-                versions.needs(versions.PAYLOAD, self.version, self.socket_file)))
+                versions.describe_lack(versions.PAYLOAD, self.version, self.socket_file)))
         operation = Operation(
             self.endpoint, line, lines_or_empty if full_output else first_line,
             reads=commands.only_shows(line), judged=False,

@@ -79,7 +79,7 @@ def has(version, feature):
     return version >= feature.since
 
 
-def needs(feature, version, socket_file):
+def describe_lack(feature, version, socket_file):
     """Return the message for a version that lacks a feature.
 
     :type feature: :class:`Feature`

@@ -106,7 +106,7 @@ def escape_word(text, version):
     if not _SPECIAL_BEFORE.search(raw_text):
         # Most text; comparing the version may cost a command.
         return raw_text
-    _check_version(raw_text, text, version)
+    _check_sendable(raw_text, text, version)
     special = _SPECIAL if versions.has(version, versions.SPLITS_AT_BLANKS) else _SPECIAL_BEFORE
     return special.sub(br'\\\1', raw_text)
 
@@ -146,7 +146,7 @@ def _encode_number(value):
     return to_bytes(str(value)) if isinstance(value, numbers.Number) else None
 
 
-def _check_version(raw_text, text, version):
+def _check_sendable(raw_text, text, version):
     for character, name, ranges in versions.UNSENDABLE:
         if character in raw_text and versions.is_among(version, ranges):
             raise versions.NotForVersion('HAProxy {0} cannot take text with {1}: {2!r}'.format(

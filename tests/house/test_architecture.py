@@ -332,7 +332,7 @@ def documented():
 
 
 DOCUMENTED = documented()
-CHANGES = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimitsslsess',
+TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimitsslsess',
            'clearcounters', 'command', 'errors', 'enable', 'disable', 'setstate', 'setweight',
            'shutdown']
 
@@ -395,12 +395,12 @@ def test_every_documented_function_is_there():
     assert server.Server.address.fset and server.Server.port.fset
 
 
-def test_every_change_takes_die():
+def test_every_method_that_changes_something_takes_die():
     """[verdicts]"""
     wrong, right = [], []
     for name, node, _ in DOCUMENTED:
         last = name.split('.')[-1]
-        if last in CHANGES or re.search(r'_(acl|map)(_entries)?$', last):
+        if last in TAKING_DIE or re.search(r'_(acl|map)(_entries)?$', last):
             (right if TAKE_DIE & set(decorators(node)) else wrong).append(name)
     assert not wrong
     assert len(right) >= 24

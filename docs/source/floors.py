@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw the rooms of the package and which of them import which, as the code says."""
+"""Draw the floors of the package and their imports, as they are in the code."""
 import ast
 import os
 from xml.sax.saxutils import escape
@@ -26,26 +26,26 @@ def draw(source, path):
     """
     imports = reduce(read_imports(os.path.join(source, PACKAGE)))
     places = arrange(imports)
-    parts = []
-    for room, others in sorted(imports.items()):
+    drawn = []
+    for part, others in sorted(imports.items()):
         for other in sorted(others):
-            (x, y), (to_x, to_y) = places[room], places[other]
-            parts.append(
+            (x, y), (to_x, to_y) = places[part], places[other]
+            drawn.append(
                 '<line x1="{0}" y1="{1}" x2="{2}" y2="{3}" stroke="#666" marker-end="url(#tip)"/>'
                 .format(x, y + HEIGHT / 2, to_x, to_y - HEIGHT / 2 - 2))
-    for room, (x, y) in sorted(places.items()):
-        parts.append(
+    for part, (x, y) in sorted(places.items()):
+        drawn.append(
             '<rect x="{0}" y="{1}" width="{2}" height="{3}" rx="4" fill="#eef3f8" '
             'stroke="#456"/><text x="{4}" y="{5}">{6}</text>'.format(
-                x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT, x, y + 5, escape(room)))
+                x - WIDTH / 2, y - HEIGHT / 2, WIDTH, HEIGHT, x, y + 5, escape(part)))
     width = max(x for x, _ in places.values()) + WIDTH / 2 + MARGIN
     height = max(y for _, y in places.values()) + HEIGHT / 2 + MARGIN
     with open(path, 'w', encoding='utf-8') as file:
-        file.write(SVG.format(width=width, height=height, parts='\n'.join(parts)))
+        file.write(SVG.format(width=width, height=height, parts='\n'.join(drawn)))
 
 
 def read_imports(package):
-    """Return the rooms that each room imports; a room is a folder, or a module outside of one.
+    """Return what each part of the package imports; a part is a folder, or a module outside of one.
 
     :rtype: dict of set
     """
@@ -53,17 +53,17 @@ def read_imports(package):
     for directory, _, names in os.walk(package):
         for name in names:
             inside = os.path.relpath(os.path.join(directory, name), package).split(os.sep)
-            room = inside[0] if len(inside) > 1 else os.path.splitext(name)[0]
-            if not name.endswith('.py') or room == '__init__':
+            part = inside[0] if len(inside) > 1 else os.path.splitext(name)[0]
+            if not name.endswith('.py') or part == '__init__':
                 continue
             with open(os.path.join(directory, name), 'rb') as file:
                 tree = ast.parse(file.read())
-            found = imports.setdefault(room, set())
+            found = imports.setdefault(part, set())
             for node in ast.walk(tree):
                 if isinstance(node, ast.ImportFrom) and node.module.split('.')[0] == PACKAGE:
-                    parts = node.module.split('.')[1:]
-                    found.update([parts[0]] if parts else [alias.name for alias in node.names])
-            found.discard(room)
+                    inside = node.module.split('.')[1:]
+                    found.update(inside[:1] or [alias.name for alias in node.names])
+            found.discard(part)
     return imports
 
 
@@ -71,31 +71,31 @@ def reduce(imports):
     """Return the imports without those that follow from others."""
     below = {}
 
-    def everything_below(room):
-        if room not in below:
-            below[room] = set(imports[room]).union(*map(everything_below, imports[room]))
-        return below[room]
-    return {room: {other for other in others
+    def everything_below(part):
+        if part not in below:
+            below[part] = set(imports[part]).union(*map(everything_below, imports[part]))
+        return below[part]
+    return {part: {other for other in others
                    if not any(other in everything_below(third) for third in others)}
-            for room, others in imports.items()}
+            for part, others in imports.items()}
 
 
 def arrange(imports):
-    """Return the center of each room: one row for each step from the lowest one."""
-    rows = {}
+    """Return the center of each part: one floor for each step from the lowest one."""
+    floors = {}
 
-    def row_of(room):
-        if room not in rows:
-            rows[room] = 1 + max(map(row_of, imports[room])) if imports[room] else 0
-        return rows[room]
-    highest = max(map(row_of, imports))
-    in_rows = [sorted(room for room in imports if rows[room] == row)
-               for row in range(highest + 1)]
-    widest = max(map(len, in_rows))
+    def floor_of(part):
+        if part not in floors:
+            floors[part] = 1 + max(map(floor_of, imports[part])) if imports[part] else 0
+        return floors[part]
+    highest = max(map(floor_of, imports))
+    on_floors = [sorted(part for part in imports if floors[part] == floor)
+                 for floor in range(highest + 1)]
+    widest = max(map(len, on_floors))
     places = {}
-    for row, rooms in enumerate(in_rows):
-        start = MARGIN + (widest - len(rooms)) * (WIDTH + GAP) / 2 + WIDTH / 2
-        for place, room in enumerate(rooms):
-            places[room] = (start + place * (WIDTH + GAP),
-                            MARGIN + HEIGHT / 2 + (highest - row) * STEP)
+    for floor, parts in enumerate(on_floors):
+        start = MARGIN + (widest - len(parts)) * (WIDTH + GAP) / 2 + WIDTH / 2
+        for place, part in enumerate(parts):
+            places[part] = (start + place * (WIDTH + GAP),
+                            MARGIN + HEIGHT / 2 + (highest - floor) * STEP)
     return places
