@@ -317,7 +317,7 @@ def test_what_has_thousands_of_digits_is_refused_in_our_words(build):
 @pytest.mark.parametrize('value', [
     -1, 2147483648, 2 ** 63, True, False, None, '5', b'5', 'abc', '', 1.0, 1.5, [5]])
 def test_what_is_no_limit_is_refused(value):
-    """[argument checks] HAProxy wraps large limits silently, accepts negative ones, and reads text as 0."""
+    """[argument checks] HAProxy wraps large numbers, accepts negative ones, and reads text as 0."""
     for call in (commands.set_maxconn_global,
                  lambda limit: commands.set_maxconn_frontend('f', limit, ANY),
                  lambda limit: commands.set_rate_limit('sessions', limit)):
