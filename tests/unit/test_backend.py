@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""backend.py: a backend over all processes that have it, and its servers."""
+"""backend.py: a backend across all processes that have it, and its servers."""
 import pytest
 import six
 
@@ -10,7 +10,7 @@ from haproxyadmin.server import Server
 from tests.support import captured
 
 NAME = 'backend_proc1'
-ROW = 'show stat 8 2 -1'  # its iid is 8 in 2.2's captures
+ROW = 'show stat 8 2 -1'  # iid 8 in the captures of 2.2
 ALL = 'show stat -1 2 -1'
 SERVERS = 'show stat 8 6 -1'
 NAMES = ['backend_proc1_srv{0}'.format(number) for number in range(1, 6)]
@@ -18,7 +18,7 @@ NAMES = ['backend_proc1_srv{0}'.format(number) for number in range(1, 6)]
 
 @pytest.fixture
 def pair(fleet):
-    """Two processes, and their backend."""
+    """Return two processes and their backend."""
     started = fleet('2.2', 2)
     backend = started.haproxy().backend(NAME)
     started.forget()
@@ -95,7 +95,7 @@ def test_a_status_that_differs_is_inconsistent(pair):
     assert caught.value.results == [(1, 'DOWN'), (2, 'UP')]
 
 
-# Its servers
+# Servers
 
 @pytest.mark.parametrize('call, names', [
     (lambda backend: backend.servers(), NAMES),
@@ -106,7 +106,7 @@ def test_a_status_that_differs_is_inconsistent(pair):
     (lambda backend: [backend.server(name=NAMES[4])], NAMES[4:]),
 ])
 def test_its_servers_cost_each_process_one_command(call, names, pair):
-    """[one command per call; stable order; what is not there] In HAProxy's order."""
+    """[one command per call; stable order; what is not there] Servers are in HAProxy's order."""
     started, backend = pair
     servers = call(backend)
     assert [server.name for server in servers] == names
@@ -145,7 +145,7 @@ def test_a_backend_without_servers_has_none(fleet):
     assert started.commands == [['show stat 14 6 -1']] * 2
 
 
-# Ids that are stale, and backends that are gone
+# Stale ids, and backends that no longer exist
 
 def test_a_stale_id_costs_one_command_more(pair):
     """[stale ids]"""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""haproxyadmin.exceptions: the documented tree, what each error carries, and copies of it."""
+"""haproxyadmin.exceptions: the documented tree, the attributes of each error, and copies."""
 import copy
 import errno
 import os
@@ -65,7 +65,7 @@ def test_the_tree_is_the_documented_one(kind, parents):
     CommandFailed, HAProxyDataError, HAProxyBaseError, SocketConnectionError,
     SocketPermissionError, SocketTimeout, SocketTransportError, HAProxySocketError])
 def test_other_errors_are_no_value_error(kind):
-    """[exception tree] Only a wrong argument and no answer from HAProxy are."""
+    """[exception tree] Only a wrong argument and a missing reply from HAProxy are."""
     assert not issubclass(kind, ValueError)
 
 
@@ -136,7 +136,7 @@ def test_a_cause_without_a_number_is_told_in_words():
 
 @pytest.mark.parametrize('number', [errno.ECONNREFUSED, errno.ENOENT, errno.EACCES, errno.EPIPE])
 def test_python_does_not_choose_another_class(number):
-    """Python 3 makes a ConnectionRefusedError of OSError(ECONNREFUSED, ...); ours stay."""
+    """Python 3 turns OSError(ECONNREFUSED, ...) into a ConnectionRefusedError; ours stay."""
     cause = OSError(number, os.strerror(number))
     assert type(HAProxySocketError('/run/1', 'no', cause)) is HAProxySocketError
 
@@ -150,7 +150,7 @@ def test_a_data_error_keeps_the_results(kind):
 
 
 def test_a_data_error_tells_the_sockets_where_they_are_known():
-    """[messages] From 2.5 on every process number is 1."""
+    """[messages] From 2.5 on, every process number is 1."""
     error = IncosistentData([(1, 'OPEN'), (1, 'STOP')])
     error.set_account(error.results, [('/run/1', 'OPEN'), ('/run/2', 'STOP')])
     assert str(error) == ('the value differs between HAProxy processes: process 1 on /run/1: '
@@ -240,7 +240,7 @@ def test_the_first_context_counts():
 
 
 def test_results_added_later_survive_pickle():
-    """[verdicts] What each process answered is added where the change is judged."""
+    """[verdicts] The replies of the processes are added when the change is judged."""
     error = SocketTimeout('/run/2', 'no')
     error.results, error.by_socket = [(1, '')], [('/run/1', '')]
     assert_same(error, pickle.loads(pickle.dumps(error)))
@@ -268,5 +268,5 @@ def test_no_haproxy_without_a_cause_has_no_numbers():
 
 
 def test_the_pairs_of_classes_are_gone():
-    """NoHAProxyFound takes their place."""
+    """NoHAProxyFound replaces them."""
     assert not hasattr(exceptions, 'at_start')

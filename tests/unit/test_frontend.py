@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""frontend.py: a frontend over all processes that have it."""
+"""frontend.py: a frontend across all processes that have it."""
 import pytest
 import six
 
@@ -9,13 +9,13 @@ from haproxyadmin.frontend import Frontend
 from tests.support import captured
 
 NAME = 'frontend_proc1'
-ROW = 'show stat 4 1 -1'  # its iid is 4 in the captures
+ROW = 'show stat 4 1 -1'  # iid 4 in the captures
 ALL = 'show stat -1 1 -1'
 
 
 @pytest.fixture
 def pair(fleet):
-    """Two processes, and their frontend."""
+    """Return two processes and their frontend."""
     started = fleet('2.2', 2)
     frontend = started.haproxy().frontend(NAME)
     started.forget()
@@ -35,7 +35,7 @@ def pair(fleet):
 ])
 def test_a_read_costs_each_process_one_command(read, column, texts, expected, pair):
     """[one command per call; integers; sums and averages]
-    And asks for its own row only, anew at each read."""
+    Each read requests its own row, and no other."""
     started, frontend = pair
     for process, text in zip(started, texts):
         process.set(NAME, 'FRONTEND', column, text)
@@ -88,14 +88,14 @@ def test_every_published_metric_is_a_number(version, fleet):
 
 @pytest.mark.parametrize('name', ['nope', 'status', 'pxname', 'iid', 'pid', 'type', 'CumReq', ''])
 def test_another_metric_is_a_value_error(name, pair):
-    """[metric names] A name that is in no list of figures is refused without asking."""
+    """[metric names] A name that is in no list of metrics is refused without sending anything."""
     with pytest.raises(ValueError) as caught:
         pair[1].metric(name)
     assert repr(name) in str(caught.value)
 
 
 def test_a_figure_that_this_haproxy_does_not_report_is_a_value_error(fleet):
-    """[metric names] 1.5 has no eint; the message tells the nearest names that it has."""
+    """[metric names] 1.5 has no eint; the message suggests the nearest names that it has."""
     frontend = fleet('1.5', 1).haproxy().frontend(NAME)
     with pytest.raises(ValueError) as caught:
         frontend.metric('req_rate_maxx')
@@ -131,7 +131,7 @@ def test_a_change_is_sent_to_each_process(call, command, pair):
 @pytest.mark.parametrize('version, words', [
     ('2.2', 'Frontend is already enabled.'), ('2.4', 'All sockets are already enabled.')])
 def test_enabling_what_is_enabled_failed(version, words, fleet):
-    """[verdicts] HAProxy says so for frontends."""
+    """[verdicts] HAProxy reports this as an error for frontends."""
     frontend = fleet(version, 2).haproxy().frontend(NAME)
     with pytest.raises(exceptions.CommandFailed) as caught:
         frontend.enable()
@@ -149,10 +149,10 @@ def test_a_wrong_limit_is_refused(value, pair):
     assert started.connections == [0, 0]
 
 
-# Ids that are stale, and frontends that are gone
+# Stale ids, and frontends that no longer exist
 
 def test_a_stale_id_costs_one_command_more(pair):
-    """[stale ids; one command per call] And is learned anew."""
+    """[stale ids; one command per call] The next read uses the new id."""
     started, frontend = pair
     started[0].renumber()
     assert frontend.requests == 20
@@ -181,7 +181,7 @@ def test_an_id_of_another_frontend_is_stale(pair):
     lambda frontend: frontend.requests_per_process(),
     lambda frontend: frontend.stats_per_process(), lambda frontend: frontend.maxconn])
 def test_a_frontend_that_is_gone_is_a_key_error(read, pair):
-    """[stale ids] Of a class that is ours too; args[0] is the name, str() a sentence."""
+    """[stale ids] It is also a HAProxyBaseError; args[0] is the name, str() a sentence."""
     started, frontend = pair
     for process in started:
         process.remove(NAME)

@@ -52,7 +52,7 @@ def found_by(started, **options):
 
 
 def not_found(**arguments):
-    """Return what is raised where no HAProxy is; it is none of the documented subclasses."""
+    """Return the error raised if no HAProxy is found; it is none of the documented subclasses."""
     with pytest.raises(exceptions.NoHAProxyFound) as caught:
         HAProxy(**arguments)
     error = caught.value
@@ -114,7 +114,7 @@ class TestConstructing(object):
         lambda path: path, six.ensure_text, os.fsencode if six.PY3 else str,
         pathlib.Path if pathlib else str])
     def test_a_path_may_be_any_text(self, kind, fleet):
-        """[UTF-8] Unicode on Python 2, and a path of pathlib."""
+        """[UTF-8] Unicode on Python 2, and a pathlib path."""
         started = fleet('2.2', 0)
         inner = started.path(fakes.text(u'\u017elu\u0165'.encode('utf-8')))
         os.mkdir(inner)
@@ -173,7 +173,7 @@ class TestPathsUnderAnotherLocale(object):
     @pytest.mark.parametrize('environment', [
         {'LC_ALL': 'C', 'PYTHONUTF8': '0', 'PYTHONCOERCECLOCALE': '0'}, {'LC_ALL': 'C.UTF-8'}])
     def test_bytes_are_the_name_as_it_is(self, environment, name, fleet):
-        """[UTF-8] Python 3 decodes names in its own way, which is ASCII there."""
+        """[UTF-8] Python 3 decodes names with its file system encoding, which is ASCII here."""
         started = fleet('2.2', 0)
         inner = os.path.join(started.directory.encode('ascii'), name)
         os.mkdir(inner)
@@ -195,7 +195,7 @@ class TestPathsUnderAnotherLocale(object):
 
 @pytest.fixture
 def inside(fleet):
-    """A fleet of two with its directory as the working directory, which a test may change."""
+    """A fleet of two, whose directory is the working directory; a test may change that."""
     started = fleet('2.2', 2)
     before = os.getcwd()
     os.chdir(started.directory)
@@ -211,7 +211,7 @@ class TestRelativePaths(object):
         hap = HAProxy(socket_file=path, retry=None, timeout=fakes.LONG)
         os.chdir('/')
         assert hap.processids == [4001]
-        # As an absolute path is printed, everywhere.
+        # The absolute path is shown everywhere.
         assert repr(hap) == 'HAProxy(processes=[1], sockets={0})'.format(inside.paths[:1])
         inside[0].vanish()
         with pytest.raises(exceptions.SocketConnectionError) as caught:
@@ -220,7 +220,7 @@ class TestRelativePaths(object):
 
     @pytest.mark.parametrize('path', ['.', './', b'.', 'inner/..', 'link/..'])
     def test_a_relative_directory_survives_a_change_of_directory(self, path, inside):
-        """[constructor] What follows a link is not where the link stands."""
+        """[constructor] link/.. is the parent of the target, not of the link."""
         os.makedirs('inner/most')
         os.symlink('inner/most', 'link')
         if path == 'link/..':
@@ -241,7 +241,7 @@ class TestRelativePaths(object):
 
     @pytest.mark.parametrize('given', ['socket_file', 'socket_dir'])
     def test_a_path_that_would_be_too_long_stays_relative(self, given, inside):
-        """An address of a Unix socket has 107 bytes."""
+        """The path of a Unix socket has at most 107 bytes."""
         deep = inside.path('x' * 100)
         os.mkdir(deep)
         os.symlink(inside.paths[0], os.path.join(deep, '1.sock'))
@@ -277,7 +277,7 @@ class TestRelativePaths(object):
 
 
 class Thing(object):
-    """Something to refer to."""
+    """An object that supports weak references."""
 
 
 class TestUnusableSockets(object):
@@ -304,7 +304,7 @@ class TestUnusableSockets(object):
         {}, {'socket_dir': None, 'socket_file': None}, {'socket_dir': ''}, {'socket_file': ''},
         {'socket_dir': b'', 'socket_file': u''}, {'socket_dir': False, 'socket_file': 0}])
     def test_nothing_given_is_a_value_error(self, arguments):
-        """[no HAProxy found] Of the caller's; nothing was looked for."""
+        """[no HAProxy found] It is the caller's error; nothing was searched."""
         with pytest.raises(ValueError) as caught:
             HAProxy(**arguments)
         assert type(caught.value) is ValueError
@@ -334,7 +334,7 @@ class TestUnusableSockets(object):
         assert error.socket_file == error.filename == path and path in str(error)
 
     def test_an_empty_directory_is_no_haproxy_found(self, fleet):
-        """[no HAProxy found] No error of the operating system, so there is no number."""
+        """[no HAProxy found] The operating system reports no error, so there is no errno."""
         started = fleet('2.2', 0)
         error = not_found(socket_dir=started.directory)
         assert type(error.cause) is exceptions.SocketConnectionError
@@ -374,7 +374,7 @@ class TestUnusableSockets(object):
     @pytest.mark.parametrize('name', [
         '.haproxy.sock', '..sock', 'haproxy.sock.4711.tmp', 'haproxy.sock.1.bak'])
     def test_a_hidden_or_temporary_name_is_no_candidate(self, name, fleet):
-        """HAProxy has the other two names while it binds."""
+        """HAProxy uses the temporary names while it binds a socket."""
         started = fleet('2.2', 1)
         passing = started.add(name, 1, 4711)
         hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
@@ -415,7 +415,7 @@ class TestUnusableSockets(object):
         for path, reason in reasons:
             line, = [line for line in lines[1:] if path in line]
             assert reason in line
-        # The first of them.
+        # The cause is the first failure.
         assert type(error.cause) is exceptions.SocketTimeout
         assert error.cause.socket_file == error.filename == started[0].path
         assert error.errno == errno.ETIMEDOUT and error.socket_file == started.directory
@@ -430,7 +430,7 @@ class TestUnusableSockets(object):
         assert hap.processids == [4001, 4003]
 
     def test_what_did_not_answer_is_left_out(self, fleet, caplog):
-        """[no HAProxy found; logging] At INFO, for it is no fault of the caller's."""
+        """[no HAProxy found; logging] Logged at INFO, because it is not the caller's fault."""
         started = fleet('2.2', 3)
         started[0].behaviour = fakes.closing
         paths = [started[0].path, started.stale(), started.deaf('deaf.sock')]
@@ -448,7 +448,7 @@ class TestUnusableSockets(object):
         assert all(error.socket_file == address for address, error in hap.left_out)
         records = [record for record in caplog.records if 'left out' in record.getMessage()]
         assert [record.levelno for record in records] == [logging.INFO] * 3
-        # What a caller does with the list is no matter of ours.
+        # A caller may change the list without affecting the object.
         del hap.left_out[:]
         assert len(hap.left_out) == 3
 
@@ -456,7 +456,7 @@ class TestUnusableSockets(object):
         errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS])
     @pytest.mark.parametrize('name', ['socket_dir', 'socket_file'])
     def test_an_error_of_our_own_is_raised_as_itself(self, name, number, fleet, monkeypatch):
-        """[no HAProxy found] Whatever else answered."""
+        """[no HAProxy found] Even if other sockets reply."""
         started = fleet('2.2', 3)
         failing = {'socket_dir': 2, 'socket_file': 1}[name]
         calls, socket_class = [], socket.socket
@@ -503,7 +503,7 @@ class TestUnusableSockets(object):
     def test_nothing_is_left_out_where_all_answered(self, fleet, caplog):
         started = fleet('2.2', 2)
         started.file('haproxy.pid')
-        # Two sockets of one process: one is not used, but it did answer.
+        # Two sockets of one process: one is not used, but it did reply.
         started.add('again', 1, 4001)
         with caplog.at_level(logging.INFO, 'haproxyadmin'):
             assert started.haproxy().left_out == []
@@ -511,7 +511,7 @@ class TestUnusableSockets(object):
         assert caplog.records == []
 
     def test_what_is_left_out_holds_nothing_of_the_caller(self, fleet):
-        """On Python 3 an exception refers to the frames that it went through."""
+        """On Python 3, an exception refers to the frames that it passed through."""
         started = fleet('2.2', 2)
         started.stale()
         started[0].behaviour = fakes.replying(b'220 ESMTP\n\n')
@@ -620,7 +620,7 @@ SILENT_IN_HAPROXYTOOL = (exceptions.SocketApplicationError, exceptions.SocketCon
 
 
 class TestProgramsThatCatchErrors(object):
-    """haproxytool says nothing of three exceptions, and prints any other ValueError."""
+    """haproxytool suppresses three exceptions, and prints any other ValueError."""
 
     def printed(self, **arguments):
         try:
@@ -672,7 +672,7 @@ class TestProgramsThatCatchErrors(object):
 class TestDoubles(object):
 
     def sockets(self, started, *levels):
-        """Add sockets of one process to a fleet."""
+        """Add several sockets of one process to a fleet."""
         requests = itertools.count(100)
         for number, level in enumerate(levels):
             process = started.add('{0}-{1}'.format(number, level), 1, 4001, level=level)
@@ -682,7 +682,7 @@ class TestDoubles(object):
         (['user', 'admin'], 1), (['admin', 'user'], 0), (['operator', 'user', 'admin'], 2),
         (['user', 'operator'], 1), (['admin', 'admin'], 0)])
     def test_of_two_sockets_of_a_process_the_highest_level_is_kept(self, levels, best, fleet):
-        """[one process, two sockets] From 2.0 on HAProxy tells the level."""
+        """[one process, two sockets] From 2.0 on, HAProxy reports the level."""
         started = fleet('2.2', 0)
         self.sockets(started, *levels)
         HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
@@ -707,7 +707,8 @@ class TestDoubles(object):
         ('Uptime_sec', '5')])
     def test_another_process_is_no_double(self, name, value, fleet):
         """[one process, two sockets]
-        Same pid, node, number and start; containers may share a pid. Nothing more is asked."""
+        A double has the same pid, node, number and start; otherwise nothing more is sent.
+        The pid is not enough, because containers may share one."""
         started = fleet('2.2', 0)
         self.sockets(started, 'user', 'admin')
         started[1].info[name] = value
@@ -716,7 +717,7 @@ class TestDoubles(object):
         assert found_by(started) == started.paths
 
     @pytest.mark.parametrize('counts', [
-        (itertools.count(27), itertools.count(27)),    # started and asked together
+        (itertools.count(27), itertools.count(27)),    # started and queried together
         (itertools.count(27), itertools.count(28)),
         (itertools.count(28), itertools.count(27)),
         (itertools.count(27), itertools.count(90000)),
@@ -726,7 +727,7 @@ class TestDoubles(object):
     ])
     def test_two_processes_of_containers_that_agree_in_all_else_are_two(self, counts, fleet):
         """[one process, two sockets]
-        The same pid, node, number and start, but each counts its own requests."""
+        They have the same pid, node, number and start, but each counts its own requests."""
         started = fleet('2.6', 2)
         for process, requests in zip(started, counts):
             process.info['Pid'], process.requests = '1', requests
@@ -734,7 +735,7 @@ class TestDoubles(object):
         assert found_by(started) == started.paths
         assert 'show cli level' not in started.commands[0] + started.commands[1]
         started.forget()
-        # That is found out once.
+        # This is checked only once.
         hap.info()
         hap.snapshot()
         assert started.connections == [2, 2]
@@ -747,7 +748,7 @@ class TestDoubles(object):
         assert found_by(started) == started.paths[:2]
 
     def test_without_a_counter_they_are_two(self, fleet):
-        """[one process, two sockets] Rather asked twice than not at all."""
+        """[one process, two sockets] Querying a process twice is better than not at all."""
         started = fleet('2.6', 2)
         for process in started:
             process.info['Pid'] = '1'
@@ -761,7 +762,7 @@ class TestDoubles(object):
         started[1].script = [fakes.answering, fakes.closing]
         hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG, retry=None)
         assert [process.socket_file for process in hap._processes] == started.paths
-        # The next one to ask finds out.
+        # The next read detects it.
         assert len(hap.info()) == 1
 
     @pytest.mark.parametrize('seconds', ['1', '2', '3', '4'])
@@ -774,7 +775,7 @@ class TestDoubles(object):
         assert found_by(started) == started.paths[1:]
 
     def test_a_start_is_reckoned_from_the_time_of_its_own_reply(self, fleet, clock):
-        """[one process, two sockets] Replies may come long after one another."""
+        """[one process, two sockets] A long time may pass between two replies."""
         started = fleet('2.2', 0)
         self.sockets(started, 'user', 'admin')
         first, second = [_HAProxyProcess(path, timeout=fakes.LONG) for path in started.paths]
@@ -794,7 +795,7 @@ class TestDoubles(object):
         assert found_by(started) == started.paths[1:]
 
 
-# What the processes say of themselves
+# What the processes report about themselves
 
 INFO = 'show info'
 FIRST = [['show info'], []]
@@ -818,7 +819,7 @@ class TestValues(object):
         ('ratelimitsslsess', 0, [[INFO]] * 2),
     ])
     def test_a_property_costs_each_process_one_command(self, name, expected, commands, fleet):
-        """[one command per call; integers; first process] And is asked again at each read."""
+        """[one command per call; integers; first process] Each read sends the command again."""
         started = fleet('2.2', 2)
         for proxy, requests in [('haproxy', 1000), ('frontend_all', 100), ('frontend_proc1', 7)]:
             for process in started:
@@ -933,7 +934,7 @@ class TestValues(object):
         lambda hap, **die: hap.get_map(7, 'nope', **die),
     ])
     def test_a_read_may_return_false_in_place_of_raising(self, call, fleet):
-        """[verdicts] And its own value otherwise."""
+        """[verdicts] On success it returns its own value."""
         started = fleet('2.2', 2)
         hap = started.haproxy()
         assert call(hap, die=False) == call(hap) != []
@@ -953,7 +954,7 @@ class TestValues(object):
         (fakes.silent, exceptions.SocketTimeout),
     ])
     def test_a_read_of_which_one_fails_is_an_error(self, failure, kind, read, fleet):
-        """[errors are not data; messages] Never half a list."""
+        """[errors are not data; messages] A partial list is never returned."""
         started = fleet('2.2', 3)
         hap = started.haproxy()
         started[1].behaviour = failure
@@ -997,7 +998,7 @@ class TestMetrics(object):
         ('CumReqs', 'CumReq'), ('Pid', None), ('Name', None), ('nope', None), ('scur', None),
         (None, None), ([], None), ({}, None), (5, None)])
     def test_any_other_name_is_a_value_error(self, name, near, fleet):
-        """[metric names] It names it and the nearest, and is never a bare KeyError."""
+        """[metric names] It contains that name and the nearest, and is never a bare KeyError."""
         hap = fleet('2.2', 1).haproxy()
         with pytest.raises(ValueError) as caught:
             hap.metric(name)
@@ -1057,11 +1058,11 @@ class TestMetrics(object):
     @pytest.mark.parametrize('texts, expected', [
         (['L4OK', 'L4OK'], 'L4OK'), (['L4OK', 'L4TOUT'], 'L4OK, L4TOUT'),
         (['', 'L4OK'], 'L4OK'), (['', ''], None),
-        # A check runs just now; the result is that of the last one.
+        # A check is running; the result is that of the previous one.
         (['* L4OK', 'L4OK'], 'L4OK'),
     ])
     def test_a_text_among_all_figures(self, texts, expected, fleet):
-        """As the status: where processes differ, theirs in order."""
+        """As with the status: if processes differ, their values in order."""
         started = fleet('3.2', 2)
         for process, text in zip(started, texts):
             process.set('backend_proc1', 'backend_proc1_srv1', 'check_status', text)
@@ -1086,7 +1087,7 @@ class TestMetrics(object):
         assert row['last_chk'] == '* a, "b"'
 
     def test_the_figures_of_a_backend_stand_together(self, fleet):
-        """[stable order] Also those of a server that only a later process has."""
+        """[stable order] Including those of a server that only a later process has."""
         started = fleet('2.2', 2)
         started[0].remove('be_static', 'be_static_srv1')
         rows = started.haproxy().stats()
@@ -1125,7 +1126,7 @@ class TestProxies(object):
         (lambda hap: hap.servers({}), SERVERS, []),
     ])
     def test_they_cost_each_process_one_command(self, call, command, names, fleet):
-        """[one command per call; what is not there; stable order] In HAProxy's order."""
+        """[one command per call; what is not there; stable order] They are in HAProxy's order."""
         started = fleet('2.2', 2)
         found = call(started.haproxy())
         assert [thing.name for thing in found] == names
@@ -1159,7 +1160,7 @@ class TestProxies(object):
         assert words in str(caught.value)
 
     def test_a_proxy_may_stand_for_its_name(self, fleet):
-        """[equality] It equals its name; what is found has HAProxy's own."""
+        """[equality] It equals its name; the result has the name as text."""
         hap = fleet('2.2', 2).haproxy()
         frontend, backend = hap.frontend('frontend_all'), hap.backend('be_static')
         assert type(hap.frontends(frontend)[0].name) is str
@@ -1182,7 +1183,7 @@ class TestProxies(object):
         assert hap.backend('haproxy').process_nb == [1, 2, 3, 4]
 
     def test_what_only_later_processes_have_comes_after(self, fleet):
-        """[stable order] The order is that of the first process that has it."""
+        """[stable order] The order is that of the first process that has them."""
         started = fleet('2.2', 2)
         started[0].keep('tcp_listen', 'be_static')
         hap = started.haproxy()
@@ -1192,7 +1193,7 @@ class TestProxies(object):
             'be_static_srv1', 'be_static_srv2', 'be_static_tracker', 'be_static_nocheck', 'tcp1']
 
     def test_what_a_process_lists_twice_is_one_object(self, fleet):
-        """[one command per call]; the last one counts."""
+        """[one command per call] The last row counts."""
         started = fleet('2.2', 2)
         for process in started:
             process.set('be_static', 'be_static_srv1', 'weight', 1)
@@ -1227,7 +1228,7 @@ class TestProxies(object):
             started[0].names('2')
 
 
-# ACLs and MAPs
+# ACLs and maps
 
 class TestPatterns(object):
 
@@ -1270,7 +1271,7 @@ class TestPatterns(object):
 
     @pytest.mark.parametrize('version', captured.VERSIONS)
     def test_an_error_is_never_returned_as_data(self, version, fleet):
-        """[errors are not data] With the whole message."""
+        """[errors are not data] The exception contains the whole message."""
         started = fleet(version, 1)
         hap = started.haproxy()
         unknown = 'Unknown {0} identifier. Please use #<id> or <file>.'.format
@@ -1363,7 +1364,7 @@ class TestPatterns(object):
         (lambda hap, key: hap.set_map(4, key, 'v w'), 'set map #4 #'),
     ])
     def test_an_entry_by_reference_is_looked_up_first(self, call, command, key, fleet):
-        """[references] And changed by that reference when all processes hold the same under it."""
+        """[references] It is changed by that reference if all processes have the same entry."""
         started = fleet('2.2', 2)
         hap = started.haproxy()
         family = command.split(' ')[1]
@@ -1405,7 +1406,7 @@ class TestPatterns(object):
         (lambda hap: hap.del_map_entries(7, ['0xcafe']), 'del map #7 0xcafe'),
     ])
     def test_a_key_may_look_like_a_reference(self, call, command, fleet):
-        """[references] It is one only where an entry has it."""
+        """[references] It is a reference only if an entry has it."""
         started = fleet('2.2', 2)
         hap = started.haproxy()
         family = command.split(' ')[1]
@@ -1432,7 +1433,7 @@ class TestPatterns(object):
         assert all(path in str(caught.value) for path in started.paths)
 
     def test_an_entry_may_hold_newlines(self, fleet):
-        """A request may put it there; HAProxy lists it over several lines."""
+        """A request may put them there; HAProxy prints such an entry on several lines."""
         started = fleet('2.2', 2)
         hap = started.haproxy()
         started.answer('show map #7', '0x1a 0 foo\n0x1b a\n\nb\n0xc\n1\n0x1c 2 bar\n\n')
@@ -1476,7 +1477,7 @@ class TestPatterns(object):
 
 @pytest.mark.parametrize('module', [haproxyadmin, haproxy, haproxyadmin.server])
 def test_the_states_are_reachable(module):
-    """[documented names] The User Guide writes haproxy.STATE_DISABLE."""
+    """[documented names] The User Guide uses haproxy.STATE_DISABLE."""
     assert (module.STATE_ENABLE, module.STATE_DISABLE, module.STATE_READY, module.STATE_DRAIN,
             module.STATE_MAINT) == ('enable', 'disable', 'ready', 'drain', 'maint')
     assert sorted(module.VALID_STATES) == ['disable', 'drain', 'enable', 'maint', 'ready']

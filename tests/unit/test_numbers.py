@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proxies whose names are numbers: from 1.7 on HAProxy takes an id for a name first."""
+"""Proxies whose names are numbers: from 1.7 on, HAProxy first looks up an id as a name."""
 import pytest
 
 from haproxyadmin.internal import _HAProxyProcess
@@ -7,7 +7,7 @@ from tests.support import captured
 
 
 def rename(started, **names):
-    """Rename proxies of all processes."""
+    """Rename proxies in all processes."""
     for process in started:
         position = process.columns.index('pxname')
         for row in process.rows:
@@ -16,7 +16,7 @@ def rename(started, **names):
 
 @pytest.mark.parametrize('version', captured.VERSIONS)
 def test_the_name_of_one_is_the_id_of_another(version, fleet):
-    """[one command per call] And costs no command more."""
+    """[one command per call] This needs no additional command."""
     started = fleet(version)
     iid = started[0].get('be_static', 'BACKEND', 'iid')
     rename(started, tcp_listen=iid)
@@ -37,7 +37,7 @@ def test_the_name_of_one_is_the_id_of_another(version, fleet):
 
 
 def test_an_id_that_a_hidden_name_takes_is_marked_from_then_on(fleet):
-    """A list of frontends does not show that a backend has the name."""
+    """A list of frontends does not show that a backend has that name."""
     started = fleet('2.2')
     rename(started, st_src=started[0].get('frontend_all', 'FRONTEND', 'iid'))
     frontend = started.haproxy().frontend('frontend_all')
@@ -52,7 +52,7 @@ def test_an_id_that_a_hidden_name_takes_is_marked_from_then_on(fleet):
 @pytest.mark.parametrize('version', ['1.5', '1.7', '2.2', '2.6', '3.4'])
 @pytest.mark.parametrize('proxy', ['frontend_all', 'be_static', 'tcp_listen', 'st_src'])
 def test_a_proxy_of_the_name_of_all(proxy, version, fleet):
-    """It shows itself alone, once."""
+    """HAProxy replies to id -1 with that proxy alone; the library detects this once."""
     started = fleet(version, 2)
     rename(started, **{proxy: '-1'})
     for read in (lambda hap: hap, lambda hap: hap.snapshot()):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a call costs: commands, connections, and rows that are taken apart.
+"""What a call costs: commands, connections, and rows that are split.
 
-Not in seconds: tools/benchmark measures these.
+tools/benchmark measures the seconds.
 """
 import math
 import pickle
@@ -24,14 +24,14 @@ PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
 PROXY, SERVER = 'tcp_listen', 'tcp1'
 
-# Every public name that reads, and how many commands it may send to each process; the calls of those
-# that take arguments.
+# Every public name that reads, how many commands it may send to each process, and the arguments
+# of the methods that need some.
 HAPROXY = dict.fromkeys([
     'description', 'maxconn', 'nodename', 'processids', 'ratelimitconn', 'ratelimitsess',
     'ratelimitsslsess', 'releasedate', 'requests', 'totalrequests', 'version', 'info', 'metrics',
     'stats', 'frontends', 'backends', 'servers', 'frontend', 'backend', 'server', 'metric',
     'metric_per_process', 'metric_per_socket'], 1)
-# Those of the first process.
+# Names that read only the first process.
 FIRST = ['uptime', 'uptimesec']
 FACADE = dict.fromkeys(['requests', 'status', 'metric', 'metric_per_process', 'metric_per_socket',
                         'metrics', 'requests_per_process', 'requests_per_socket',
@@ -61,7 +61,7 @@ KINDS = dict((kind.__name__, kind) for kind in COSTS)
 
 
 def found(hap, kind):
-    """Return the object of a kind."""
+    """Return an object of the given kind."""
     if kind is Reading:
         return hap
     if kind is Server:
@@ -70,7 +70,7 @@ def found(hap, kind):
 
 
 def read(thing, kind, name):
-    """Return what a name tells, called where it is a method."""
+    """Return the value of an attribute; if it is a method, call it."""
     value = getattr(thing, name)
     return value(*ARGUMENTS.get((kind, name), [])) if callable(value) else value
 
@@ -139,7 +139,7 @@ def test_all_metrics_of_a_server_cost_what_one_costs(fleet):
 
 
 def test_the_loop_of_the_readme_asks_each_object_for_its_own_rows_alone(fleet):
-    """[one command per call] Never for all rows again."""
+    """[one command per call] It never requests all rows again."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     backends = hap.backends()
@@ -170,7 +170,7 @@ def test_a_change_costs_each_process_one_command(change, fleet):
 # Many entries
 
 def sizes(commands):
-    """Return how many bytes go over each connection."""
+    """Return the number of bytes sent over each connection."""
     return [len(command.encode('utf-8') if str is not bytes else command) + 1
             for command in commands]
 
@@ -179,7 +179,7 @@ def sizes(commands):
 @pytest.mark.parametrize('version', ['1.5', '1.8', '2.2', '3.4'])
 @pytest.mark.parametrize('method', ['add_map_entries', 'add_acl_entries', 'del_map_entries'])
 def test_batches_are_full_and_never_above_4096_bytes(method, version, length, fleet, monkeypatch):
-    """But for deletions, which go one by one before 2.4, and more and more on a line from then on."""
+    """Except for deletions: one per line before 2.4, and a growing number from 2.4 on."""
     monkeypatch.setattr(bulk, 'SHORT_RUN', 1e9)
     started = fleet(version, 2)
     hap = started.haproxy()
@@ -210,7 +210,7 @@ def test_batches_are_full_and_never_above_4096_bytes(method, version, length, fl
 
 
 def test_an_exact_fit_of_a_batch(fleet):
-    """A byte more makes another batch."""
+    """One more byte requires another batch."""
     head = 'add map #7 <<\n'
     for spare in range(3):
         started = fleet('2.2', 1)
@@ -223,10 +223,10 @@ def test_an_exact_fit_of_a_batch(fleet):
         assert len(started.commands[0]) == (1 if spare == 0 else 2)
 
 
-# What is taken apart
+# What is split
 
 class Watched(str):
-    """A row that takes down how it is split."""
+    """A row that records how it is split."""
 
     splits = []
 
@@ -237,7 +237,7 @@ class Watched(str):
 
 @pytest.fixture
 def watched(monkeypatch):
-    """The splits of rows: a list of the arguments of ``split``."""
+    """The splits of rows, as a list of the arguments of ``split``."""
     index = stats.Dump.__init__
 
     def watch(dump, lines, *arguments, **options):
@@ -267,7 +267,7 @@ def forbidden(*arguments):
 
 
 def columns(splits):
-    """Return how far rows were split."""
+    """Return the column numbers up to which rows were split."""
     return set(limit for _, limit in splits)
 
 
@@ -281,14 +281,14 @@ def test_servers_are_split_up_to_their_names(call, big, watched, monkeypatch):
     monkeypatch.setattr(stats, 'split', forbidden)
     monkeypatch.setattr(stats.csv, 'reader', forbidden)
     call(hap)
-    # Frontends and backends have a type, column 32, to tell them from servers of that name.
+    # Type, column 32, distinguishes frontends and backends from servers with such names.
     of_types = [limit for _, limit in watched if limit > 2]
     assert len(of_types) <= 2 * 100
     assert len(watched) < 2 * 3 * 600
 
 
 def test_a_snapshot_splits_no_server(big, watched, monkeypatch):
-    """They are found by how the row begins."""
+    """Servers are found by the beginning of the row."""
     hap = big.haproxy()
     monkeypatch.setattr(stats, 'split', forbidden)
     hap.snapshot()
@@ -309,14 +309,14 @@ def test_a_read_cuts_its_own_field(big, watched, monkeypatch):
 
 
 def test_nothing_split_is_kept(big):
-    """Rows keep their text."""
+    """Rows keep only their text."""
     snapshot = big.haproxy().snapshot()
     server = snapshot.server('more007', PROXY)[0]
     row = server._rows()[0]
     server.metrics()
     assert set(stats.Row.__slots__) == set(['header', '_text'])
     assert type(row._text) is str
-    # The base class has one slot more, which rows leave empty.
+    # The base class has one more slot, which rows leave empty.
     with pytest.raises(AttributeError):
         stats.CSVLine.__dict__['parts'].__get__(row)
 
@@ -405,7 +405,7 @@ def told(snapshot):
 
 
 def test_eight_threads_read_the_same_server_of_a_snapshot(big):
-    """Its objects of each process are made once or twice, and are the same."""
+    """The objects for each process may be created twice, but return the same values."""
     for _ in range(20):
         server = big.haproxy().snapshot().server('more007', PROXY)[0]
         barrier, results = threading.Event(), []

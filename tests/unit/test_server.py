@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""server.py: a server over all processes that have it."""
+"""server.py: a server across all processes that have it."""
 import pytest
 import six
 
@@ -10,7 +10,7 @@ from tests.support import captured
 
 BACKEND, NAME = 'backend_proc1', 'backend_proc1_srv1'
 WORD = 'backend_proc1/backend_proc1_srv1'
-ROW = 'show stat 8 4 1'  # its ids are 8 and 1 in 2.2's captures
+ROW = 'show stat 8 4 1'  # iid 8 and sid 1 in the captures of 2.2
 ALL = 'show stat -1 4 -1'
 ADDRESS = 'set server ' + WORD + ' addr {0}'
 
@@ -24,7 +24,7 @@ def pair_of(fleet, version, count=2):
 
 @pytest.fixture
 def pair(fleet):
-    """Two processes, and their server."""
+    """Return two processes and their server."""
     return pair_of(fleet, '2.2')
 
 
@@ -222,7 +222,7 @@ def test_setting_the_address_that_it_has_is_a_success(version, fleet):
     ('3.2', 'No such server.\n\n', 'No such server.'),
 ])
 def test_an_address_that_is_refused_failed(version, reply, words, fleet):
-    """[same address; errors are not data; verdicts] The setters raise."""
+    """[same address; errors are not data; verdicts] The setters raise an exception."""
     started, server = pair_of(fleet, version)
     started.answer(ADDRESS.format('x'), reply)
     with pytest.raises(exceptions.CommandFailed) as caught:
@@ -253,7 +253,7 @@ def test_what_is_no_address_is_refused(value, pair):
 
 
 def test_an_address_is_one_word(pair):
-    """[one word per text] 2.2 would ignore a surplus word silently."""
+    """[one word per text] 2.2 would silently ignore a surplus word."""
     started, server = pair
     started.answer(ADDRESS.format('127.0.0.2\\ port\\ 99'), "Invalid addr '127.0.0.2 port 99'\n\n")
     with pytest.raises(exceptions.CommandFailed):
@@ -272,7 +272,7 @@ PORT = ADDRESS + ' port {1}'
 ])
 @pytest.mark.parametrize('port', [81, '81'])
 def test_setting_the_port_keeps_each_process_its_own_address(port, version, reply, fleet):
-    """[same address] And costs one command more."""
+    """[same address] This needs one more command."""
     started, server = pair_of(fleet, version)
     row = 'show stat {0} 4 1'.format(started[0].get(BACKEND, NAME, 'iid'))
     for process, address in zip(started, ['10.0.0.1:80', '[::1]:80']):
@@ -309,7 +309,7 @@ def test_what_is_no_port_is_refused(value, pair):
 
 
 def test_a_server_that_has_no_address_gets_no_port(pair):
-    """[same address] And nothing is sent to any process."""
+    """[same address] No change is sent to any process."""
     started, server = pair
     for address in ('unix', ''):
         started[1].set(BACKEND, NAME, 'addr', address)
@@ -324,7 +324,7 @@ def test_a_server_that_has_no_address_gets_no_port(pair):
     ('1.5.8', 'port', 80, '1.7'), ('1.5', 'port', 80, '1.7'), ('1.6', 'port', 80, '1.7'),
 ])
 def test_a_version_that_cannot_names_the_one_that_can(version, name, value, needed, fleet):
-    """[same address] And nothing is sent; 1.6 would ignore a port silently."""
+    """[same address] Nothing is sent; 1.6 would silently ignore a port."""
     started, server = pair_of(fleet, version)
     with pytest.raises(exceptions.CommandFailed) as caught:
         setattr(server, name, value)
@@ -346,7 +346,7 @@ def test_one_old_process_is_enough_to_send_nothing(name, value, fleet):
     assert started.connections == [0, 0]
 
 
-# Ids that are stale, and servers that are gone
+# Stale ids, and servers that no longer exist
 
 def test_a_stale_id_costs_one_command_more(pair):
     """[stale ids]"""
@@ -364,7 +364,7 @@ def test_a_stale_id_costs_one_command_more(pair):
 @pytest.mark.parametrize('other', [('backend_proc1', 'backend_proc1_srv2'),
                                    ('be_static', 'be_static_srv1')])
 def test_a_row_of_another_server_does_not_count(other, pair):
-    """[stale ids] Both names have to match."""
+    """[stale ids] Both names must match."""
     started, server = pair
     for process in started:
         process.set(BACKEND, NAME, 'stot', '21')
@@ -425,12 +425,12 @@ def test_a_server_is_made_of_its_objects(fleet):
     started.answer(command, '\n')
     assert server.weight == 100
     assert server.setweight(5) is True
-    # Number and version of a process are asked for once.
+    # The number and version of a process are requested only once.
     assert started.commands == [[ROW, 'show info', command]] * 2
 
 
 def test_a_status_is_any_text(fleet):
-    """A status is more than one word."""
+    """A status may have more than one word."""
     started, server = pair_of(fleet, '2.2', 1)
     for status in ('UP', 'UP 1/3', 'DOWN', 'DOWN (agent)', 'NOLB', 'MAINT', 'MAINT (via b/s)',
                    'MAINT (resolution)', 'DRAIN', 'no check'):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""snapshot.py: everything read at once, and answered from memory from then on."""
+"""snapshot.py: read everything at once, then answer from memory."""
 import pickle
 import time
 
@@ -33,7 +33,7 @@ READS = [
 
 
 def test_it_costs_each_process_one_connection(fleet):
-    """[concurrent processes] And all at the same time."""
+    """[concurrent processes] All processes are read at the same time."""
     started = fleet('2.2', 4)
     hap = started.haproxy()
     hap.snapshot()
@@ -113,7 +113,7 @@ def test_it_can_be_pickled(fleet):
 @pytest.mark.parametrize('failure', [fakes.closing, fakes.cut(700), fakes.cut(4000),
                                      fakes.replying(b'Name: x\n\n')])
 def test_what_is_not_whole_is_an_error(failure, fleet):
-    """[errors are not data] Never half a snapshot."""
+    """[errors are not data] A partial snapshot is never returned."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     started[1].behaviour = failure

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a typing mistake comes to, in an assignment, an argument list and a name."""
+"""How typing mistakes in assignments, argument lists and names are reported."""
 import copy
 import inspect
 import pickle
@@ -71,7 +71,7 @@ def test_other_attributes_may_be_set(objects, name):
     thing.owner = 'me'
     thing.owner = 'you'
     thing._private = 1
-    thing.metric = lambda name: name  # as a test of a program does
+    thing.metric = lambda name: name  # as a program's tests may do
     assert (thing.owner, thing._private, thing.metric(5)) == ('you', 1, 5)
     del thing.metric
     assert copy.copy(thing).owner == 'you'

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Objects that outlive their HAProxy: another version takes over, or one process for two."""
+"""Objects that outlive their HAProxy: another version takes over, or one process replaces two."""
 import copy
 import functools
 import itertools
@@ -14,14 +14,14 @@ from tests.support import fakes
 from tests.unit.internal import test_facade
 
 FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_srv1'
-# What depends on the version: it builds another command, or is refused, or goes on otherwise.
+# Commands that depend on the version: they are built, refused or continued differently.
 DEPENDS = ['clear counters all', 'del acl #4 /x', 'add map #7 k v\\ w', 'del map #7 k']
 
 
 class Entries(object):
-    """The MAP 7 of a process, which takes ``add map``, ``del map`` and ``show map``.
+    """Map #7 of a process, which accepts ``add map`` and ``del map``.
 
-    :param one_at_a_time: True for what 3.4 does.
+    :param one_at_a_time: True to delete one entry of a key at a time, as 3.4 does.
     """
 
     def __init__(self, process, keys=(), one_at_a_time=False):
@@ -47,11 +47,11 @@ def accept_all(started):
     test_facade.refuse(started)
 
 
-# The version is asked again
+# Reading the version again
 
 @pytest.mark.parametrize('old, new', [('1.8', '2.0'), ('2.2', '2.0')])
 def test_a_value_with_a_blank_is_refused_by_a_version_that_would_cut_it(old, new, fleet, clock):
-    """[one word per text] 2.0 would store the first word and answer success."""
+    """[one word per text] 2.0 would store the first word and report success."""
     started = fleet(old, 2)
     hap = started.haproxy()
     clock.go_on()
@@ -75,7 +75,7 @@ def test_a_value_with_a_blank_is_refused_by_a_version_that_would_cut_it(old, new
 
 
 def test_a_value_with_a_blank_is_accepted_by_a_version_that_can(fleet, clock):
-    """[one word per text] Also where the version before could not."""
+    """[one word per text] Even if the previous version could not."""
     started = fleet('2.0', 2)
     hap = started.haproxy()
     clock.go_on()
@@ -87,7 +87,7 @@ def test_a_value_with_a_blank_is_accepted_by_a_version_that_can(fleet, clock):
 
 
 def test_a_deletion_is_repeated_for_a_version_that_deletes_one_at_a_time(fleet, clock):
-    """[references] 3.4 in the place of 3.2."""
+    """[references] 3.4 replaces 3.2."""
     started = fleet('3.2', 2)
     hap = started.haproxy()
     maps = [Entries(process, ['k', 'j', 'k', 'k', 'k']) for process in started]
@@ -101,7 +101,7 @@ def test_a_deletion_is_repeated_for_a_version_that_deletes_one_at_a_time(fleet, 
 
 
 def test_an_address_waits_for_a_version_that_applies_it_late(fleet, clock, monkeypatch):
-    """[same address] 3.2 in the place of 2.6; setting the port would set an old address again."""
+    """[same address] 3.2 replaces 2.6; setting the port too early would restore the old address."""
     started = fleet('2.6', 2)
     hap = started.haproxy()
     server = hap.server(SERVER, BACKEND)[0]
@@ -122,7 +122,7 @@ def test_an_address_waits_for_a_version_that_applies_it_late(fleet, clock, monke
 
 @pytest.mark.parametrize('new, what', [('1.5', 'address'), ('1.6', 'port')])
 def test_a_version_that_cannot_is_named(new, what, fleet, clock):
-    """[same address] No row is read first, and nothing is sent."""
+    """[same address] No row is read, and no change is sent."""
     started = fleet('2.2', 2)
     server = started.haproxy().server(SERVER, BACKEND)[0]
     started.forget()
@@ -161,7 +161,7 @@ MORE_CHANGES = [
 
 @pytest.mark.parametrize('change', [change for _, change in test_facade.CHANGES] + MORE_CHANGES)
 def test_nothing_is_built_with_an_old_version(change, fleet, clock):
-    """Whatever looks at the version, a new command included, belongs into calls.prepare()."""
+    """Code that depends on the version, including new commands, belongs in calls.prepare()."""
     started = fleet('2.2', 2)
     on = test_facade.Objects(started)
     for process in started:
@@ -171,14 +171,14 @@ def test_nothing_is_built_with_an_old_version(change, fleet, clock):
     try:
         change(on)
     except exceptions.HAProxyBaseError:
-        pass  # this fake has no entries, and answers all changes alike
+        pass  # this fake has no entries, and replies to all changes alike
     for process, before in zip(on.hap._processes, read_before):
         assert process.endpoint.version_use is before or not process.endpoint.has_old_version()
 
 
 @test_facade.EVERY_CHANGE
 def test_after_a_failed_exchange_it_is_asked_again(command, change, fleet, clock):
-    """[one word per text] HAProxy may have been restarted meanwhile."""
+    """[one word per text] HAProxy may have been restarted in the meantime."""
     started = fleet('2.2', 2)
     on = test_facade.Objects(started)
     accept_all(started)
@@ -259,7 +259,7 @@ def test_an_argument_that_no_version_can_take_is_refused_before_anything_is_sent
 
 
 def test_nobody_else_s_knowledge_is_needed_for_a_read(fleet, clock):
-    """[one command per call] Reads of figures do not depend on the version."""
+    """[one command per call] Reading metrics does not depend on the version."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     server = hap.server(SERVER, BACKEND)[0]
@@ -277,7 +277,7 @@ def test_nobody_else_s_knowledge_is_needed_for_a_read(fleet, clock):
     (lambda hap: hap.show_map('/etc/a b'), 'show map /etc/a\\ b', '\n'),
     (lambda hap: hap.show_acl('/etc/a b'), 'show acl /etc/a\\ b', '\n')])
 def test_reads_with_a_blank_depend_on_the_version(read, command, reply, fleet, clock):
-    """[one word per text; first process] Only the first process is asked."""
+    """[one word per text; first process] Only the first process is queried."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     started.answer(command, reply)
@@ -293,7 +293,7 @@ def test_reads_with_a_blank_depend_on_the_version(read, command, reply, fleet, c
 
 
 def test_a_payload_depends_on_the_version(fleet, clock):
-    """[one word per text] 1.8 would run its lines as commands."""
+    """[one word per text] 1.8 would run the payload's lines as commands."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     clock.go_on()
@@ -305,7 +305,7 @@ def test_a_payload_depends_on_the_version(fleet, clock):
 
 
 def test_a_list_of_a_worker_that_is_stopping_is_known_by_its_header(fleet, clock):
-    """[one command per call] 2.2 in the place of 2.6, which lists nothing once it is stopping."""
+    """[one command per call] 2.2, which replaces 2.6, lists nothing while it is stopping."""
     started = fleet('2.6', 1)
     hap = started.haproxy()
     hap.frontends()
@@ -316,7 +316,7 @@ def test_a_list_of_a_worker_that_is_stopping_is_known_by_its_header(fleet, clock
     rows = fakes.text(started[0].table(-1, 1))
     started[0].answers['show stat -1 1 -1'] = [rows.split('\n')[0] + '\n\n', rows]
     assert len(hap.frontends()) == len(names) > 0
-    # An empty list may also be of a proxy named -1.
+    # An empty list may also come from a proxy named -1.
     assert started.commands == [['show stat -1 1 -1', 'show stat -1+ 1 -1']]
 
 
@@ -335,7 +335,7 @@ def test_a_change_through_a_snapshot_asks_again(fleet, clock):
 
 
 def test_a_copy_asks_again(fleet):
-    """A pickle may have come from another machine, whose clock says nothing here."""
+    """A pickle may come from another machine, whose clock is unrelated."""
     started = fleet('2.2', 1)
     hap = copy.deepcopy(started.haproxy())
     started.answer('add map #7 k v\\ w', '\n')
@@ -343,10 +343,10 @@ def test_a_copy_asks_again(fleet):
     assert started.commands == [['show info', 'add map #7 k v\\ w']]
 
 
-# A change that is tried again
+# Retrying a change
 
 class Restart(object):
-    """While the library waits for its next try another version takes over."""
+    """A replacement for sleep(): another version takes over before the next try."""
 
     def __init__(self, started, version):
         self._started = started
@@ -362,7 +362,7 @@ class Restart(object):
 
 @pytest.fixture
 def restart(monkeypatch):
-    """Stop a fleet, and let another version take over as soon as the library waits."""
+    """Stop a fleet, and start another version as soon as the library waits."""
     def begin(started, version):
         for process in started:
             process.refuse()
@@ -410,7 +410,7 @@ def test_a_deletion_is_repeated_after_a_restart(fleet, restart):
 
 
 def test_a_payload_is_taken_apart_for_a_version_that_has_none(fleet, restart):
-    """[retries; one word per text] 1.8 would run its lines as commands."""
+    """[retries; one word per text] 1.8 would run the payload's lines as commands."""
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=1)
     restart(started, '1.8')
@@ -434,7 +434,7 @@ def test_entries_that_the_new_version_cannot_take_were_not_sent(fleet, restart):
 
 
 def test_tries_that_fail_for_good_come_to_an_end(fleet, monkeypatch):
-    """[retries] Also where the version can be asked each time and the change never arrives."""
+    """[retries] Even if each version request succeeds, but the change never arrives."""
     started = fleet('2.2', 1)
     hap = started.haproxy(retry=3)
     waits, commands = [], []
@@ -454,10 +454,10 @@ def test_tries_that_fail_for_good_come_to_an_end(fleet, monkeypatch):
     assert commands == [b'add map #7 k v\\ w'] + [b'show info', b'add map #7 k v\\ w'] * 3
 
 
-# One process for two
+# One process replaces two
 
 def merge(started, version='2.6', levels=('admin', 'admin')):
-    """Let one process take over both sockets of two."""
+    """Let one process take over the sockets of two."""
     requests = itertools.count(10)
     for process, level in zip(started, levels):
         process.take_over(version, 1, 6000)
@@ -479,7 +479,7 @@ LEARN = [lambda hap: hap.info(), lambda hap: hap.maxconn, lambda hap: hap.versio
 
 @pytest.fixture
 def two(fleet, clock):
-    """A fleet of two processes of 2.2, and the object of the library."""
+    """Return a fleet of two 2.2 processes, and the library's object."""
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=None)
     clock.go_on()
@@ -498,7 +498,7 @@ def test_one_process_on_both_sockets_counts_once(learn, two):
     assert hap.maxconn == once and hap.processids == [6000]
     assert hap.snapshot().maxconn == once
     assert 'processes=[1]' in repr(hap)
-    # What was made before, and what is made now.
+    # An object created before, and one created now.
     for on in (frontend, hap.frontend('tcp_listen')):
         assert on.maxconn == int(started[0].get('tcp_listen', 'FRONTEND', 'slim'))
         assert on.process_nb == [1]
@@ -516,7 +516,7 @@ def test_one_process_on_both_sockets_counts_once(learn, two):
 
 
 def test_a_change_that_asks_for_the_version_is_sent_once(two):
-    """[one process, two sockets; one word per text] The same call finds out."""
+    """[one process, two sockets; one word per text] The same call detects the single process."""
     started, hap = two
     merge(started)
     maps = [Entries(process) for process in started]
@@ -548,7 +548,7 @@ def test_the_socket_of_the_higher_level_is_kept(levels, kept, two):
 
 
 def test_what_only_the_other_process_had_is_still_reached(two):
-    """An object may know of one socket alone, the one that is passed over elsewhere."""
+    """An object may know only one socket, the one that other objects skip."""
     started, hap = two
     started[0].remove(FRONTEND)
     only = hap.frontend(FRONTEND)
@@ -598,7 +598,7 @@ def test_two_processes_again_are_two(two):
 
 
 def test_a_socket_that_is_gone_stays_passed_over(two):
-    """It is asked once for each process that takes over."""
+    """It is queried once for each process that takes over."""
     started, hap = two
     merge(started)
     hap.info()
@@ -609,7 +609,7 @@ def test_a_socket_that_is_gone_stays_passed_over(two):
 
 
 def test_a_snapshot_from_before_does_not_change(two):
-    """It answers from memory; what is changed through it goes to the process once."""
+    """It answers from memory; a change made through it goes to the process once."""
     started, hap = two
     snapshot = hap.snapshot()
     server = snapshot.server('tcp1')[0]
@@ -645,10 +645,10 @@ def test_threads_that_find_out_together_agree(two):
     assert hap.processids == [6000]
 
 
-# Without a read, and in the middle
+# Without a read, and during an operation
 
 def test_two_processes_in_the_place_of_one_both_get_a_change(two, clock):
-    """[verdicts] Also where nothing but changes is asked for."""
+    """[verdicts] Even if only changes are requested."""
     started, hap = two
     server = hap.server('tcp1')[0]
     merge(started)
@@ -683,7 +683,7 @@ def test_the_other_socket_serves_where_the_one_that_was_kept_is_gone(two, clock)
 
 @pytest.mark.parametrize('order', list(itertools.permutations(['operator', 'operator', 'admin'])))
 def test_three_sockets_of_one_process_count_once(order, fleet, clock):
-    """[one process, two sockets] The one that may do most answers last."""
+    """[one process, two sockets] The socket with the highest level may be any of them."""
     started = fleet('2.6', 3)
     for number, process in enumerate(started, 1):
         process.take_over('2.6', 1, 7000 + number)
@@ -706,7 +706,7 @@ def test_three_sockets_of_one_process_count_once(order, fleet, clock):
 
 
 def test_many_deletions_across_an_upgrade_leave_nothing(fleet, clock):
-    """[references] 3.4 in the place of 3.2 deletes one at a time."""
+    """[references] 3.4, which replaces 3.2, deletes one entry at a time."""
     started = fleet('3.2', 1)
     hap = started.haproxy()
     keys = ['k{0}'.format(number) for number in range(5000)]
@@ -730,7 +730,7 @@ def test_many_deletions_across_an_upgrade_leave_nothing(fleet, clock):
 
 
 def test_many_entries_across_an_upgrade_are_refused_where_they_would_be_cut(fleet, clock):
-    """[one word per text] 2.0 in the place of 1.8 would store the first word."""
+    """[one word per text] 2.0, which replaces 1.8, would store only the first word."""
     started = fleet('1.8', 1)
     hap = started.haproxy()
     sent = []
@@ -757,7 +757,7 @@ def test_many_entries_across_an_upgrade_are_refused_where_they_would_be_cut(flee
 
 @pytest.mark.parametrize('replaced', [False, True])
 def test_references_behind_a_key_stay_references(replaced, fleet, clock, monkeypatch):
-    """[references] As long as the process that listed them answers; else they are not sent."""
+    """[references] If the process that listed them still replies; otherwise they are not sent."""
     started = fleet('2.6', 1)
     hap = started.haproxy(retry=1, retry_interval=0)
     process = started[0]
@@ -789,7 +789,7 @@ def test_references_behind_a_key_stay_references(replaced, fleet, clock, monkeyp
 
 
 def test_what_was_never_sent_has_no_command(fleet, clock):
-    """Nobody listened; whoever does now cannot do it."""
+    """Nobody was listening; the process that listens now does not support it."""
     started = fleet('2.2', 1)
     hap = started.haproxy(retry=1, retry_interval=0)
     process = started[0]

@@ -1,6 +1,6 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
-"""haproxyadmin.utils: parse replies, compare and add up; the documented examples among them."""
+"""haproxyadmin.utils: parse replies, compare and add up, including the documented examples."""
 import copy
 import csv
 import io
@@ -23,7 +23,7 @@ from tests.support import captured, fakes
 
 @pytest.fixture(autouse=True)
 def heads():
-    """Give the shared heads back as they were."""
+    """Restore the shared heads after the test."""
     before = stats.CSVLine.heads
     yield
     stats.CSVLine.heads = before
@@ -148,7 +148,7 @@ class TestRow(object):
 # show stat
 
 def rows_by_csv(lines):
-    """Return the rows of a reply as the csv module reads them, by names of proxy and server."""
+    """Return the rows of a reply as the csv module reads them."""
     reader = csv.DictReader(io.BytesIO('\n'.join(lines)[2:]) if six.PY2
                             else io.StringIO('\n'.join(lines)[2:], newline=''))
     return [row for row in reader]
@@ -223,7 +223,7 @@ class TestStat2dict(object):
         [csv_text([HEADER]), '', csv_text([WEB])[2:]],
     ])
     def test_what_is_not_whole_is_a_value_error(self, lines):
-        """[CSV] Never half a list."""
+        """[CSV] A partial list is never returned."""
         with pytest.raises(ValueError):
             stats.stat2dict('\n'.join(lines).split('\n') if lines else [])
 
@@ -319,7 +319,7 @@ class TestDump(object):
         assert other.frontend('x').pxname == 'x'
 
     def test_many_lines_with_an_open_quote_take_no_time(self):
-        """A million rows may hold one quote that does not end."""
+        """A million rows may contain one unclosed quote."""
         lines = [csv_text([HEADER]), 'app,one,3,UP,"open,2,'] + ['app,x,3,UP,,2,'] * 20000
         start = time.time()
         with pytest.raises(replies.Malformed):
@@ -432,7 +432,7 @@ def test_every_form_of_an_address_is_understood(text, expected):
     (float('inf'), None), (float('nan'), None), (u'42', 42), (b'42', 42),
 ])
 def test_converter(value, expected):
-    """[sums and averages] Integers exactly, and nothing that only looks like a number."""
+    """[sums and averages] Integers stay exact; what only looks like a number is not converted."""
     converted = converter(value)
     assert converted == expected
     assert not isinstance(converted, (float, bool))
@@ -462,7 +462,7 @@ def test_isint_returns_true_or_false(value, expected):
     ('Uptime_sec', [10, 11], 10),
 ])
 def test_a_metric_is_added_up_or_averaged(name, numbers, expected):
-    """[sums and averages] Averages truncate toward zero, on both Pythons."""
+    """[sums and averages] Averages truncate toward zero on Python 2 and 3."""
     result = combine.calculate(name, numbers)
     assert result == expected
     assert isinstance(result, six.integer_types)
@@ -595,14 +595,14 @@ def test_should_die_lets_exceptions_through_by_default():
 
 
 def test_die_false_returns_false_in_place_of_raising():
-    """[verdicts] And the function's own value when it succeeds."""
+    """[verdicts] On success it returns the function's own value."""
     assert divide(4, by=0, die=False) is False
     assert divide(4, by=2, die=False) == 2
     assert divide('x', die=False) is False
 
 
 def test_die_false_lets_an_interrupt_through():
-    """[verdicts] Only what derives from Exception."""
+    """[verdicts] It only catches what derives from Exception."""
     @utils.should_die
     def interrupted():
         raise KeyboardInterrupt

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""internal/entries.py: many entries of an ACL or MAP at once, in batches."""
+"""internal/entries.py: change many entries of an ACL or map in batches."""
 import itertools
 import os
 import pickle
@@ -15,7 +15,7 @@ UNKNOWN = 'Unknown map identifier. Please use #<id> or <file>.\n\n'
 
 
 def words_of(command):
-    """Return the words of a command as HAProxy reads them, without the escapes."""
+    """Split a command into words as HAProxy does, without the escapes."""
     words, word, escaped = [], '', False
     for character in command:
         if escaped:
@@ -30,9 +30,9 @@ def words_of(command):
 
 
 class Store(object):
-    """The MAP or ACL #7 of a process, which refuses some keys as HAProxy does.
+    """Map or ACL #7 of one process, which refuses some keys as HAProxy does.
 
-    :param one_at_a_time: True for a deletion as in 3.4.
+    :param one_at_a_time: True to delete one entry of a key at a time, as 3.4 does.
     """
 
     def __init__(self, one_at_a_time=False, refused=()):
@@ -43,7 +43,7 @@ class Store(object):
 
     def __call__(self, command):
         if ';' in command.replace('\\;', '') and '<<\n' not in command:
-            return None  # the fake takes it apart
+            return None  # the fake splits the line
         line, _, payload = command.partition('\n')
         words = words_of(line)
         if words[:1] == ['add'] and line.endswith(' <<'):
@@ -80,7 +80,7 @@ class Store(object):
 
 
 def stores(started, **options):
-    """Give each process a store of its own."""
+    """Give each process its own store, and return the stores."""
     found = []
     for process in started:
         process.handler = Store(**options)
@@ -100,7 +100,7 @@ ODD = [('k', 'two words'), ('semi;colon', 'a;b'), ('less<<', '<<'), ('back\\slas
 @pytest.mark.parametrize('version', VERSIONS)
 def test_many_entries_are_stored_in_every_process(version, fleet):
     """[verdicts; one word per text]
-    In the order of the caller, in few exchanges of at most 4 KiB."""
+    In the caller's order, in a few exchanges of at most 4 KiB."""
     started = fleet(version, 2)
     hap = started.haproxy()
     kept = stores(started)
@@ -180,7 +180,7 @@ def test_a_wrong_argument_is_a_value_error_and_nothing_is_sent(call, fleet):
 
 
 def test_a_wrong_entry_far_down_tells_how_many_were_sent(fleet):
-    """[argument checks] The iterable is read as it is sent."""
+    """[argument checks] The iterable is consumed while entries are being sent."""
     started = fleet('2.2', 1)
     hap = started.haproxy()
     store, = stores(started)
@@ -204,12 +204,12 @@ def test_a_text_that_has_no_bytes_is_told_by_its_place(fleet):
 
 
 class Broken(Exception):
-    """What an iterable may raise."""
+    """An exception that an iterable raises."""
 
 
 @pytest.mark.parametrize('last', [('x', ''), None])
 def test_what_was_refused_before_is_told_where_the_iterable_is_wrong(last, fleet):
-    """An exact account, whatever ends it."""
+    """The exception lists every refusal, whatever ended the iteration."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     stores(started, refused=['key00001'])
@@ -229,7 +229,7 @@ def test_what_was_refused_before_is_told_where_the_iterable_is_wrong(last, fleet
 
 
 def test_what_was_accepted_before_is_told_where_the_iterable_is_wrong(fleet):
-    """An exact account, also of what went well."""
+    """The exception also reports how many entries were accepted."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     stores(started)
@@ -257,7 +257,7 @@ class Slotted(Exception):
 
     @property
     def failures(self):
-        """None, and not to be set."""
+        """Always None; cannot be set."""
 
 
 @pytest.mark.parametrize('kind', [Sealed, Slotted])
@@ -278,7 +278,7 @@ def test_an_exception_that_accepts_no_attributes_is_passed_on_as_it_is(kind, fle
 
 
 def test_a_refusal_that_names_no_entry_is_told_of_all_that_it_may_mean(fleet):
-    """[retries] Nothing is sent again that may be stored."""
+    """[retries] Entries that may already be stored are not sent again."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     kept = stores(started)
@@ -291,7 +291,7 @@ def test_a_refusal_that_names_no_entry_is_told_of_all_that_it_may_mean(fleet):
     assert failed == list(range(len(failed))) and 50 < len(failed) < 300
     assert all('not known which' in failure.message for failure in caught.value.failures)
     assert kept[0].entries == items
-    # The batches that follow are stored, and nothing twice.
+    # Later batches are stored, and no entry is stored twice.
     assert kept[1].entries == items[:3] + items[len(failed):]
     assert caught.value.results[1] == (2, '{0} entries accepted, {1} not'.format(
         400 - len(failed), len(failed)))
@@ -386,7 +386,7 @@ def test_what_is_refused_by_reference_has_its_command(fleet):
 
 
 def test_where_nothing_was_sent_there_is_no_command(fleet):
-    """The entries differ; each process is named with what it holds."""
+    """The entries differ; the error lists each process with its own entry."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     for number, process in enumerate(started):
@@ -402,7 +402,7 @@ def test_where_nothing_was_sent_there_is_no_command(fleet):
 
 @pytest.mark.parametrize('version', ['1.6', '2.2'])
 def test_an_unknown_map_is_told_once(version, fleet):
-    """[errors are not data] Later batches would be refused alike."""
+    """[errors are not data] HAProxy would refuse the later batches as well."""
     started = fleet(version, 2)
     hap = started.haproxy()
     for process in started:
@@ -420,27 +420,27 @@ def test_an_unknown_map_is_told_once(version, fleet):
     (fakes.cut(0), exceptions.SocketApplicationError),
 ])
 def test_the_others_are_done_though_one_cannot_be_talked_to(behaviour, kind, fleet):
-    """[verdicts; retries] What may have been received is not sent again."""
+    """[verdicts; retries] Commands that HAProxy may have received are not sent again."""
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=3)
     kept = stores(started)
 
     def first(process, client):
         if behaviour is fakes.silent:
-            started.hasten(hap, 0)  # the exchange that stands has its time-out already
+            started.hasten(hap, 0)  # does not affect the current exchange
         fakes.answering(process, client)
     started[0].script = [first, behaviour]
     items = pairs(1500)
     with pytest.raises(kind) as caught:
         hap.add_map_entries(7, items)
-    # It may be noted late.
+    # The fake may record the command late.
     labs.wait_until(lambda: len(started.commands[0]) == 2, 'the command has come')
     assert caught.value.socket_file == started[0].path
     assert kept[1].entries == items
     assert 0 < len(kept[0].entries) < 1500
     assert kept[0].entries == items[:len(kept[0].entries)]
     assert len(started.commands[0]) == 2
-    # Each entry of the batch whose fate is not known, and no other.
+    # Every entry of the batch whose outcome is unknown, and no other.
     assert {failure.socket_file for failure in caught.value.failures} == {started[0].path}
     lost = [failure.index for failure in caught.value.failures]
     accepted = lost[0]
@@ -472,7 +472,7 @@ def test_what_was_certainly_not_sent_is_told_so(fleet):
 @pytest.mark.parametrize('version', ['1.5', '2.2', '3.2', '3.4'])
 @pytest.mark.parametrize('family', ['acl', 'map'])
 def test_all_entries_of_every_key_are_deleted(family, version, fleet):
-    """[references] Also on 3.4, which removes one at a time."""
+    """[references] Also on 3.4, which removes one entry at a time."""
     started = fleet(version, 2)
     hap = started.haproxy()
     kept = stores(started, one_at_a_time=version == '3.4')
@@ -500,9 +500,9 @@ def test_a_key_that_is_not_there_is_told(version, fleet):
 
 
 class Clock(object):
-    """The time as the deletions see it: each of so many takes HAProxy so many seconds.
+    """A clock that makes each deletion appear to last a given time.
 
-    :param seconds: what each takes; those after the last take as long as that.
+    :param seconds: how long each exchange lasts, in order; the last value is repeated.
     """
 
     def __init__(self, *seconds):
@@ -518,7 +518,7 @@ class Clock(object):
 
 
 def deleted(started, count, *given):
-    """Delete so many keys from all processes; return how many went on each line of the first."""
+    """Delete ``count`` keys everywhere; return the deletions per line of the first process."""
     hap = started.haproxy()
     for store in stores(started, *given):
         store.entries = [('key{0:05d}'.format(number),) for number in range(count)]
@@ -529,7 +529,7 @@ def deleted(started, count, *given):
 
 @pytest.mark.parametrize('version', ['1.5', '1.8', '2.0', '2.2'])
 def test_before_2_4_a_line_holds_one_deletion(version, fleet):
-    """HAProxy runs a line in one go, and its watchdog kills it after two seconds of that."""
+    """HAProxy runs a whole line without a break, and its watchdog kills it after two seconds."""
     assert deleted(fleet(version, 2), 30) == [1] * 30
 
 
@@ -583,7 +583,7 @@ def test_a_reference_is_looked_up_first(fleet):
 
 @pytest.mark.parametrize('version', ['2.2', '3.2', '3.4'])
 def test_one_listing_serves_all_references(version, fleet, monkeypatch):
-    """[references] A listing may have a million lines. A reference is deleted once, also on 3.4."""
+    """[references] A listing may have a million lines. On 3.4, too, a reference is deleted once."""
     monkeypatch.setattr(bulk, 'now', Clock(0).time)
     started = fleet(version, 2)
     hap = started.haproxy()
@@ -624,7 +624,7 @@ def test_a_reference_that_is_given_twice_is_there_once(fleet):
 
 
 def test_references_that_one_process_does_not_list_are_told(fleet):
-    """[verdicts; references] Deleted nowhere."""
+    """[verdicts; references] These entries are not deleted from any process."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     for process, said in zip(started, ['0x1a 9 foo\n\n', UNKNOWN]):
@@ -638,7 +638,7 @@ def test_references_that_one_process_does_not_list_are_told(fleet):
 
 
 def test_a_process_that_dies_as_references_are_deleted(fleet):
-    """[verdicts] The other is done, for it was looked up before."""
+    """[verdicts] The rest is still deleted, because the lookup is already complete."""
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=None)
     for process in started:
@@ -652,7 +652,7 @@ def test_a_process_that_dies_as_references_are_deleted(fleet):
 
 
 def test_a_reference_that_one_process_keeps_is_told_of_that_process(fleet):
-    """[verdicts] Each process for itself, in HAProxy's words."""
+    """[verdicts] Each process is judged separately; the message is HAProxy's."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
     for process, said in zip(started, ['\n', 'Permission refused.\n\n']):
@@ -667,7 +667,7 @@ def test_a_reference_that_one_process_keeps_is_told_of_that_process(fleet):
 
 
 def test_references_are_not_looked_up_in_a_process_that_is_gone(fleet):
-    """What they stand for there is not known: nothing is sent, and nobody waits again."""
+    """Their meaning there is unknown, so nothing is deleted and there is no second wait."""
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=None)
     for process in started:
@@ -702,7 +702,7 @@ def test_the_iterable_is_read_as_it_is_sent(fleet):
     lambda hap: hap.set_map(7, '0x1f', 'new')])
 def test_a_change_by_reference_is_never_sent_again(fleet, monkeypatch, call):
     """[references]
-    Where nobody listened another process may, for which it stands for something else."""
+    Another process may start listening there, for which the reference means something else."""
     started = fleet('2.2')
     hap = started.haproxy(retry=5, retry_interval=0)
     process = started[0]

@@ -1,6 +1,6 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
-"""internal/facade.py: asking one process or many, trying again, and what becomes of a change."""
+"""internal/facade.py: reads, changes and retries, on one process or many."""
 import gc
 import pickle
 import re
@@ -21,7 +21,7 @@ FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_sr
 
 
 class Objects(object):
-    """What a fleet's processes are called by."""
+    """The library's objects for a fleet of processes."""
 
     def __init__(self, started, **options):
         self.hap = started.haproxy(**options)
@@ -30,7 +30,7 @@ class Objects(object):
         started.forget()
 
 
-# Every method that changes something, how to call it, and what it sends.
+# Every method that changes something: the command that it sends, and how to call it.
 CHANGES = [
     ('set maxconn global 100', lambda on, **die: on.hap.setmaxconn(100, **die)),
     ('set rate-limit connections global 5', lambda on, **die: on.hap.setratelimitconn(5, **die)),
@@ -63,19 +63,19 @@ CHANGES = [
 ]
 EVERY_CHANGE = pytest.mark.parametrize('command, change', CHANGES, ids=[
     command for command, _ in CHANGES])
-# The verdict does not depend on the method, so that one of each class is enough.
+# The verdict does not depend on the method, so one method of each class is enough.
 SOME_CHANGES = pytest.mark.parametrize('command, change', [CHANGES[0], CHANGES[9], CHANGES[13],
                                                            CHANGES[20]])
 
 
 def refuse(started, *numbers):
-    """Let some processes refuse whatever is sent, and the others accept it."""
+    """Make the numbered processes refuse every command, and the others accept it."""
     for process in started:
         process.behaviour = answering_all(REFUSAL if process.number in numbers else '\n')
 
 
 def answering_all(reply, truly=('show info',)):
-    """Answer any command with this, but those that begin so as they should be."""
+    """Return a behaviour that sends ``reply`` unless the command starts with ``truly``."""
     def behave(process, client):
         command = process.receive(client)
         client.sendall(process.reply_to(command) if command.startswith(truly)
@@ -88,7 +88,7 @@ def answering_all(reply, truly=('show info',)):
 @EVERY_CHANGE
 def test_a_change_goes_to_every_process_at_once(command, change, fleet):
     """[verdicts; one command per call]
-    One command for each process, and True when all accept it."""
+    Each process receives one command, and the result is True if all accept it."""
     started = fleet('2.2', 4)
     on = Objects(started)
     refuse(started)
@@ -148,7 +148,7 @@ def test_a_read_that_is_refused_has_the_command_and_the_socket(command, read, fl
 
 
 def test_a_refusal_keeps_secrets_to_itself(fleet):
-    """G9: a payload may be a private key."""
+    """G9: a payload may contain a private key."""
     started = fleet('2.2', 1)
     process = started.haproxy()._processes[0]
     for command, shown in [(b'set ssl cert a.pem <<\nc2VjcmV0\n', 'set ssl cert a.pem <<'),
@@ -175,7 +175,7 @@ def test_a_refusal_for_the_level_has_the_command_that_was_refused(fleet):
 
 @EVERY_CHANGE
 def test_die_false_returns_false_in_place_of_raising(command, change, fleet):
-    """[verdicts] On every method that changes something."""
+    """[verdicts] For every method that changes something."""
     started = fleet('2.2', 2)
     on = Objects(started)
     refuse(started, 1, 2)
@@ -188,13 +188,13 @@ def test_die_false_returns_false_in_place_of_raising(command, change, fleet):
     assert change(on, die=False) is True
     for commands in started.commands:
         assert [sent for sent in commands if sent != 'show info'] == [command] * 4
-        # Another version may have taken over where an exchange has failed.
+        # After a failed exchange, another version may have taken over.
         assert commands.count('show info') <= 1
 
 
 @SOME_CHANGES
 def test_a_change_that_some_refuse_has_mixed_results(command, change, fleet):
-    """[verdicts] It goes to the others all the same; verdicts are compared, not texts."""
+    """[verdicts] The others still receive it; verdicts are compared, not texts."""
     started = fleet('2.2', 4)
     on = Objects(started)
     refuse(started, 1, 3)
@@ -231,7 +231,7 @@ def test_different_words_are_the_same_verdict(command, change, fleet):
 ])
 def test_the_others_get_the_change_though_one_cannot_be_talked_to(
         behaviour, kind, command, change, fleet):
-    """[verdicts] And what they answered is in the exception."""
+    """[verdicts] The exception contains their replies."""
     started = fleet('2.2', 4)
     on = Objects(started)
     refuse(started, 4)
@@ -262,7 +262,7 @@ def test_of_several_that_cannot_be_talked_to_the_first_is_raised(fleet):
 
 
 def test_processes_of_the_same_number_are_told_apart_by_their_socket(fleet):
-    """[verdicts] From 2.5 on every process is number 1."""
+    """[verdicts] From 2.5 on, every process is number 1."""
     started = fleet('2.6', 2)
     on = Objects(started)
     started.answer('clear counters', '\n')
@@ -322,7 +322,7 @@ def test_a_wrong_argument_is_a_value_error_and_nothing_is_sent(call, fleet):
 
 
 def test_nothing_is_sent_when_one_of_the_processes_cannot_take_the_text(fleet):
-    """[one word per text] Old and new workers around an upgrade."""
+    """[one word per text] Old and new workers run side by side during an upgrade."""
     started = fleet('2.2', 1)
     started.add('old.sock', 2, 5000, version='2.0')
     hap = started.haproxy()
@@ -332,7 +332,7 @@ def test_nothing_is_sent_when_one_of_the_processes_cannot_take_the_text(fleet):
     assert started.connections == [0, 0]
 
 
-# At the same time
+# Concurrency
 
 @pytest.mark.parametrize('call', [
     lambda on: on.hap.info(), lambda on: on.hap.requests, lambda on: on.hap.servers(),
@@ -340,7 +340,7 @@ def test_nothing_is_sent_when_one_of_the_processes_cannot_take_the_text(fleet):
     lambda on: on.server.weight, lambda on: on.hap.command('show acl'),
 ])
 def test_a_call_costs_what_the_slowest_process_costs(call, fleet):
-    """[concurrent processes] And leaves no thread behind."""
+    """[concurrent processes] It leaves no thread behind."""
     started = fleet('2.2', 4)
     on = Objects(started)
     for process in started:
@@ -352,7 +352,7 @@ def test_a_call_costs_what_the_slowest_process_costs(call, fleet):
 
 def test_what_follows_is_asked_at_the_same_time_too(fleet):
     """[concurrent processes; stale ids]
-    Two commands to each of four processes take as long as two."""
+    Two commands to each of four processes take as long as two commands."""
     started = fleet('2.2', 4)
     on = Objects(started)
     for process in started:
@@ -367,7 +367,7 @@ def test_what_follows_is_asked_at_the_same_time_too(fleet):
 
 
 def test_another_thread_may_learn_ids_meanwhile(fleet, monkeypatch):
-    """One object may be read from several threads."""
+    """Several threads may read one object."""
     started = fleet('2.2', 1)
     member = Objects(started).server._members[0]
     row, ids = member.stats_data(), member._ids
@@ -377,7 +377,7 @@ def test_another_thread_may_learn_ids_meanwhile(fleet, monkeypatch):
 
 
 class Interrupted(object):
-    """An attribute that another thread sets right after each time this one has."""
+    """An attribute that another thread appears to overwrite right after each assignment."""
 
     def __init__(self, slot, value):
         self._slot = slot
@@ -390,11 +390,11 @@ class Interrupted(object):
         self._slot.__set__(instance, self._value)
 
 
-# Trying again
+# Retries
 
 @pytest.fixture
 def pauses(monkeypatch):
-    """Sleep no more; return how long it would have been, and call what is to happen meanwhile."""
+    """Replace sleep(); return its arguments, and a function that sets what happens meanwhile."""
     found = []
     found_actions = []
 
@@ -419,7 +419,7 @@ READ_FAILURES = [fakes.closing, fakes.closing_at_once, fakes.cut(10), fakes.cut(
 @pytest.mark.parametrize('retry, failures, works', [
     (None, 1, False), (1, 1, True), (1, 2, False), (3, 3, True), (3, 4, False), (0, 20, True)])
 def test_a_read_is_tried_again(retry, failures, works, failure, fleet, pauses):
-    """[retries] None is one try, N are N more, 0 is for ever; no pause after the last."""
+    """[retries] None means one try, N means N retries, 0 means forever; no pause at the end."""
     started = fleet('2.2')
     hap = started.haproxy(retry=retry, retry_interval=0.7)
     started[0].script = [failure] * failures
@@ -434,7 +434,7 @@ def test_a_read_is_tried_again(retry, failures, works, failure, fleet, pauses):
 
 
 def test_each_exchange_of_a_call_has_its_tries(fleet, pauses):
-    """[retries] One with a stale id, and the one that learns the new ids."""
+    """[retries] Both the exchange with a stale id and the one that reads the new ids."""
     started = fleet('2.2', 1)
     on = Objects(started, retry=2)
     started[0].renumber()
@@ -464,13 +464,13 @@ def test_a_change_is_not_repeated_once_it_may_have_been_received(failure, fleet,
     with pytest.raises(exceptions.HAProxySocketError):
         hap.clearcounters()
     assert pauses[0] == []
-    # It may be noted late.
+    # The fake may record the command late.
     labs.wait_until(lambda: started.commands != [[]], 'the command has come')
     assert started.commands == [['clear counters']]
 
 
 def test_a_change_is_not_repeated_while_it_waits_in_the_queue(fleet, pauses):
-    """[retries] HAProxy may take the connection later."""
+    """[retries] HAProxy may accept the connection later."""
     started = fleet('2.2')
     hap = started.haproxy(retry=3)
     started.hasten(hap, 0)
@@ -486,7 +486,7 @@ def test_a_change_is_not_repeated_while_it_waits_in_the_queue(fleet, pauses):
     (None, 1, False), (2, 3, False), (2, 3, True), (0, 9, True)])
 def test_a_change_that_was_certainly_not_received_is_repeated(
         leave, retry, tries, works, fleet, pauses):
-    """[retries] Nobody listens, or there is no such file."""
+    """[retries] Nobody is listening, or the socket file does not exist."""
     found, then = pauses
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=retry, retry_interval=0.3)
@@ -505,7 +505,7 @@ def test_a_change_that_was_certainly_not_received_is_repeated(
 
 
 def test_a_change_is_repeated_after_the_backlog_was_full(fleet, pauses):
-    """[retries] The connection never stood."""
+    """[retries] The connection was never established."""
     found, then = pauses
     started = fleet('2.2')
     hap = started.haproxy(retry=1)
@@ -564,7 +564,7 @@ def test_what_is_no_option_is_refused(option, values, fleet):
     assert started.connections == [0]
 
 
-# Making one of many
+# Merging the lists of several processes
 
 class Member(object):
 
@@ -600,7 +600,7 @@ def test_an_object_needs_a_process():
 
 # Metrics
 
-# For each kind of object, figures that HAProxy reports of another kind alone.
+# For each kind of object, metrics that HAProxy reports only for another kind.
 FOREIGN = [
     ('frontend', ['qtime', 'act', 'weight', 'chkfail', 'Maxconn']),
     ('backend', ['req_rate', 'rate_lim', 'chkfail', 'throttle', 'ereq']),
@@ -617,7 +617,7 @@ def things_of(hap):
 @pytest.mark.parametrize('version', captured.VERSIONS)
 @pytest.mark.parametrize('kind, names', FOREIGN)
 def test_a_figure_of_another_kind_is_a_value_error(kind, names, version, fleet):
-    """[metric names] Though the dump has a column for it, which is empty."""
+    """[metric names] Even though the dump has an empty column for it."""
     started = fleet(version, 2)
     hap = started.haproxy()
     live, frozen = things_of(hap)[kind], things_of(hap.snapshot())[kind]
@@ -632,7 +632,7 @@ def test_a_figure_of_another_kind_is_a_value_error(kind, names, version, fleet):
 @pytest.mark.parametrize('version', captured.VERSIONS)
 @pytest.mark.parametrize('kind', ['frontend', 'backend', 'server', 'haproxy'])
 def test_a_metric_is_what_metrics_holds(kind, version, fleet):
-    """[metric names] Every name that metrics() returns, with the same number, and no other."""
+    """[metric names] metric() accepts exactly the names in metrics(), and returns equal numbers."""
     started = fleet(version, 2)
     snapshot = started.haproxy().snapshot()
     thing = snapshot if kind == 'haproxy' else things_of(snapshot)[kind]
@@ -647,7 +647,7 @@ def test_a_metric_is_what_metrics_holds(kind, version, fleet):
 
 
 @pytest.mark.parametrize('name, kind, text', [
-    # 1.5 has no such column; the documented names are 0.
+    # 1.5 has no eint column; a documented metric without a value is 0.
     ('eint', 'frontend', None), ('slim', 'server', 0), ('comp_in', 'backend', 5),
 ])
 def test_a_figure_counts_where_one_process_reports_it(name, kind, text, fleet):
@@ -665,7 +665,7 @@ def test_a_figure_counts_where_one_process_reports_it(name, kind, text, fleet):
 
 
 def test_a_figure_of_show_info_without_a_value_is_a_value_error(fleet):
-    """[metric names] Those of HAPROXY_METRICS are 0."""
+    """[metric names] For the names in HAPROXY_METRICS, the value is 0."""
     started = fleet('2.2', 2)
     for process in started:
         process.info['PoolUsed_MB'] = ''
@@ -723,7 +723,7 @@ def test_a_frontend_never_equals_a_backend_or_server(fleet):
 
 
 def test_servers_are_equal_when_backend_and_name_are(fleet):
-    """[equality] Compared with text, each equals its name."""
+    """[equality] Each server also equals its name as text."""
     started = fleet('2.2', 2)
     for process in started:
         process.set('be_static', 'be_static_srv1', 'svname', 'both')
@@ -745,7 +745,7 @@ def test_servers_are_equal_when_backend_and_name_are(fleet):
 
 def test_a_server_may_stand_for_its_name(fleet):
     """[equality; what is not there]
-    Also where the server of that name in another backend is looked for."""
+    Even to look up the server of the same name in another backend."""
     started = fleet('2.2')
     started[0].set('be_static', 'be_static_srv1', 'svname', 'both')
     started[0].set('be_dynamic', 'be_dynamic_srv1', 'svname', 'both')
@@ -785,7 +785,7 @@ def test_names_that_are_no_ascii_are_compared_as_text(fleet):
     lambda hap: hap.servers(), lambda hap: hap.requests, lambda hap: hap.snapshot(),
     lambda hap: hap.stats(), lambda hap: hap.command('show stat -1 7 -1')])
 def test_a_read_that_fails_keeps_nothing_of_what_the_others_replied(fleet, read):
-    """Neither while the exception is at hand nor, without the garbage collector, afterwards."""
+    """Neither while the exception exists nor afterwards, even without the garbage collector."""
     import tracemalloc
     started = fleet('2.2', 3)
     hap = started.haproxy()

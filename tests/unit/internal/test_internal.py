@@ -16,7 +16,7 @@ FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_sr
 
 @pytest.fixture
 def one(fleet):
-    """A process as fake, and as the library's object."""
+    """Return a fake process, and the library's object for it."""
     started = fleet('2.2', 1)
     return started, _HAProxyProcess(started[0].path, retry=None, timeout=fakes.LONG)
 
@@ -130,7 +130,7 @@ def test_a_command_of_two_lines_is_refused(one):
 
 
 def test_listeners_are_no_servers(one):
-    """[CSV] Without a filter HAProxy lists them."""
+    """[CSV] Without a filter, HAProxy lists listeners too."""
     started, process = one
     row = list(started[0].row('tcp_listen', 'tcp1'))
     row[started[0].columns.index('svname')] = 'sock-1'
@@ -150,7 +150,7 @@ def test_a_cut_reply_is_an_error(one):
 
 
 def test_a_version_is_that_of_the_last_answer(one):
-    """[one word per text] A reload may have brought another."""
+    """[one word per text] A reload may start another version."""
     started, process = one
     process.proc_info()
     assert process.version == (2, 2, 9)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""internal/transaction.py: a change of all processes or of none."""
+"""internal/transaction.py: change all processes or none."""
 import pytest
 
 from haproxyadmin import exceptions
@@ -12,11 +12,11 @@ REFUSED = 'Value out of range.\n\n'
 
 
 class Interrupt(BaseException):
-    """What a signal handler may raise."""
+    """An exception that a signal handler may raise."""
 
 
 class Site(object):
-    """Processes that are changed."""
+    """The processes that a test changes."""
 
     def __init__(self, fleet, count=3, version='2.2', **options):
         self.started = fleet(version, count)
@@ -43,7 +43,7 @@ class Site(object):
 
     @property
     def commands(self):
-        """What each process was sent besides ``show info``."""
+        """The commands that each process received, except ``show info``."""
         return [[command for command in received if command != 'show info']
                 for received in self.started.commands]
 
@@ -104,7 +104,7 @@ def test_where_one_cannot_be_reached_none_is_changed(fleet):
 
 
 def test_where_one_is_lost_the_others_are_put_back(fleet):
-    """It may have done it: that is not known, and not claimed."""
+    """The lost process may have made the change, so it is reported as not undone."""
     site = Site(fleet)
     site.started[1].script = [fakes.answering, fakes.closing]
     error = site.fails(exceptions.SocketApplicationError)
@@ -135,7 +135,7 @@ def test_a_process_that_is_replaced_is_not_taken_for_changed(fleet):
 
 
 def test_an_exchange_is_not_repeated(fleet):
-    """Another process may answer by then, which is told what was meant for the one before it."""
+    """Another process may be listening by then, and would get a command not meant for it."""
     site = Site(fleet, retry=5, retry_interval=0)
 
     def do(process):
@@ -174,12 +174,12 @@ def test_an_undo_that_fails_before_it_is_sent_is_told(fleet):
         transaction.change_all_or_none(
             site.processes, lambda process: process.change_operation(DO.encode()), undo)
     reason = getattr(caught.value, '__context__', None)
-    if reason is not None:  # not on Python 2
+    if reason is not None:  # None on Python 2
         assert account(reason) == ([], site.paths(1, 2), [])
 
 
 def test_an_interrupt_puts_back_what_is_done(fleet, monkeypatch):
-    """As Ctrl-C does: what had not answered yet may be done."""
+    """For example by Ctrl-C: a process that has not replied yet may have made the change."""
     site = Site(fleet)
     interpret = Operation.interpret_reply
 

@@ -1,6 +1,6 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
-"""protocol/commands.py: what is sent, what is refused before that, and how text is escaped."""
+"""protocol/commands.py: what is sent, what is refused beforehand, and how text is escaped."""
 import decimal
 import fractions
 import itertools
@@ -16,7 +16,7 @@ import six
 
 from haproxyadmin.protocol import commands, versions, words
 
-# Versions on either side of each limit of what HAProxy takes.
+# Versions on either side of each change in what HAProxy accepts.
 VERSIONS = [(1, 5, 8), (1, 5, 18), (1, 5, 19), (1, 6, 0), (1, 6, 8), (1, 6, 9), (1, 7, 0),
             (1, 7, 14), (1, 8, 0), (1, 8, 30), (1, 9, 0), (2, 0, 0), (2, 1, 12), (2, 2, 0),
             (2, 2, 9), (2, 4, 0), (2, 6, 12), (2, 8, 0), (3, 0, 11), (3, 2, 26), (3, 4, 0)]
@@ -27,7 +27,7 @@ ANY = (2, 2, 9)
 
 
 def words_of(line, version=ANY):
-    """Return the words of a command line, and if another command follows, as HAProxy reads it."""
+    """Split a line as HAProxy does; return its words and whether another command follows."""
     blanks = (b' ', b'\t', b'\v', b'\f', b'\r') if version < (1, 9) else (b' ', b'\t')
     words, word = [], None
     position = 0
@@ -110,7 +110,7 @@ def test_what_is_no_word_is_refused(text):
 
 
 class Share(float):
-    """What an enumeration of floats is: its text is no number."""
+    """A float whose text is not a number, like a member of an enumeration of floats."""
 
     def __str__(self):
         return 'Share.HALF'
@@ -119,11 +119,11 @@ class Share(float):
 
 
 class Serial(uuid.UUID):
-    """One of a subclass."""
+    """A subclass of UUID."""
 
 
 class Count(object):
-    """A number that is none of Python's own: one of numpy, for instance."""
+    """A number type that is not built into Python, such as those of numpy."""
 
     def __str__(self):
         return '7 apples;'
@@ -141,7 +141,7 @@ numbers.Number.register(Count)
     (Serial(int=6), b'00000000-0000-0000-0000-000000000006'),
 ])
 def test_a_number_and_a_uuid_are_written_as_their_text(value, word):
-    """Issue 7: 0.2.4 formatted whatever it was given."""
+    """Issue 7: 0.2.4 formatted whatever was passed."""
     assert words.escape_word(value, ANY) == word
     assert commands.patterns('add', 'map', 0, ANY, value, value) == b' '.join(
         [b'add map #0', word, word])
@@ -152,7 +152,7 @@ def test_a_number_and_a_uuid_are_written_as_their_text(value, word):
     ('ip_network', u'2001:db8::/32'), ('ip_interface', u'10.0.0.1/8'),
     ('ip_interface', u'::1/128')])
 def test_an_address_of_ipaddress_is_written_as_its_text(kind, text):
-    """Python 2 has no such module, and its backport is none of our dependencies."""
+    """Python 2 has no such module, and its backport is not a dependency."""
     value = getattr(pytest.importorskip('ipaddress'), kind)(text)
     assert words.escape_word(value, ANY) == text.encode('ascii')
     assert words.check_text(value) == words.encode_address(value) == text.encode('ascii')
@@ -170,7 +170,7 @@ def test_an_address_is_text(value, expected):
 
 @pytest.mark.parametrize('value', [5, 1.5, decimal.Decimal(1), True, None, ['::1'], {}])
 def test_a_number_is_no_address(value):
-    """[argument checks] HAProxy takes 1.5 for 1.0.0.5."""
+    """[argument checks] HAProxy reads 1.5 as 1.0.0.5."""
     refused(words.encode_address, value)
 
 
@@ -210,8 +210,8 @@ def test_what_a_version_cannot_take_is_refused(text, versions, name):
 @pytest.mark.parametrize('version', VERSIONS)
 def test_every_character_is_part_of_a_word(version):
     """[one word per text]
-    Up to 1.8 words are split at what C calls space, which a vertical tab and form feed are
-    too; from 1.9 on at blanks and tabs alone (HAProxy's commit abbf60710)."""
+    Up to 1.8, words are split at the characters that C's isspace() accepts, which include
+    vertical tab and form feed; from 1.9 on, only at spaces and tabs (HAProxy commit abbf60710)."""
     for character in set(range(1, 256)) - {ord('\n'), ord('\r')}:
         raw = b'a' + six.int2byte(character) + b'b'
         try:
@@ -231,7 +231,7 @@ def test_a_vertical_tab_and_a_form_feed_are_escaped_up_to_1_8(text, version):
 
 
 def test_no_text_can_start_a_second_command_or_a_payload():
-    """[one word per text] Every text of up to four of the characters that mean something."""
+    """[one word per text] Try every text of up to four special characters."""
     for size in range(1, 5):
         for characters in itertools.product(' \t;\\<#@a', repeat=size):
             text = ''.join(characters)
@@ -278,7 +278,7 @@ def test_a_limit_is_written_in_decimal(value, expected):
 
 
 class Level(int):
-    """What an enumeration of integers is on some Pythons: its text is no number."""
+    """An integer whose text is not a number, like IntEnum on some Python versions."""
 
     def __str__(self):
         return '1;disable frontend f'
@@ -294,7 +294,7 @@ class Level(int):
     (commands.show_errors, b'show errors 10'),
 ])
 def test_an_integer_is_written_in_decimal_whatever_its_text_is(build, expected):
-    """[argument checks; one word per text] 'W.LOW' would be the limit 0 to HAProxy."""
+    """[argument checks; one word per text] HAProxy would read 'W.LOW' as the limit 0."""
     assert build(Level(10)) == expected
 
 
@@ -303,21 +303,21 @@ def test_an_integer_is_written_in_decimal_whatever_its_text_is(build, expected):
     lambda value: commands.set_weight(b'b/s', value),
     lambda value: commands.patterns('clear', 'map', value, ANY)])
 def test_what_has_thousands_of_digits_is_refused_in_our_words(build):
-    """[argument checks] Python refuses to print it, and to read it."""
+    """[argument checks] Python itself refuses to convert such a number to or from text."""
     for value in (10 ** 5000, '9' * 5000, '9' * 5000 + '%'):
         try:
             sent = build(value)
         except ValueError as error:
             assert 'sys.set_int' not in str(error) and 'integer' in str(error)
         else:
-            # A file of that name.
+            # It is a valid file name.
             assert sent == b'clear map ' + value.encode('ascii') and value.endswith('%')
 
 
 @pytest.mark.parametrize('value', [
     -1, 2147483648, 2 ** 63, True, False, None, '5', b'5', 'abc', '', 1.0, 1.5, [5]])
 def test_what_is_no_limit_is_refused(value):
-    """[argument checks] HAProxy wraps large ones silently, takes negative ones, and text for 0."""
+    """[argument checks] HAProxy wraps large numbers, accepts negative ones, and reads text as 0."""
     for call in (commands.set_maxconn_global,
                  lambda limit: commands.set_maxconn_frontend('f', limit, ANY),
                  lambda limit: commands.set_rate_limit('sessions', limit)):
@@ -354,7 +354,7 @@ def test_a_port_is_a_number_or_digits(value, expected):
     -1, 65536, 70000, '70000', True, None, '', 'abc', '+1', '-1', '80 ', '80\n', 80.0, '8_0',
     u'\u0668\u0660', [80]])
 def test_what_is_no_port_is_refused(value):
-    """[argument checks] HAProxy takes 70000 for 4464."""
+    """[argument checks] HAProxy reads 70000 as 4464."""
     refused(words.check_port, value)
 
 
@@ -366,7 +366,7 @@ def test_a_bool_is_no_integer(value, expected):
     assert words.is_integer(value) is expected
 
 
-# Ids of ACLs and MAPs, and references
+# Ids of ACLs and maps, and references
 
 @pytest.mark.parametrize('ident, expected', [
     (0, b'#0'), (4, b'#4'), ('4', b'#4'), (u'4', b'#4'), (b'4', b'#4'), ('#4', b'#4'),
@@ -382,7 +382,7 @@ def test_an_id_is_a_number_or_a_file(ident, expected):
 
 
 class FilePath(object):
-    """One of pathlib, which Python 2 has not."""
+    """A path like those of pathlib, which Python 2 does not have."""
 
     def __fspath__(self):
         return '/etc/haproxy/bl'
@@ -397,7 +397,7 @@ def test_an_id_may_be_a_path():
     1.0, 2 ** 31, '2147483648', [4], '#' + '9' * 5000, 'a\nb', u'#\u0664'])
 @pytest.mark.parametrize('action', ['get', 'add', 'set', 'del', 'clear'])
 def test_what_is_no_id_is_refused(action, ident):
-    """[argument checks] A bare # means 0 to HAProxy, and @ a version."""
+    """[argument checks] HAProxy reads a bare # as 0, and @ as a version prefix."""
     texts = {'get': ['k'], 'add': ['k', 'v'], 'set': ['k', 'v'], 'del': ['k'], 'clear': []}
     refused(commands.patterns, action, 'map', ident, ANY, *texts[action])
 
@@ -414,7 +414,7 @@ def test_a_reference_is_0x_and_digits(key, expected):
 
 @pytest.mark.parametrize('key', ['#0x', '#0xfg', '#0x1 ', u'#0x\u017e'])
 def test_a_broken_reference_is_refused(key):
-    """[references] HAProxy would read it as one."""
+    """[references] HAProxy would read it as a reference."""
     refused(words.parse_reference, key)
 
 
@@ -511,12 +511,12 @@ def test_the_states_are_those_documented():
 # Lengths
 
 def test_a_line_is_at_most_15360_bytes_with_its_newline():
-    """[one word per text] Longer ones wedge 2.0 to 2.6, and block the socket for later callers."""
+    """[one word per text] Longer lines hang 2.0 to 2.6, and block the socket for later callers."""
     assert words.MAX_LINE == 15360
     room = 15359 - len(b'add acl #4 ')
     assert len(commands.patterns('add', 'acl', 4, ANY, 'x' * room)) == 15359
     assert '15360 bytes' in refused(commands.patterns, 'add', 'acl', 4, ANY, 'x' * (room + 1))
-    # An escaped character takes two.
+    # An escaped character counts as two.
     refused(commands.patterns, 'add', 'acl', 4, ANY, ';' * (room // 2 + 1))
 
 
@@ -524,12 +524,12 @@ def test_a_command_of_the_caller_is_as_long_at_most():
     assert len(commands.check_raw('x' * 15359)) == 15359
     refused(commands.check_raw, 'x' * 15360)
     head = 'set ssl cert f <<\n'
-    # The payload's own newline is one of two at the end.
+    # The payload's own newline is one of the two at the end.
     assert len(commands.check_raw(head + 'x' * (15358 - len(head)))) == 15359
     refused(commands.check_raw, head + 'x' * (15359 - len(head)))
 
 
-# Commands of the caller
+# Commands from the caller
 
 @pytest.mark.parametrize('command, sent', [
     ('show info', b'show info'),
@@ -569,8 +569,7 @@ def test_a_command_of_the_caller_is_sent_as_it_is(command, sent):
 ])
 def test_what_would_harm_haproxy_is_refused(command):
     """[one word per text]
-    Two lines, an empty one within a payload, a payload announced and missing, NUL, too many
-    words."""
+    Two lines, an empty line within a payload, a missing payload, NUL, too many words."""
     refused(commands.check_raw, command)
 
 
@@ -610,7 +609,7 @@ def test_only_what_shows_may_be_sent_twice(command, reads):
 
 
 def test_the_pattern_of_a_word_is_that_of_the_facts():
-    """Blank, tab, semicolon, backslash and less-than are escaped, and nothing else."""
+    """Space, tab, semicolon, backslash and less-than are escaped, and nothing else."""
     every = bytes(bytearray(range(1, 256))).replace(b'\n', b'').replace(b'\r', b'')
     escaped = set(re.findall(br'\\(.)', words.escape_word(every, ANY).replace(b'\\\\', b'', 1)))
     assert escaped == {b' ', b'\t', b';', b'<'}

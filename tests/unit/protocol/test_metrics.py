@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hold the metric lists, HAProxy's own words on its fields, and real dumps against each other."""
+"""protocol/metrics.py: compare the metric lists with HAProxy's field types and real dumps."""
 import csv
 import io
 import json
@@ -15,7 +15,7 @@ from tests.support import captured
 with io.open(os.path.join(captured.DATA, 'documented_metrics.json'), encoding='utf-8') as listings:
     DOCUMENTED = json.load(listings)
 
-# Fields that are numbers, and why no figure can be made of those of several processes.
+# Numeric fields that cannot be combined over several processes, and why.
 NUMBERS_THAT_ARE_NO_FIGURES = {
     'Pid': 'names a process',
     'pid': 'names a process',
@@ -32,21 +32,21 @@ TEXTS = {
     'Name', 'Version', 'Release_date', 'Build info', 'Uptime', 'node', 'description',
     'pxname', 'svname', 'status', 'tracked', 'addr', 'cookie', 'mode', 'algo', 'proto',
     'check_status', 'check_desc', 'last_chk', 'agent_status', 'agent_desc', 'last_agt',
-    # Column names that hold no field: what follows the header's last comma, what separates
-    # the modules, and a slip of 2.8.0.
+    # Column names that are not fields: the text after the header's last comma, the separator
+    # between modules, and a bug in 2.8.0.
     '', '-', '(null)',
 }
 
-# Natures that no captured "typed" dump shows, as HAProxy's source has them.
+# Natures from HAProxy's source code, for fields that are in no captured "typed" dump.
 UNTYPED = {
-    # No server of the captured configuration sets what fills these.
+    # No server in the captured configuration has the settings that fill these.
     'qlimit': 'CGS', 'throttle': 'MaP', 'hanafail': 'MCP', 'src_ilim': 'CLP',
     # New in 3.4, whose "show stat typed" was not captured.
     'priv_idle_cur': 'MGP',
     'reqbin': 'MCP', 'reqbout': 'MCP', 'resbin': 'MCP', 'resbout': 'MCP',
 }
 
-# Reported by versions or builds of which no dump was captured: 2.5 to 2.7 and 3.4 with QUIC.
+# Reported by versions or builds without a captured dump: 2.5 to 2.7, and 3.4 with QUIC.
 UNCAPTURED = {
     'quic_streams_data_blocked_bidi': 'MCP', 'quic_streams_data_blocked_uni': 'MCP',
     'quic_ncbuf_gap_limit': 'MCP',
@@ -55,7 +55,7 @@ UNCAPTURED = {
     'qc_open_connections': 'MGP', 'qc_backend_open_streams': 'MGP',
 }
 
-# Figures that stand in the other list than their nature calls for, and why.
+# Metrics that are not in the list that their nature suggests, and why.
 EXCEPTIONS = {
     'Idle_pct': 'documented as a sum',
     'Process_num': 'documented as a sum',
@@ -74,7 +74,7 @@ TYPED_LINE = re.compile(r'(?:[FBLS]\.\d+\.\d+\.)?\d+\.(.+?)\.\d+:(\w{3})V?:(\w+)
 
 
 def info_fields(version):
-    """Return each field of show info with the set of its one value."""
+    """Return each field of show info with its value, as a set of one."""
     lines = six.ensure_text(captured.dump(version, 'info.txt')).splitlines()
     return {name: {value.strip()} for name, _, value in (line.partition(':') for line in lines)
             if name}
@@ -88,7 +88,7 @@ def stat_fields(version):
 
 
 def typed_fields():
-    """Return the set of (name, tags, type) of all captured typed dumps."""
+    """Return the (name, tags, type) tuples of all captured typed dumps, as a set."""
     fields = set()
     for version in captured.VERSIONS:
         for name in ('info_typed.txt', 'stat_typed.txt'):
@@ -107,7 +107,7 @@ SOURCE = sorted((name, tags, 'u64') for name, tags in list(UNTYPED.items())
 
 
 def place(name):
-    """Return the name of the list that holds a figure, None if neither does."""
+    """Return the name of the list that contains a metric, or None."""
     lists = [listed for listed in ('METRICS_SUM', 'METRICS_AVG')
              if name in getattr(metrics, listed)]
     assert len(lists) < 2, name
@@ -115,7 +115,7 @@ def place(name):
 
 
 def natural_place(tags, kind):
-    """Return the list that a field's origin, nature and type call for, None for neither."""
+    """Return the name of the list that a field's origin, nature and type suggest, or None."""
     origin, nature = tags[:2]
     if kind == 'str' or origin in 'SK' or nature in 'NO':  # status, key; name, output
         return None

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""protocol/replies.py: every captured reply of 13 versions is judged as what it is.
+"""protocol/replies.py: judge every captured reply of 13 versions.
 
-The truth is the table ``VERDICTS``, made by hand from the names of the cases and what HAProxy did.
-Each reply is given to the public method whose command it answers.
+The table ``VERDICTS`` contains the expected results, written by hand from the names of the cases
+and what HAProxy did. Each reply is passed to the public method that sends its command.
 """
 import pytest
 
@@ -10,21 +10,21 @@ from haproxyadmin import combine, exceptions, utils
 from haproxyadmin.protocol import commands, replies, words
 from tests.support import captured, fakes
 
-# What a reply is: a change that was made; a refusal; the entries of an ACL or MAP; what a lookup
-# found; a failure that looks like a success, which the library has to refuse before sending; and
-# what the library never sends.
+# Kinds of replies: a change was made; a refusal; the entries of an ACL or map; the result of a
+# lookup; a failure that looks like a success, so that the library must refuse the command before
+# sending it; and a command that the library never sends.
 DONE, NO, ENTRIES, MATCH, LOOKS_DONE, NEVER_SENT = (
     'done', 'no', 'entries', 'match', 'looks done', 'never sent')
 
 
 def but(verdict, **others):
-    """Return a verdict that is another for some versions: ``v1_7=NO``."""
+    """Return a verdict that differs for some versions: ``_1_7=NO``."""
     verdicts = dict.fromkeys(captured.VERSIONS, verdict)
     verdicts.update((name[1:].replace('_', '.'), other) for name, other in others.items())
     return verdicts
 
 
-# 1.7.0 dies of any "get acl", and forgets its lookups of MAPs.
+# 1.7.0 crashes on any "get acl", and returns an empty reply to "get map".
 NOT_1_7 = but(MATCH, _1_7=LOOKS_DONE)
 EMPTY_ON_1_7 = but(MATCH, _1_7=NO)
 NO_SSL = {'_1_5': NO, '_1_5_8': NO, '_1_6': NO}
@@ -48,7 +48,7 @@ VERDICTS = {
         'no value': but(NO, _1_7=NEVER_SENT), 'bare': but(NO, _1_7=NEVER_SENT),
     },
     'acl del': {
-        # 1.7.0 does not find what was added.
+        # 1.7.0 does not find added entries.
         'ok': but(DONE, _1_7=NO), 'ok file': but(DONE, _1_7=NO),
         # 3.4 removes one of two equal entries at a time.
         'again (missing key)': but(NO, _3_4=DONE),
@@ -148,7 +148,7 @@ VERDICTS = {
         'disable bare': NO, 'shutdown bare': NO, 'disable backend name': NO, 'shutdown ok': DONE,
         'shutdown again': NO, 'enable after shutdown': NO, 'disable after shutdown': NO,
         'set maxconn after shutdown': DONE, "disable the listen 'haproxy'": DONE,
-        # That 1.5.8 could not bind its port again.
+        # The captured 1.5.8 could not bind its port again.
         'enable it': but(DONE, _1_5_8=NO),
     },
     'counters': {
@@ -163,7 +163,7 @@ VERDICTS = {
 
 
 def cases(version):
-    """Return the captured cases of a version with their verdicts; notes are no commands."""
+    """Return the captured cases of a version with their verdicts, without the notes."""
     found = []
     for case in captured.replies():
         is_note = case['command'].split(' ')[0].isupper()
@@ -195,7 +195,7 @@ def lines_of(reply):
 
 
 class Caller(object):
-    """The public methods, over one fake of a version that answers what it is told."""
+    """The public methods, on one fake of a version that returns a given reply."""
 
     def __init__(self, started):
         self.process = started[0]
@@ -205,8 +205,8 @@ class Caller(object):
         self.frontend = self.hap.frontend('frontend_proc1')
 
     def call(self, command, reply):
-        """Return what the method whose command it is returns, or the error that it raises."""
-        # 3.4 is asked again until nothing is left to delete.
+        """Call the method that sends the command; return its value or its error."""
+        # On 3.4, a deletion is repeated until nothing is left to delete.
         self.process.script = [fakes.replying(reply), fakes.replying(b'Key not found.\n\n')]
         try:
             return self._method(command)()
@@ -248,7 +248,7 @@ class Caller(object):
         return True
 
     def _set_port(self):
-        # The address is read first.
+        # The library reads the address first.
         self.process.script.insert(0, fakes.answering)
         self.server.port = 99
         return True
@@ -298,7 +298,7 @@ def test_check_output_tells_errors_from_the_rest(version):
 
 @pytest.mark.parametrize('version', captured.VERSIONS)
 def test_a_refused_level_is_an_error(version):
-    """[errors are not data] What a socket of a lower level answers."""
+    """[errors are not data] The reply of a socket with a lower level."""
     for case in captured.replies('misc', 'LOW '):
         if case['version'] == version and case['reply'].startswith('Permission'):
             text = case['reply'].strip('\n')
@@ -309,7 +309,7 @@ def test_a_refused_level_is_an_error(version):
 
 @pytest.mark.parametrize('version', captured.VERSIONS)
 def test_an_unknown_command_is_an_error(version, fleet):
-    """[errors are not data] Such as "get map" to a HAProxy that is too old, or built without it."""
+    """[errors are not data] Such as "get map" on a HAProxy that is too old, or built without it."""
     caller = Caller(fleet(version))
     for command in ('show acl', 'show map', 'get map', 'add map', 'clear counters', 'set weight'):
         outcome = caller.call(command, caller.process._captured('bogus command'))
@@ -352,7 +352,7 @@ def test_no_surplus_word_can_be_sent(line, words):
     assert b'bogus' not in line.split(b' ')
 
 
-# Whole or cut
+# Complete or truncated
 
 @pytest.mark.parametrize('reply, reads, whole', [
     (b'Name: HAProxy\n\n', True, True),
@@ -375,7 +375,7 @@ def test_no_surplus_word_can_be_sent(line, words):
     (b'\n> ', False, True),
 ])
 def test_a_reply_that_was_cut_is_known(reply, reads, whole):
-    """[errors are not data] Some refusals of changes end in one newline up to 2.8."""
+    """[errors are not data] Up to 2.8, some refusals of changes end with a single newline."""
     assert replies.is_whole(reply, reads) is whole
 
 

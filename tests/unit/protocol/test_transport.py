@@ -38,7 +38,7 @@ def assert_error(outcome, kind, number, path, undelivered):
 def took(least, most):
     start = time.time()
     yield
-    # The clocks of the library and of this test need not agree to the millisecond.
+    # The clocks of the library and this test may differ by a few milliseconds.
     assert least * 0.9 <= time.time() - start < most
 
 
@@ -47,7 +47,7 @@ def open_files():
     return labs.descriptors()
 
 
-# What comes back
+# Replies
 
 def test_the_reply_comes_as_it_is(fleet):
     started = fleet('2.2')
@@ -95,7 +95,7 @@ def test_a_peer_that_waits_for_the_end_of_the_input_gets_it(fleet):
 
 
 def test_the_end_of_the_input_is_not_told_otherwise(fleet):
-    """It ends HAProxy's ``wait``."""
+    """Half-closing the connection would end HAProxy's ``wait``."""
     started = fleet('2.2')
     told = []
 
@@ -112,10 +112,10 @@ def test_the_end_of_the_input_is_not_told_otherwise(fleet):
     assert told == [errno.EAGAIN]
 
 
-# What is no HAProxy
+# Peers that are not HAProxy
 
 def endless(pause):
-    """Send for ever."""
+    """Return a behaviour that sends data forever."""
     def behave(process, client):
         process.receive(client)
         try:
@@ -135,7 +135,7 @@ def test_a_probe_takes_little_of_a_stream(fleet):
 
 
 def test_a_probe_ends_after_twice_the_timeout(fleet):
-    """Whatever comes meanwhile, and however fast."""
+    """No matter what arrives in the meantime, or how fast."""
     started = fleet('2.2')
     started[0].script = [fakes.dribbling(100000, 0.01, b'x' * 200000000)]
     with took(1, 20):
@@ -150,7 +150,7 @@ def test_no_timeout_waits_without_limit(fleet):
     assert exchange(started[0].path, timeout=None).startswith(b'Name: HAProxy')
 
 
-# Where there is no poll()
+# Without poll()
 
 class Select(object):
     error = select.error
@@ -159,7 +159,7 @@ class Select(object):
 
 @pytest.fixture
 def no_poll(monkeypatch):
-    """What eventlet leaves of the module."""
+    """Reduce the select module to what eventlet leaves of it."""
     monkeypatch.setattr(transport, 'select', Select)
 
 
@@ -177,7 +177,7 @@ def test_select_serves_where_there_is_no_poll(no_poll, fleet):
 
 @pytest.fixture
 def many_files():
-    """More open files than select() can wait for."""
+    """Open more files than select() can wait for."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < 1100:
         resource.setrlimit(resource.RLIMIT_NOFILE, (1100, hard))
@@ -279,7 +279,7 @@ def test_no_requests_have_no_outcomes():
     assert transport.exchange_all([]) == []
 
 
-# What follows
+# Follow-up requests
 
 def test_what_follows_is_sent_while_others_go_on(fleet):
     started = fleet('2.2', 2)
@@ -315,15 +315,15 @@ def test_an_error_in_what_follows_leaves_no_connection(fleet):
             [transport.Request(path, COMMAND, fakes.LONG) for path in started.paths], follow)
     for process in started:
         process.refuse()
-    # Their listening sockets were open before.
+    # The listening sockets, now closed, were counted before.
     assert open_files() == before - 2
 
 
-# At the same time
+# Concurrency
 
 def test_all_sockets_are_asked_at_the_same_time(fleet):
     """[concurrent processes]
-    A call costs what the slowest process costs, and leaves no thread behind."""
+    A call takes as long as the slowest process, and leaves no thread behind."""
     started = fleet('2.2', 4)
     for process in started:
         process.behaviour = fakes.delayed(0.1)
@@ -349,7 +349,7 @@ def test_a_silent_socket_does_not_hold_up_the_others(fleet):
     assert outcomes[1].startswith(b'Name: HAProxy')
 
 
-# Nobody there
+# Nobody listening
 
 def missing(started):
     return started.path('missing.sock')
@@ -431,7 +431,7 @@ def test_each_errno_has_its_class(number, kind, monkeypatch):
 
 
 def test_a_process_without_free_file_descriptors_is_told_so(monkeypatch):
-    """[exception tree] Not even a socket can be made."""
+    """[exception tree] Not even a socket can be created."""
     def broken(*args):
         raise socket.error(errno.EMFILE, os.strerror(errno.EMFILE))
     monkeypatch.setattr(transport.socket, 'socket', broken)
@@ -460,7 +460,7 @@ def test_a_silent_haproxy_times_out(timeout, fleet):
 
 def test_a_connection_that_is_never_taken_times_out(fleet):
     """[constructor; retries]
-    HAProxy may take it from the queue later, so the command may be received."""
+    HAProxy may accept it from the queue later, so it may receive the command."""
     path = fleet('2.2', 0).deaf()
     with took(0.1, 10):
         outcome = exchange(path, timeout=0.1)
@@ -476,7 +476,7 @@ def test_a_full_backlog_times_out_as_never_delivered(fleet):
 
 
 def test_a_full_backlog_is_tried_again_within_the_timeout(fleet):
-    """[constructor] Connecting to a full queue fails at once; that is no failure yet."""
+    """[constructor] Connecting to a full queue fails at once; the library tries again."""
     backlog = fleet('2.2', 0).full()
     opened = []
 
@@ -495,7 +495,7 @@ def test_a_full_backlog_is_tried_again_within_the_timeout(fleet):
 
 
 def test_a_connection_may_get_the_number_of_one_that_has_just_ended(fleet):
-    """The one that waited for a full queue goes on at once, and is not forgotten."""
+    """The connection that waited for a full queue continues at once, and is not lost."""
     started = fleet('2.2', 1)
     backlog = started.full()
     placed, taken = threading.Event(), []
@@ -527,7 +527,7 @@ def test_a_connection_may_get_the_number_of_one_that_has_just_ended(fleet):
 
 
 def test_a_long_answer_without_silence_is_no_timeout(fleet):
-    """[constructor] The time-out bounds each silence, not the whole."""
+    """[constructor] The timeout limits each wait for data, not the whole reply."""
     started = fleet('2.2')
     reply = b'x' * 1000000 + b'\n'
     started[0].script = [fakes.dribbling(150000, 0.3, reply)]
@@ -537,7 +537,7 @@ def test_a_long_answer_without_silence_is_no_timeout(fleet):
 
 @pytest.mark.parametrize('first', [0, 300000])
 def test_a_dribbling_peer_does_not_hold_the_caller(first, fleet):
-    """[constructor] Less than 64 KiB in the last so many seconds is too little."""
+    """[constructor] Less than 64 KiB within the timeout is too slow."""
     started = fleet('2.2')
 
     def dribble(process, client):
@@ -559,9 +559,9 @@ def test_the_least_progress_is_64_kib_in_each_timeout():
 
 @pytest.mark.parametrize('is_told', [True, False])
 def test_a_caller_that_was_stopped_still_reads_what_has_come(is_told, fleet, monkeypatch):
-    """A laptop's lid, a debugger, a busy machine: the time was not HAProxy's.
+    """HAProxy does not cause the delay of a closed laptop, a debugger or a busy machine.
 
-    A poll() that was interrupted does not look again once its time is over.
+    An interrupted poll() does not check again once its timeout has expired.
     """
     started = fleet('2.2')
     poll, now, lost = transport._poll, transport._now, [0]
@@ -571,7 +571,7 @@ def test_a_caller_that_was_stopped_still_reads_what_has_come(is_told, fleet, mon
         for fileno, _ in ready:
             hung_up = select.poll()
             hung_up.register(fileno, 0)
-            hung_up.poll(10000)  # meanwhile the whole answer comes
+            hung_up.poll(10000)  # meanwhile the whole reply arrives
         lost[0] += 100
         return ready if is_told else []
     monkeypatch.setattr(transport, '_poll', stopped)
@@ -586,7 +586,7 @@ def test_any_timeout_is_taken(timeout, fleet):
 
 
 def test_a_signal_is_no_failure(fleet):
-    """Python 2 tells of interrupted calls."""
+    """Python 2 raises an error for an interrupted call."""
     started = fleet('2.2')
     started[0].script = [fakes.delayed(0.15)]
     seen = []
@@ -600,7 +600,7 @@ def test_a_signal_is_no_failure(fleet):
     assert seen
 
 
-# Too much
+# Size limit
 
 def test_a_reply_is_at_most_256_mib():
     """[constructor]"""
@@ -621,7 +621,7 @@ def test_a_larger_reply_is_an_application_error(size, taken, fleet, monkeypatch)
         assert 'larger than 1000 bytes' in str(outcome)
 
 
-# An end before the answer
+# Connections closed before the reply
 
 @pytest.mark.parametrize('behaviour, command', [
     (fakes.closing, COMMAND),
@@ -632,7 +632,7 @@ def test_a_larger_reply_is_an_application_error(size, taken, fleet, monkeypatch)
     (fakes.resetting(b'Name: HAP'), COMMAND),
 ])
 def test_an_end_before_the_answer_is_an_application_error(behaviour, command, fleet):
-    """[exception tree] Closed, reset and EPIPE; it was a ValueError in 0.2.4, and is one still."""
+    """[exception tree] Closed, reset and EPIPE; this was a ValueError in 0.2.4, and still is."""
     started = fleet('2.2')
     started[0].script = [behaviour]
     with took(0, 25):
@@ -645,7 +645,7 @@ def test_an_end_before_the_answer_is_an_application_error(behaviour, command, fl
 
 
 def test_a_cut_answer_comes_as_far_as_it_came(fleet):
-    """Whether a reply is whole depends on the command: that is for those who know it."""
+    """Whether a reply is complete depends on the command, so this module does not check it."""
     started = fleet('2.2')
     started[0].script = [fakes.cut(9)]
     assert exchange(started[0].path) == b'Name: HAP'
@@ -664,7 +664,7 @@ def test_no_file_descriptor_is_left_open(behaviour, fleet):
     paths = [started[0].path, started.stale(), started.path('missing')]
     transport.exchange_all([transport.Request(path, COMMAND, 0.1) for path in paths])
     started[0].refuse()
-    # Its listening socket was open before.
+    # The listening socket, now closed, was counted before.
     assert open_files() == before - 1
 
 
@@ -682,7 +682,7 @@ def test_no_file_descriptor_is_left_open_after_an_interrupt(fleet, monkeypatch):
 
 
 def test_more_than_1024_open_files_are_no_trouble(fleet):
-    """select() cannot; poll() can."""
+    """select() does not support so many; poll() does."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 1400:
         pytest.skip('at most {0} open files'.format(hard))
@@ -698,7 +698,7 @@ def test_more_than_1024_open_files_are_no_trouble(fleet):
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-# What is told
+# Logging and messages
 
 def test_each_exchange_is_logged(fleet, caplog):
     """[logging]"""
@@ -723,7 +723,7 @@ def test_an_exchange_that_failed_is_logged_with_its_error(fleet, caplog):
 
 
 def test_a_payload_is_never_logged_and_in_no_message(fleet, caplog):
-    """[logging] It may be a private key."""
+    """[logging] It may contain a private key."""
     started = fleet('2.2')
     started[0].script = [fakes.closing]
     caplog.set_level(logging.DEBUG, logger='haproxyadmin')
@@ -750,7 +750,7 @@ def test_no_handler_is_installed_but_the_null_handler():
 @pytest.mark.parametrize('command', [u'add acl #4 /\u017elu\u0165'.encode('utf-8'),
                                      b'add acl #4 /\xff\xfe'])
 def test_any_bytes_of_a_command_can_be_told(command, fleet, caplog):
-    """[UTF-8; messages] Also on Python 2, where str() of other letters fails."""
+    """[UTF-8; messages] Also on Python 2, where str() fails for text that is not ASCII."""
     started = fleet('2.2')
     started[0].script = [fakes.closing]
     caplog.set_level(logging.DEBUG, logger='haproxyadmin')

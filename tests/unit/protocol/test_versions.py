@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""protocol/dangers.py: what must not be sent to some versions."""
+"""protocol/versions.py: commands that must not be sent to some versions."""
 import pytest
 
 from haproxyadmin import exceptions
@@ -47,7 +47,7 @@ def test_counters_are_cleared_by_every_other_version(version, fleet):
 
 
 def test_the_maxima_are_cleared_by_every_version(fleet):
-    """Without all=True it crashes nothing."""
+    """Without all=True, the command does not crash any version."""
     started = fleet('3.4', 2)
     assert started.haproxy().clearcounters() is True
     assert started.commands == [['clear counters']] * 2
