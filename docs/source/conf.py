@@ -7,8 +7,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [ROOT, HERE]
 
-import haproxyadmin  # noqa: E402 (the checkout is on the path only now)
-import floors  # noqa: E402
+import floors  # noqa: E402,I (these are on the path only now)
+import haproxyadmin  # noqa: E402,I
 
 project = 'haproxyadmin'
 author = 'The haproxyadmin authors'

@@ -332,12 +332,11 @@ def documented():
 
 
 DOCUMENTED = documented()
+# Methods that take ``die``, besides those for ACLs and maps, and the decorators that add it.
 TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimitsslsess',
-           'clearcounters', 'command', 'errors', 'enable', 'disable', 'setstate', 'setweight',
-           'shutdown']
-
-
-TAKE_DIE = {'changes', 'changes_entries', 'changes_many', 'reads'}
+              'clearcounters', 'command', 'errors', 'enable', 'disable', 'setstate',
+              'setweight', 'shutdown']
+DIE_DECORATORS = {'changes', 'changes_entries', 'changes_many', 'reads'}
 
 
 def decorators(node):
@@ -377,7 +376,7 @@ def test_every_docstring_tells_what_goes_in_and_what_comes_out():
         arguments = [getattr(argument, 'arg', getattr(argument, 'id', ''))
                      for argument in node.args.args]
         needed = [':param {0}:'.format(argument) for argument in arguments if argument != 'self']
-        if TAKE_DIE & set(decorators(node)):
+        if DIE_DECORATORS & set(decorators(node)):
             needed += [':param die:', ':raises ', ':return:']
         if raises(node):
             needed.append(':raises ')
@@ -401,6 +400,6 @@ def test_every_method_that_changes_something_takes_die():
     for name, node, _ in DOCUMENTED:
         last = name.split('.')[-1]
         if last in TAKING_DIE or re.search(r'_(acl|map)(_entries)?$', last):
-            (right if TAKE_DIE & set(decorators(node)) else wrong).append(name)
+            (right if DIE_DECORATORS & set(decorators(node)) else wrong).append(name)
     assert not wrong
     assert len(right) >= 24

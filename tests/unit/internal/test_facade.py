@@ -148,7 +148,7 @@ def test_a_read_that_is_refused_has_the_command_and_the_socket(command, read, fl
 
 
 def test_a_refusal_keeps_secrets_to_itself(fleet):
-    """G9: a payload may contain a private key."""
+    """[secrets] A payload may contain a private key."""
     started = fleet('2.2', 1)
     process = started.haproxy()._processes[0]
     for command, shown in [(b'set ssl cert a.pem <<\nc2VjcmV0\n', 'set ssl cert a.pem <<'),

@@ -586,7 +586,7 @@ def test_what_would_harm_haproxy_is_refused(command):
     (b'add map #0 set ssl', 'add map #0 set ssl'),
 ])
 def test_a_command_is_shown_without_secrets(command, shown):
-    """G9"""
+    """[secrets]"""
     assert commands.describe_line(command) == shown
 
 

@@ -23,7 +23,7 @@ def test_it_is_refused_from_the_first_bad_version_to_the_first_right_one(danger,
 @pytest.mark.parametrize('version', ['3.4.0-1', '3.4-dev5', '3.4.0', '3.3.1'])
 @pytest.mark.parametrize('bad', [[0], [1], [0, 1]])
 def test_counters_are_not_cleared_where_that_crashes_haproxy(version, bad, fleet):
-    """G3b: nothing is sent, not even to the processes of other versions."""
+    """[nothing that kills] Nothing is sent, not even to the processes of other versions."""
     started = fleet('3.4', 2)
     for process in started:
         process.info['Version'] = '3.2.26'
@@ -54,7 +54,7 @@ def test_the_maxima_are_cleared_by_every_version(fleet):
 
 
 def test_a_command_of_the_caller_is_free(fleet):
-    """G3b"""
+    """[nothing that kills]"""
     started = fleet('3.4')
     started.answer('clear counters all', '\n')
     assert started.haproxy().command('clear counters all') == [(1, [''])]
