@@ -11,7 +11,7 @@ from haproxyadmin import exceptions
 from haproxyadmin.internal import fanout
 from haproxyadmin.protocol import transport
 from tests.support import fakes
-from tests.unit.internal import test_facade
+from tests.unit.internal import test_calls
 
 FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_srv1'
 # Commands that depend on the version: they are built, refused or continued differently.
@@ -44,7 +44,7 @@ class Entries(object):
 
 
 def accept_all(started):
-    test_facade.refuse(started)
+    test_calls.refuse(started)
 
 
 # Reading the version again
@@ -135,11 +135,11 @@ def test_a_version_that_cannot_is_named(new, what, fleet, clock):
     assert started.commands == [['show info']] * 2
 
 
-@test_facade.EVERY_CHANGE
+@test_calls.EVERY_CHANGE
 def test_only_what_depends_on_the_version_costs_one_command_more(command, change, fleet, clock):
     """[one command per call]"""
     started = fleet('2.2', 3)
-    on = test_facade.Objects(started)
+    on = test_calls.Objects(started)
     accept_all(started)
     more = ['show info'] if command in DEPENDS else []
     for age in (0.5, 2, 0.5, 0.5):
@@ -159,13 +159,13 @@ MORE_CHANGES = [
     lambda on: on.hap.get_acl('/a b', 'x')]
 
 
-@pytest.mark.parametrize('change', [change for _, change in test_facade.CHANGES] + MORE_CHANGES)
+@pytest.mark.parametrize('change', [change for _, change in test_calls.CHANGES] + MORE_CHANGES)
 def test_nothing_is_built_with_an_old_version(change, fleet, clock):
     """Code that depends on the version, including new commands, belongs in calls.prepare()."""
     started = fleet('2.2', 2)
-    on = test_facade.Objects(started)
+    on = test_calls.Objects(started)
     for process in started:
-        process.behaviour = test_facade.answering_all('\n', ('show info', 'show stat'))
+        process.behaviour = test_calls.answering_all('\n', ('show info', 'show stat'))
     clock.go_on()
     read_before = [process.endpoint.version_use for process in on.hap._processes]
     try:
@@ -176,11 +176,11 @@ def test_nothing_is_built_with_an_old_version(change, fleet, clock):
         assert process.endpoint.version_use is before or not process.endpoint.has_old_version()
 
 
-@test_facade.EVERY_CHANGE
+@test_calls.EVERY_CHANGE
 def test_after_a_failed_exchange_it_is_asked_again(command, change, fleet, clock):
     """[one word per text] HAProxy may have been restarted in the meantime."""
     started = fleet('2.2', 2)
-    on = test_facade.Objects(started)
+    on = test_calls.Objects(started)
     accept_all(started)
     started[1].script = [fakes.closing]
     with pytest.raises(exceptions.SocketApplicationError):

@@ -68,3 +68,20 @@ def test_a_lookup_in_an_acl_is_refused_where_it_crashes_haproxy(fleet):
         hap.get_acl(4, 'x')
     assert str(caught.value) == versions.GET_ACL.reason
     assert not [command for command in started.commands[0] if command != 'show info']
+
+
+# Versions
+
+@pytest.mark.parametrize('text, version', [
+    ('1.5.8', (1, 5, 8)),
+    ('1.5.19', (1, 5, 19)),
+    ('2.2.9-2+deb11u7', (2, 2, 9)),
+    ('2.4', (2, 4, 0)),
+    ('3.4-dev5-e2a3c1', (3, 4, 0)),
+    ('3', (3, 0, 0)),
+    ('1.8.0-2.0.0-198.711', (1, 8, 0)),
+    ('1.5-ss-20141031', (1, 5, 0)),
+    ('', (0, 0, 0)),
+])
+def test_a_version_has_three_numbers(text, version):
+    assert versions.parse_version(text) == version

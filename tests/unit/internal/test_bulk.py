@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""internal/entries.py: change many entries of an ACL or map in batches."""
+"""internal/bulk.py and batches.py: change many entries of an ACL or map."""
 import itertools
 import os
 import pickle

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""haproxyadmin.internal: one process's view of frontends, backends and servers."""
+"""internal/process.py, base.py, frontend.py, backend.py and server.py: one process's view."""
 import copy
 import pickle
 
