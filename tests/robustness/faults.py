@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sockets between the library and HAProxy on which everything may go wrong.
+"""Inject faults between the library and HAProxy.
 
-A Site runs four HAProxies, each behind a Proxy: a Unix socket that passes
-commands on and misbehaves as its ``fault`` says.  :func:`trial` lets the
-library read or change through them and raises Breach if the outcome is a wrong
-answer, half an answer, or a change whose fate the caller cannot know.
+A Site runs four HAProxy instances, each behind a Proxy: a Unix socket that
+forwards commands and misbehaves as its ``fault`` specifies.  :func:`trial` makes
+the library read or change something through them and raises Breach if the result
+is a wrong or incomplete answer, or a change whose outcome the caller cannot know.
 
 ``faults.py VERSION=HAPROXY ...`` prints the table of all cases; tools/faults
 calls it.
@@ -32,47 +32,47 @@ from tests.support import group, lab, listener
 from tests.support.group import ACL, MAP
 
 PROCESSES = 4
-# The time-out where nothing is wrong, in seconds.
+# The time-out for processes without a fault, in seconds.
 PATIENT = 30
-# What a fault may take on top of the time-outs, in seconds.
+# Seconds that a fault may take in addition to the time-outs.
 SLACK = 10
-# What reading the most that a reply may have takes, from a socket in Python.
+# Seconds needed to read a reply of the maximum size from a socket in Python.
 ENDLESS = 10
 
 
 class Breach(AssertionError):
-    """An outcome that must not be."""
+    """A forbidden outcome."""
 
 
 class Proxy(listener.Listener):
-    """A stats socket that passes each command on to another, or does what its fault says."""
+    """A stats socket that forwards each command to another, or does what its fault says."""
 
     def __init__(self, path, target):
         super(Proxy, self).__init__(path)
         self.target = target
         self.fault = passing
-        # What came, and what went on to HAProxy.
+        # The commands received, and those forwarded to HAProxy.
         self.received = []
         self.passed = []
         self.listen()
 
     def forget(self):
-        """Forget what came."""
+        """Clear the recorded commands and connections."""
         del self.received[:], self.passed[:]
         self.connections = 0
 
     def receive(self, client):
-        """Return the command that comes, as bytes without its last newline."""
+        """Read a command and return it as bytes without its last newline."""
         self.received.append(super(Proxy, self).receive(client)[:-1])
         return self.received[-1]
 
     def ask(self, command):
-        """Pass a command on and return the reply as bytes."""
+        """Forward a command and return the reply as bytes."""
         self.passed.append(command)
         return raw(lab.ask(self.target, command))
 
     def wait_for_end(self, client):
-        """Wait until the client has closed the connection for good."""
+        """Wait until the client has fully closed the connection."""
         poller = select.poll()
         poller.register(client, 0)
         while not self.stopping.is_set() and not poller.poll(20):
@@ -153,7 +153,7 @@ def resets_amid(proxy, client):
 
 
 def _reset(proxy, client, choose):
-    # Closing with input unread is what resets a Unix socket.
+    # Closing a Unix socket with unread input resets the connection.
     while not client.recv(65536, socket.MSG_PEEK).endswith(b'\n'):
         time.sleep(0.001)
     command = client.recv(65536, socket.MSG_PEEK)[:-1]
@@ -249,18 +249,18 @@ FAULTS = [refuses, has_gone, is_full, hangs, hangs_after, closes_at_once, closes
           talks_garbage, ends_garbage, talks_http, confuses, header_alone, header_cut, too_few,
           too_many, no_pxname, never_ends, never_ends_a_line]
 
-# The library waits for the end of its time-out.
+# Faults for which the library waits until the end of its time-out.
 SLOW = (is_full, hangs, hangs_after, dribbles, is_late, never_ends_a_line)
 
-# The library never gets a connection.
+# Faults for which the library never gets a connection.
 UNREACHABLE = (refuses, has_gone, is_full)
 
 
 class Site(lab.Stopped):
-    """Four HAProxies behind proxies, and the library's object of them.
+    """Four HAProxy instances behind proxies, and a library object for them.
 
-    :param timeout: of the library where there is a fault, in seconds. Elsewhere it is patient:
-        machines are busy.
+    :param timeout: seconds that the library waits for a process with a fault. For the others the
+        time-out is long, as the machine may be busy.
     """
 
     def __init__(self, binary, timeout=PATIENT, megabytes=100):
@@ -284,7 +284,7 @@ class Site(lab.Stopped):
             raise
 
     def stop(self):
-        """End everything; raise lab.LabError if a HAProxy did not survive."""
+        """Stop everything; raise lab.LabError if an HAProxy failed."""
         for proxy in self.proxies:
             proxy.refuse()
         self.proxies = []
@@ -293,11 +293,11 @@ class Site(lab.Stopped):
             self._group.stop()
 
     def asked(self, command):
-        """Return what each HAProxy itself answers."""
+        """Send a command to each HAProxy directly and return the replies."""
         return [lab.ask(proxy.target, command) for proxy in self.proxies]
 
     def shape(self, fault, count):
-        """Let the first proxies have a fault; return their paths."""
+        """Give the first ``count`` proxies a fault; return their paths."""
         paths = [proxy.path for proxy in self.proxies[:count]]
         for process in self.hap._processes:
             process.timeout = self.timeout if process.socket_file in paths else PATIENT
@@ -312,7 +312,7 @@ class Site(lab.Stopped):
         return paths
 
     def mend(self):
-        """Let all proxies work again."""
+        """Make all proxies work again."""
         for process in self.hap._processes:
             process.timeout = PATIENT
         for proxy in self.proxies:
@@ -325,10 +325,10 @@ class Site(lab.Stopped):
             proxy.forget()
 
 
-# What the library is asked to do.
+# Operations of the library.
 
 class Read(object):
-    """A read: how it is done, and what makes its answers comparable."""
+    """A read: the call, and a function that makes its answers comparable."""
 
     changes = False
 
@@ -340,10 +340,10 @@ class Read(object):
 
 
 class Change(object):
-    """A change: how number N is done, and how to see of a process whether it was.
+    """A change: the call that makes change number N, and a check of which processes have it.
 
-    :param prepare: (optional) done to each HAProxy before.
-    :param reads_first: no process is changed when one cannot be read.
+    :param prepare: (optional) a function that returns a command to send to each HAProxy first.
+    :param reads_first: no process is changed if one of them cannot be read.
     """
 
     changes = True
@@ -387,7 +387,7 @@ _in_map = _listed('map', MAP)
 _in_acl = _listed('acl', ACL)
 
 CHANGES = [
-    # Not above what is configured.
+    # Not above the configured limit.
     Change('hap.setmaxconn', lambda site, n: site.hap.setmaxconn(1 + n % 999),
            lambda site, n: ['Maxconn: {0}\n'.format(1 + n % 999) in reply
                             for reply in site.asked('show info')]),
@@ -428,10 +428,10 @@ Outcome = collections.namedtuple('Outcome', 'what seconds')
 
 
 def trial(site, fault, count, operation):
-    """Let the library do something while the first ``count`` processes have a fault.
+    """Run an operation while the first ``count`` processes have a fault.
 
-    :return: an Outcome, what happened in words.
-    :raises Breach: for an outcome that must not be.
+    :return: an Outcome: a description and a duration in seconds.
+    :raises Breach: if the outcome is forbidden.
     """
     site.count += 1
     number = 300 + site.count
@@ -441,7 +441,7 @@ def trial(site, fault, count, operation):
     else:
         if operation.prepare:
             site.asked(operation.prepare(number))
-        # The fault is to meet the change, not the question which version there is.
+        # The fault must hit the change, not the check of the version.
         site.hap.info()
     descriptors = lab.descriptors()
     paths = site.shape(fault, count)
@@ -508,7 +508,7 @@ def _check_change(site, operation, number, paths, error):
 
 
 def _told(error):
-    """Return by socket file if a change was made, where the error tells it."""
+    """Return whether a change was made, by socket file, as far as the error reports it."""
     told = {}
     unknown = [failure.socket_file for failure in error.failures]
     for path, reply in error.by_socket:
@@ -521,7 +521,7 @@ def _told(error):
 # The table
 
 def main(arguments):
-    """Print the table of the HAProxies that are given as VERSION=PATH."""
+    """Print a table for each HAProxy binary given as VERSION=PATH."""
     return max([_print_table(argument.partition('=')[2]) for argument in arguments])
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Feed every parser of the library with bytes that are no reply of HAProxy.
+"""Feed every parser of the library with bytes that are not a reply of HAProxy.
 
-A target takes bytes and gives them to a parser, or to a public call as the
-reply of every process; only documented exceptions may come out.  The captured
-replies of 13 versions are the corpus.
+A target passes bytes to a parser, or to a public call as the reply of every
+process; it may raise only documented exceptions.  The captured replies of 13
+versions are the corpus.
 
 ``fuzz.py SECONDS`` runs all targets under atheris; tools/fuzz calls it.
 """
@@ -30,18 +30,18 @@ from tests.support import captured
 
 VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 
-# What ValueErrors may say: the name is not there, in what HAProxy reports.
+# How an allowed ValueError begins: HAProxy does not report the name.
 NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ')
 
 
 class Undocumented(AssertionError):
-    """An exception that no page tells of came out of the library."""
+    """The library raised an exception that is not documented."""
 
 
-# Parsers: a ValueError for what they cannot take.
+# Parsers: they raise ValueError for bytes that they cannot parse.
 
 def parse_info(data):
-    """Read a reply to show info."""
+    """Parse a reply to show info."""
     info = info2dict(split_lines(data))
     is_info(info)
     parse_description(info)
@@ -50,7 +50,7 @@ def parse_info(data):
 
 
 def parse_stat(data):
-    """Read a reply to show stat, each row and each field of it."""
+    """Parse a reply to show stat, including each row and each field."""
     lines = split_lines(data)
     found = stats.stat2dict(lines)
     rows = list(found['frontends'].values())
@@ -65,7 +65,7 @@ def parse_stat(data):
 
 
 def parse_outputs(data):
-    """Take the answers to several commands apart."""
+    """Split the answers to several commands."""
     text = words.to_native(data)
     for count in (1, 3):
         try:
@@ -85,14 +85,14 @@ PARSERS = collections.OrderedDict([
     ('parse_info', parse_info), ('parse_stat', parse_stat), ('parse_outputs', parse_outputs)])
 
 
-# Public calls: an error of the library for what is no reply.
+# Public calls: they raise an error of the library for bytes that are not a reply.
 
 ARGUMENTS = {
     'acl': '#4', 'mapid': '#0', 'value': 5, 'pattern': 'p', 'key': 'k', 'patterns': ['a', 'b c'],
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
     'cmd': 'show info'}
 METRICS = {'HAProxy': 'Maxconn', 'Frontend': 'scur', 'Backend': 'scur', 'Server': 'scur'}
-# By the class that has them, whose name is in the captured replies.
+# The argument ``name`` by class; these names are in the captured replies.
 NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1'}
 
 
@@ -120,7 +120,7 @@ def _things():
 
 
 def _calls():
-    """Return all public calls by name, each without arguments."""
+    """Return all public calls by name, as functions without arguments."""
     calls = collections.OrderedDict()
     for place, kind in enumerate(injection.CLASSES.values()):
         for name in injection.public(kind):
@@ -148,9 +148,9 @@ def _call_of(place, kind, name, method):
 
 
 def answered(call, data):
-    """Make a public call to which every process answers the same bytes.
+    """Make a public call for which every process returns the same bytes.
 
-    :raises Undocumented: when anything but a documented exception comes out.
+    :raises Undocumented: for an undocumented ValueError; other exceptions propagate.
     """
     exchange_all = transport.exchange_all
     transport.exchange_all = answering(lambda request: data)
@@ -167,7 +167,7 @@ def answered(call, data):
 
 
 def answering(answer):
-    """Return what takes the place of ``exchange_all`` and has an answer to each request."""
+    """Return a replacement for ``exchange_all`` that calls ``answer`` for each request."""
     def exchange_all(requests, follow=None):
         outcomes = []
         for place, request in enumerate(requests):
@@ -184,7 +184,7 @@ def _read(error):
 
 
 def parsed(parse, data):
-    """Call a parser; a ValueError says that it is no reply."""
+    """Call a parser, ignoring the ValueError for bytes that are not a reply."""
     try:
         parse(data)
     except ValueError:
@@ -196,7 +196,7 @@ TARGETS = list(PARSERS) + list(CALLS)
 
 
 def feed(target, data):
-    """Give bytes to a target."""
+    """Pass bytes to a target."""
     if target in PARSERS:
         parsed(PARSERS[target], data)
     else:
@@ -234,7 +234,7 @@ def _shortened(reply, size=4000):
 # atheris
 
 def main(words):
-    """Run all targets for as many seconds; return the exit status."""
+    """Run all targets for the given number of seconds; return the exit status."""
     import atheris
     seconds = int(words[0])
     count = [0]
@@ -252,7 +252,7 @@ def main(words):
                 path = os.path.join(corpus, '{0}-{1}'.format(number, first))
                 with open(path, 'wb') as file:
                     file.write(bytes([first]) + seed)
-        # It never returns: it ends the process, so that is a child.
+        # Fuzz() never returns: it ends the process, so it runs in a child.
         child = os.fork()
         if not child:
             atheris.instrument_all()

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Hostile text for every parameter of the public interface, on a real HAProxy.
+"""Pass hostile text to every parameter of the public interface, on a real HAProxy.
 
-A *slot* is one parameter of one public method, or the value of one property
-that can be set.  :func:`attempt` puts one text into one slot and returns what
-became of it; it raises Breach if the text did anything but arrive as the one
-word that it is, or raise before anything was sent.
+A *slot* is one parameter of one public method, or the value of one settable
+property.  :func:`attempt` passes one text to one slot and returns the outcome; it
+raises Breach unless the text arrives as exactly one word, or raises an exception
+before anything is sent.
 
 ``injection.py [VERSION=HAPROXY ...]`` prints the table of all cases;
 tools/injection calls it.
@@ -27,18 +27,18 @@ from tests.support.group import ACL, MAP
 INJECTIONS = [b'disable frontend f', b'set maxconn global 1', b'clear map #0', b'clear acl #90',
               b'set server b/s state maint', b'shutdown frontend f']
 
-# Entries that would be hit by a text that is torn apart.
+# Entries that a text would hit if it were split into words.
 DECOYS = [b'a', b'k', b'two', b'words', b'trail', b'disable', b'-f', b'#', b'#x']
 
 MAX_LINE = 15360
-# Longer than anything that stands beside a text on a line.
+# More than the length of everything else on a line that contains a text.
 MARGIN = 100
 
 Text = collections.namedtuple('Text', 'name raw')
 
 
 class Breach(AssertionError):
-    """A text did something that it must not do."""
+    """A text had a forbidden effect."""
 
 
 def texts():
@@ -84,7 +84,7 @@ def _lengths():
 
 
 def _commands():
-    """Return texts with a second command in them."""
+    """Return texts that contain a second command."""
     found = [Text('; and "{0}"'.format(command.decode('ascii')), b'a;' + command)
              for command in INJECTIONS]
     disable = INJECTIONS[0]
@@ -100,20 +100,20 @@ def _commands():
 
 
 def native(raw):
-    """Return bytes as the native text of this Python."""
+    """Return bytes as a native string."""
     return six.ensure_str(raw, 'utf-8', 'surrogateescape')
 
 
 # Slots
 
 class Slot(object):
-    """One parameter, how a text gets into it, and what is to become of it.
+    """One parameter, how to pass a text to it, and the expected outcome.
 
     :param kind: one of KINDS.
-    :param call: takes the library's object (of what the method is of) and the text.
+    :param call: a function of the library object that has the method, and the text.
     :param family: 'acl' or 'map' for entries.
-    :param before: entries that are there before; takes the text as bytes.
-    :param after: entries that are there after a success.
+    :param before: a function of the text as bytes, which returns the entries to store first.
+    :param after: the same for the entries that are present after success.
     """
 
     def __init__(self, kind, call, family=None, before=None, after=None):
@@ -124,7 +124,7 @@ class Slot(object):
         self.after = after or _nothing
 
 
-# What may become of a text.
+# The kinds of slots, and the outcomes that are allowed for them.
 KINDS = collections.OrderedDict([
     ('entry', 'key, pattern or value: stored or found as it is'),
     ('id', 'id or file of an ACL or MAP: there is none'),
@@ -147,7 +147,7 @@ def _itself(raw):
 
 
 def _with(other):
-    """Return what makes an entry of a MAP, the text as key."""
+    """Return a function that makes a map entry with the text as key."""
     return lambda raw: [raw + b' ' + other]
 
 
@@ -269,12 +269,12 @@ SLOTS = {
 CLASSES = collections.OrderedDict([
     ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
     ('Server', server.Server)])
-# Made of objects of the library, which Site.made_by_hand() does.
+# They are created from internal objects: see Site.made_by_hand().
 CONSTRUCTORS = ('Frontend', 'Backend', 'Server')
 
 
 def parameters():
-    """Return the names of all slots that the public classes have, as SLOTS calls them."""
+    """Return the names of all slots of the public classes, in the form used by SLOTS."""
     found = set()
     for class_name, kind in CLASSES.items():
         if class_name not in CONSTRUCTORS:
@@ -300,7 +300,7 @@ def _arguments(function):
 
 
 def _undecorated(function):
-    """Return what utils.should_die decorates; Python 2 does not tell."""
+    """Return the function that utils.should_die decorates; Python 2 has no ``__wrapped__``."""
     function = six.get_unbound_function(function)
     names = function.__code__.co_freevars
     if 'old_implementation' not in names:
@@ -317,7 +317,7 @@ def _found(reply):
 # The site
 
 class Site(lab.Stopped):
-    """Two HAProxies with what hostile texts are aimed at, and the library's object of them."""
+    """Two HAProxy instances with the targets of hostile texts, and a library object for them."""
 
     def __init__(self, binary):
         self.version = lab.branch(binary)
@@ -337,7 +337,7 @@ class Site(lab.Stopped):
             raise
 
     def stop(self):
-        """End it; raise lab.LabError if a HAProxy did not survive."""
+        """Stop it; raise lab.LabError if an HAProxy failed."""
         LOG.removeHandler(SENT)
         LOG.setLevel(logging.NOTSET)
         if self._group:
@@ -357,7 +357,7 @@ class Site(lab.Stopped):
         return server.Server([internal._Server(each, 's', 1) for each in backends], 'b')
 
     def made_by_hand(self, text):
-        """Return objects of every class whose names are the text."""
+        """Return objects of every class with the text as their name."""
         processes = self.hap._processes
         backends = [internal._Backend(process, 'b', 3) for process in processes]
         hostile = [internal._Backend(process, text, 3) for process in processes]
@@ -368,7 +368,7 @@ class Site(lab.Stopped):
             server.Server([internal._Server(each, 's', 1) for each in hostile], text)]
 
     def reset(self, family=None, entries=(), without=None):
-        """Store the decoys in ACL and MAP but for one, and entries in one of the two."""
+        """Reset the ACL and the map to the decoys except one, and add entries to one of the two."""
         decoys = [decoy for decoy in DECOYS if decoy != without]
         lines = [b'clear acl #90', b'clear map #0']
         lines += [b'add acl #90 ' + decoy for decoy in decoys]
@@ -383,18 +383,18 @@ class Site(lab.Stopped):
         self._as_usual = not family
 
     def restore(self):
-        """Store the decoys, and nothing else, where that is not so."""
+        """Reset the ACL and the map to the decoys alone, if necessary."""
         if not self._as_usual:
             self.reset()
 
     def states(self):
-        """Return what a command would have changed, in each process."""
+        """Return the state of each process, as far as a command could have changed it."""
         return [_state(lab.ask(path, (
             'show info;show stat -1 7 -1;show acl #90;show cli level;show map #0')))
             for path in self.paths]
 
     def with_entries(self, family, entries, without):
-        """Return the usual states, but for one decoy, with entries besides."""
+        """Return the usual states without one decoy and with additional entries."""
         expected = []
         for state in self.usual:
             state = dict(state)
@@ -429,7 +429,7 @@ def _entries(listing):
 
 
 def escaped(raw):
-    """Return a text as one word of a command line, written apart from the library."""
+    """Return a text as one word of a command line, independently of the library."""
     for special in (b'\\', b' ', b'\t', b';', b'<'):
         raw = raw.replace(special, b'\\' + special)
     return raw
@@ -438,7 +438,7 @@ def escaped(raw):
 def _add(family, entry):
     if family == 'acl':
         return b'add acl #90 ' + escaped(entry)
-    # Of the two words of an entry one at most has blanks: the key then.
+    # At most one of the two words of an entry contains blanks: the key.
     key, _, value = entry.rpartition(b' ')
     return b'add map #0 ' + escaped(key) + b' ' + escaped(value)
 
@@ -446,7 +446,7 @@ def _add(family, entry):
 # Attempts
 
 class _Sent(logging.Handler):
-    """The exchanges that the library logs."""
+    """A handler that collects the exchanges that the library logs."""
 
     def __init__(self):
         logging.Handler.__init__(self)
@@ -462,17 +462,18 @@ SENT = _Sent()
 
 
 def other_type(raw):
-    """Return bytes as the type of text that is not native to this Python."""
+    """Return bytes as the text type that is not native: Unicode on Python 2, else bytes."""
     return raw.decode('utf-8') if six.PY2 else raw
 
 
 def attempt(site, name, text, convert=native):
-    """Put a text into a slot; return what became of it.
+    """Pass a text to a slot; return the outcome.
 
     :type text: Text
-    :param convert: what makes the text that is passed of the bytes.
-    :return: 'as it is', 'nothing', 'refused' by HAProxy, or 'ValueError'.
-    :raises Breach: for anything that must not happen.
+    :param convert: a function that converts the bytes to the argument.
+    :return: 'as it is', 'nothing', 'refused' by HAProxy, or 'ValueError'; None if the text is a
+        command line that is meant to have an effect.
+    :raises Breach: if the outcome is forbidden.
     """
     slot = SLOTS[name]
     raw = text.raw
@@ -496,7 +497,7 @@ def attempt(site, name, text, convert=native):
 
 
 def takes(slot, raw):
-    """Tell whether a slot must take a text, and whether it may."""
+    """Return whether a slot must accept a text, and whether it may."""
     if slot.kind == 'command':
         return False, True
     if slot.kind == 'flag':
@@ -507,7 +508,7 @@ def takes(slot, raw):
 
 
 def _is_meant(raw):
-    """Tell whether a command line holds a command that does what it says."""
+    """Return whether a command line is meant to run one of INJECTIONS."""
     return b'\n' not in raw and b'\r' not in raw and b'\0' not in raw and any(
         raw.rpartition(b';')[2] == command for command in INJECTIONS)
 
@@ -543,7 +544,7 @@ def _check(site, name, text, outcome, expected):
 
 
 def _difference(found, expected):
-    """Return the first difference between states in words."""
+    """Return a description of the first difference between states."""
     for states in zip(found, expected):
         for part in sorted(states[0]):
             for pair in zip(*[state[part] for state in states]):
@@ -552,18 +553,18 @@ def _difference(found, expected):
     return 'more or less than {0!r}'.format(expected)[:500]
 
 
-# Names that are ids to HAProxy, of everything that there is.
+# Names that HAProxy reads as ids, enough for all of its objects.
 IDS = [Text('#{0}'.format(number), b'#%d' % number if not six.PY2 else '#%d' % number)
        for number in range(5)]
 
-# Of a public method of an object, by name.
+# Arguments of public methods, by parameter name.
 ARGUMENTS = {'value': 5, 'state': 'drain', 'name': 'scur'}
-# What is known without HAProxy.
+# Attributes that need no reply of HAProxy.
 KNOWN = ('name', 'backendname', 'process_nb')
 
 
 def attempt_by_hand(site, text):
-    """Use everything of objects that have the text as name; return what became of it."""
+    """Use all methods and properties of objects named by the text; return the outcomes."""
     outcomes = set()
     site.restore()
     for thing in site.made_by_hand(native(text.raw)):
@@ -588,7 +589,7 @@ def _use(thing, name):
 
 
 def required(function):
-    """Return the names of the arguments that a method must be given."""
+    """Return the names of the required arguments of a method."""
     function = _undecorated(function)
     return inspect.getargs(function.__code__).args[
         1:function.__code__.co_argcount - len(function.__defaults__ or ())]
@@ -613,7 +614,7 @@ def _used(thing, name, use):
 # The table
 
 class Table(object):
-    """What became of each text, over all slots of a kind and all versions."""
+    """The outcomes for each text, over all slots of a kind and all versions."""
 
     def __init__(self):
         self.cases = collections.Counter()
@@ -639,7 +640,7 @@ class Table(object):
         self._outcomes[text.name, kind].update(outcome for outcome in outcomes if outcome)
 
     def always(self, kind):
-        """Return what every text comes to in a kind of slot, None where that differs."""
+        """Return the outcome of a kind of slot if it is the same for all texts, else None."""
         outcomes = set(self._in_words(text, kind) for text in texts())
         return outcomes.pop() if len(outcomes) == 1 else None
 
@@ -647,7 +648,7 @@ class Table(object):
         return ' or '.join(sorted(self._outcomes[text.name, kind])) or '-'
 
     def lines(self):
-        """Return the table as lines of text, without the kinds in which all texts are alike."""
+        """Return the table as lines of text, without the kinds that have only one outcome."""
         kinds = [kind for kind in KINDS if not self.always(kind)]
         rows = [['text'] + kinds]
         for text in texts() + IDS:
@@ -658,7 +659,7 @@ class Table(object):
 
 
 def main(arguments):
-    """Print the table of the HAProxies that are given as VERSION=PATH."""
+    """Print the table for the HAProxy binaries given as VERSION=PATH."""
     table = Table()
     for argument in arguments:
         table.run(argument.partition('=')[2])

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HAProxy is reloaded and restarted while many threads use the library.
+"""Reload and restart HAProxy while many threads use the library.
 
-Two HAProxies in master-worker mode take turns between two configurations: in
-one of them a frontend and a backend come before all others and a server before
-its kin, and another server is gone, so that every id moves.  Each name has a
-limit or weight of its own, so that a figure of another object is noticed.
+Two HAProxy instances in master-worker mode alternate between two configurations:
+one of them has an additional frontend and backend before all others, and another
+first server in a backend, so that ids refer to other objects.  Each name has its
+own limit or weight, so that a figure of another object is noticed.
 
-``reload.py VERSION=HAPROXY ... --reloads N --restarts N`` prints the table of
-what the calls of eight threads came to; tools/reload calls it.
+``reload.py VERSION=HAPROXY ... --reloads N --restarts N`` prints a table of the
+outcomes of the calls of eight threads; tools/reload calls it.
 """
 
 from __future__ import print_function
@@ -25,7 +25,7 @@ from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, Multiple
 from tests.support import crew, group, lab
 from tests.support.group import MAP
 
-# Former workers of 2.6.12 crash now and then when they end, with nothing but "show info" asked.
+# Former workers of 2.6.12 sometimes crash on exit, even if only "show info" is sent to them.
 CRASHING = ('2.6',)
 THREADS = 8
 HAPROXIES = 2
@@ -73,7 +73,7 @@ backend b2
     server s1 127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN1} weight 21
     server s2 127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN1} weight 22
 """
-# The first one names all ports.
+# The first variant names all ports.
 VARIANTS = [HEAD + EARLY + FRONTENDS + BACKENDS % NEW_SERVER,
             HEAD + FRONTENDS + BACKENDS % OLD_SERVER]
 
@@ -84,7 +84,7 @@ ALWAYS = [pair for pair in WEIGHTS if pair[1] in ('s1', 's2')]
 
 
 class Wrong(AssertionError):
-    """An answer that is another's, or none."""
+    """An answer that belongs to another object, or no answer."""
 
 
 def _must(condition, *facts):
@@ -92,8 +92,8 @@ def _must(condition, *facts):
         raise Wrong(' '.join(map(repr, facts)))
 
 
-# What the threads do, and what must come of it: each takes a Site and a number
-# that is the thread's own.
+# The operations of the threads, which check their own outcome.  The arguments are
+# a Site and the number of the thread.
 
 def read_frontend(site, number):
     found = random.choice(site.frontends)
@@ -163,14 +163,14 @@ def read_map(site, number):
 
 
 def read_rare(site, number):
-    """What is there in one of the configurations only."""
+    """Read the frontend that only one of the configurations has."""
     limit = site.early.maxconn
     _must(limit % LIMITS['early'] == 0, limit)
 
 
 def set_weight(site, number):
     found = random.choice(site.servers)
-    # It stays what it is: others read it.
+    # Set the weight to its current value, as other threads read it.
     _must(found.setweight(WEIGHTS[found.backendname, found.name]) is True)
 
 
@@ -201,13 +201,13 @@ READS = [read_frontend, read_server, read_backend, read_stats_per_process, list_
          list_servers, read_snapshot, read_info, read_map, read_rare]
 CHANGES = [set_weight, set_state, set_maxconn, set_limits, add_map, change_many]
 
-# What HAProxy may answer in truth: a worker that is about to end says so, and entries are lost
-# with the worker that had them.
+# Legitimate refusals of HAProxy: by a worker that is stopping, and for entries that were lost with
+# a former worker.
 TRUE_REFUSALS = ('Proxy is disabled.', 'Key not found.')
 
 
 class Site(lab.Stopped):
-    """Two HAProxies with masters, and one object of the library for all threads."""
+    """Two HAProxy instances with masters, and one library object for all threads."""
 
     def __init__(self, binary, **options):
         options.setdefault('retry', 2)
@@ -231,7 +231,7 @@ class Site(lab.Stopped):
             raise
 
     def stop(self):
-        """End everything; raise lab.LabError if a HAProxy crashed."""
+        """Stop everything; raise lab.LabError if an HAProxy crashed."""
         if self._group:
             if self._group.version in CRASHING:
                 self._excuse_workers()
@@ -265,8 +265,8 @@ class Site(lab.Stopped):
 class Users(crew.Crew):
     """Users of a site, and traffic through it.
 
-    ``outcomes`` counts what calls came to, by phase, read or change, and class; ``wrong`` tells
-    of those that were no right answer and no documented exception.
+    ``outcomes`` counts the outcomes of calls by phase, by read or change, and by class; ``wrong``
+    lists those that were neither a right answer nor a documented exception.
     """
 
     def __init__(self, site, threads=THREADS):
@@ -279,7 +279,7 @@ class Users(crew.Crew):
         super(Users, self).__init__(threads, pause=0.005)
 
     def work(self, number):
-        """Read or change something, and judge what comes of it."""
+        """Read or change something, and check the outcome."""
         operation = random.choice(READS if random.random() < 0.7 else CHANGES)
         phase = self.phase
         started = time.time()
@@ -292,7 +292,7 @@ class Users(crew.Crew):
             self.slowest = max(self.slowest, seconds)
 
     def send_traffic(self):
-        """Send a request through one of the HAProxies."""
+        """Send a request through one of the HAProxy instances."""
         started = random.choice(self.site.labs)
         try:
             self.statuses.update(started.traffic(random.choice(['f1', 'f2']), 1))
@@ -301,12 +301,12 @@ class Users(crew.Crew):
 
 
 def _outcome(operation, site, number):
-    """Return what a call came to, and a list of what is wrong with that."""
+    """Return the outcome of a call, and a list of what is wrong with it."""
     try:
         operation(site, number)
         return 'right answer', []
     except NoSuchObject as error:
-        # All others are there in both configurations.
+        # All other objects are in both configurations.
         return 'NoSuchObject', [] if operation is read_rare else [repr(error)]
     except HAProxySocketError as error:
         return type(error).__name__, []
@@ -318,14 +318,14 @@ def _outcome(operation, site, number):
 
 
 def works(site):
-    """Tell whether every call works with the object that there was all the time."""
+    """Return whether every call works with the object that was used all the time."""
     return all(_outcome(operation, site, 0) == ('right answer', [])
                for operation in READS + CHANGES if operation is not read_rare)
 
 
 def run(site, reloads, restarts, threads=THREADS):
-    """Reload and restart under load; return the Users that were at work."""
-    # The master of 2.6 takes no more commands after some 95 reloads without a restart.
+    """Reload and restart under load; return the Users."""
+    # The master of 2.6 accepts no more commands after about 95 reloads without a restart.
     steps = [((number + 1.0) / reloads, 'reload') for number in range(reloads)]
     steps += [((number + 1.0) / restarts, 'restart') for number in range(restarts)]
     with Users(site, threads) as users:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Use the library for minutes on end, and see if anything grows.
+"""Use the library for several minutes, and check that nothing grows.
 
-Four threads make mixed calls, reads and changes, right ones and wrong ones,
-through one object and through new ones, on four HAProxies with traffic.
+Four threads make mixed calls, reads and changes, valid and invalid ones, through
+a shared object and through new ones, on four HAProxy instances with traffic.
 
 ``soak.py VERSION=HAPROXY ... --minutes N`` prints calls, errors by class,
 memory and descriptors; tools/soak calls it.
@@ -25,9 +25,9 @@ from tests.support.group import ACL, MAP
 
 PROCESSES = 4
 THREADS = 4
-# Until memory is what it stays, as a part of the whole time.
+# The part of the total time after which memory use should be stable.
 WARM_UP = 0.1
-# What it may grow by after that, in MiB.
+# The growth of memory use that is allowed after that, in MiB.
 GROWTH = 4
 
 EXTRA = """
@@ -46,7 +46,7 @@ def _many(action, number):
 
 
 def calls(directory, path, number):
-    """Return what a thread does, by name; keys are its own."""
+    """Return the calls of a thread by name; each thread uses its own keys."""
     key = 'soak%d' % number
     many = [_many('add', number), _many('del', number)]
     return {
@@ -82,7 +82,7 @@ def calls(directory, path, number):
 
 
 class Soak(crew.Crew):
-    """Mixed calls; how many there were, and what was wrong."""
+    """Make mixed calls, and count the calls and the errors."""
 
     def __init__(self, directory, labs):
         self.counts = collections.Counter()
@@ -106,7 +106,7 @@ class Soak(crew.Crew):
                     self.undocumented.append(repr(error))
 
     def send_traffic(self):
-        """Send a request through one of the HAProxies."""
+        """Send a request through one of the HAProxy instances."""
         random.choice(self._labs).traffic('p', 1)
 
 
@@ -118,7 +118,7 @@ def _error_of(call, hap):
 
 
 def memory():
-    """Return how much memory this process has, in MiB."""
+    """Return the resident memory of this process, in MiB."""
     with open('/proc/self/statm') as numbers:
         return int(numbers.read().split()[1]) * os.sysconf('SC_PAGE_SIZE') / 1024.0 / 1024.0
 

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whatever happens between the library and HAProxy: a right answer, or an error that tells.
+"""Faults between the library and HAProxy lead to the right answer or to an informative error.
 
-What goes wrong is done by real sockets between the library and real HAProxies, ``tests/robustness/faults.py``;
-``tools/faults`` prints the table of all cases. Every trial checks that the outcome is the whole
-right answer or an exception that names the socket, in time, that it tells what became of a
-change in each process, that no change was sent twice, and that no descriptor is left.
+``tests/robustness/faults.py`` injects the faults, with real sockets between the library and real
+HAProxy instances; ``tools/faults`` prints the table of all cases. Every trial checks that the
+outcome is the complete right answer or, in time, an exception that names the socket; that an
+exception reports what happened to a change in each process; that no change was sent twice; and
+that no descriptor is left open.
 """
 import resource
 import threading
@@ -21,7 +22,7 @@ from tests.robustness import faults
 VERSIONS = conftest.versions()
 FAST = [fault for fault in faults.FAULTS if fault not in faults.SLOW]
 OPERATIONS = faults.READS + faults.CHANGES
-# What a time-out means is the same for all.
+# A time-out means the same for all operations.
 FEW = [operation for operation in OPERATIONS if operation.name in (
     'frontend.requests', 'hap.setmaxconn', 'hap.add_map_entries')]
 IMPATIENT = 0.3
@@ -40,14 +41,14 @@ def site(request):
 
 @pytest.fixture(scope='module')
 def newest(request):
-    """The same on one version, for what depends on the library alone."""
+    """A site on the newest version, for tests that depend on the library alone."""
     with start(VERSIONS[-1]) as started:
         yield started
 
 
 @pytest.fixture(autouse=True)
 def limit(monkeypatch):
-    """A reply may not have 256 MiB here."""
+    """Limit replies to 4 MiB instead of 256 MiB."""
     monkeypatch.setattr(transport, 'MAX_REPLY', 4 * MIB)
 
 
@@ -70,7 +71,7 @@ def breaches(site, fault, operations, counts=(1, faults.PROCESSES)):
 def test_a_fault_is_told_at_once(site, fault):
     operations = OPERATIONS
     if fault is faults.header_alone:
-        # To a list of servers it is the whole answer of a process that has none.
+        # For a list of servers, this is the complete answer of a process without servers.
         operations = [operation for operation in OPERATIONS if operation.name != 'hap.servers']
     assert breaches(site, fault, operations) == []
 
@@ -79,7 +80,7 @@ def test_a_fault_is_told_at_once(site, fault):
 def test_a_fault_that_takes_time_is_told_in_time(newest, fault):
     for proxy in newest.proxies:
         proxy.megabytes = 3
-    # One of four is the harder case: what became of the others has to be told.
+    # One of four is the harder case: the outcome of the others has to be reported.
     newest.timeout = IMPATIENT
     try:
         assert breaches(newest, fault, FEW, [1]) == []
@@ -90,13 +91,13 @@ def test_a_fault_that_takes_time_is_told_in_time(newest, fault):
 
 @pytest.mark.parametrize('operation', OPERATIONS, ids=name_of)
 def test_without_a_fault_all_is_well(site, operation):
-    """The trial itself takes no success for a failure."""
+    """The trial itself does not mistake a success for a failure."""
     outcome = faults.trial(site, faults.passing, 4, operation)
     assert outcome.what == ('done' if operation.changes else 'the answer')
 
 
 class TestTheTrialItself(object):
-    """It takes no failure for a success."""
+    """It does not mistake a failure for a success."""
 
     def halved(self, change):
         return faults.Change('halved', lambda site, n: change(site, n), faults.CHANGES[0].done)
@@ -124,7 +125,7 @@ class TestTheTrialItself(object):
 
 
 class TestSentAgain(object):
-    """[retries] What may have been received is only sent again when it reads."""
+    """[retries] A command that may have been received is sent again only if it is a read."""
 
     TRIES = 3
 
@@ -147,7 +148,7 @@ class TestSentAgain(object):
     def test_a_change_is_not(self, retrying, operation, fault):
         if operation.prepare:
             retrying.asked(operation.prepare(250))
-        # The fault is to meet the change, not the question which version there is.
+        # The fault must hit the change, not the check of the version.
         retrying.hap.info()
         retrying.mend()
         retrying.shape(fault, 1)
@@ -158,7 +159,7 @@ class TestSentAgain(object):
         with pytest.raises(HAProxySocketError) as raised:
             operation.call(retrying, 250)
         assert not raised.value.undelivered
-        # Two keys are deleted, at first one by one.
+        # Two keys are deleted, one by one at first.
         others = 2 if operation.name == 'hap.del_map_entries' else 1
         assert [len(proxy.received) for proxy in retrying.proxies] == [1] + [others] * 3
         assert all(len(set(proxy.received)) == len(proxy.received) for proxy in retrying.proxies)
@@ -232,7 +233,7 @@ class TestMuch(object):
         assert time.time() - started < 20
 
     def test_the_first_of_two_answers_is_not_taken_for_both(self, newest):
-        """A snapshot is the answer to two commands, and the first ends as a whole answer does."""
+        """A snapshot reads two answers, and the first one ends like a complete reply."""
         def stops_between(proxy, client):
             reply = proxy.ask(proxy.receive(client))
             client.sendall(reply[:reply.index(b'\n\n') + 2])

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Replies that are none: only documented exceptions come out of the parsers and of every call.
+"""The parsers and all calls raise only documented exceptions for invalid replies.
 
-The targets stand in ``tests/robustness/fuzz.py``; ``tools/fuzz`` runs them under atheris. Here hypothesis
-changes the captured replies of 13 versions, the same way each time.
+The targets are in ``tests/robustness/fuzz.py``; ``tools/fuzz`` runs them under atheris. Here
+hypothesis mutates the captured replies of 13 versions, in the same way each time.
 """
 import hypothesis
 import hypothesis.strategies as st
@@ -22,7 +22,7 @@ BITS = [b'', b'\n', b'\n\n', b',', b'"', b'""', b': ', b'# ', b'0x', b'-', b'\xf
 
 @pytest.mark.parametrize('version', captured.VERSIONS)
 def test_the_parsers_take_what_haproxy_says(version):
-    """Else an error at the start would hide all that comes after."""
+    """Otherwise an early error would hide everything after it."""
     fuzz.parse_info(captured.dump(version, 'info.txt'))
     fuzz.parse_stat(captured.dump(version, 'stat.csv'))
 
@@ -37,7 +37,7 @@ def mutants(draw):
         start = draw(st.integers(0, len(reply)))
         end = draw(st.integers(start, min(len(reply), start + 200)))
         other = draw(st.one_of(st.sampled_from(BITS), st.binary(max_size=8), st.just(None)))
-        # Nothing, other bytes, or the same twice.
+        # Delete, replace or repeat the part.
         part = reply[start:end] * 2 if other is None else other
         reply = reply[:start] + part + reply[end:]
     end = draw(st.one_of(st.just(len(reply)), st.integers(0, len(reply))))
@@ -45,7 +45,7 @@ def mutants(draw):
 
 
 def _with_another_field(draw, reply, separator):
-    """Put something else into one field of one line."""
+    """Replace one field of one line."""
     lines = reply.split(b'\n')
     line = draw(st.integers(0, len(lines) - 1))
     fields = lines[line].split(separator)
@@ -106,7 +106,7 @@ OPERATIONS = {
 @pytest.mark.parametrize('name', sorted(OPERATIONS))
 @fuzzed(60)
 def test_a_reply_is_a_value_or_a_documented_error(name, data):
-    """It may take another command, which gets the same bytes."""
+    """It may require another command, which gets the same bytes."""
     for process in fuzz.processes():
         operation = OPERATIONS[name](process)
         for _ in range(5):
@@ -119,7 +119,7 @@ def test_a_reply_is_a_value_or_a_documented_error(name, data):
 
 
 def test_what_never_ends_ends(monkeypatch):
-    """A peer that always tells of a success to a deletion, as from 3.3 on there may be more."""
+    """A peer always reports a successful deletion; since 3.3 more entries may remain."""
     monkeypatch.setattr(replies, 'MAX_ROUNDS', 10)
     for call in ('HAProxy.del_map', 'HAProxy.del_acl_entries'):
         asked = []

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""No text of a caller is more than the one word that it is: on real HAProxies, all that is public.
+"""A caller's text is never more than one word, in the whole public interface on a real HAProxy.
 
-The cases stand in ``tests/robustness/injection.py``; ``tools/injection`` prints what becomes of each.
+The cases are in ``tests/robustness/injection.py``; ``tools/injection`` prints their outcomes.
 """
 import pytest
 
@@ -16,13 +16,13 @@ VERSIONS = conftest.versions()
 
 @pytest.fixture(scope='module', params=VERSIONS)
 def site(request):
-    """Two HAProxies; they must have survived all tests."""
+    """Two HAProxy instances, which must survive all tests."""
     with injection.Site(conftest.find(request.param)) as started:
         yield started
 
 
 def breaches(attempts):
-    """Return what the attempts did that they must not do."""
+    """Return the breaches of the attempts, as text."""
     found = []
     for attempt in attempts:
         try:
@@ -59,7 +59,7 @@ class TestOnHAProxy(object):
     @pytest.mark.parametrize('name', sorted(
         name for name, slot in injection.SLOTS.items() if slot.kind == 'entry'))
     def test_bytes_and_unicode_are_text_too(self, site, name):
-        """[UTF-8] On both Pythons."""
+        """[UTF-8] On both Python 2 and Python 3."""
         wanted = ['a blank', 'UTF-8', '; and a command', 'a trailing newline', 'no text']
         assert breaches(lambda text=text: injection.attempt(site, name, text, injection.other_type)
                         for text in injection.texts() if text.name in wanted) == []
@@ -110,7 +110,7 @@ class TestOnHAProxy(object):
 @pytest.mark.parametrize('version, taken', [
     ('1.5', False), ('1.8', False), ('2.0', True), ('3.4', True)])
 def test_a_payload_is_none_before_there_are_payloads(fleet, version, taken):
-    """Each of its lines would be a command of its own."""
+    """Each line of it would be a separate command."""
     started = fleet(version)
     hap = started.haproxy()
     command = 'add map #0 <<\ndisable frontend f'
@@ -124,11 +124,11 @@ def test_a_payload_is_none_before_there_are_payloads(fleet, version, taken):
 
 
 class TestTheSuiteItself(object):
-    """What would be a breach is one."""
+    """Breaches are noticed."""
 
     @pytest.fixture
     def torn(self, monkeypatch):
-        """Let the library send texts without a backslash."""
+        """Make the library send texts without escaping them."""
         for module in (words, commands):
             monkeypatch.setattr(module, 'escape_word', lambda text, version: words.to_bytes(text))
 

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""HAProxy is reloaded and restarted while many threads use one object of the library.
+"""Reload and restart HAProxy while many threads use one library object.
 
-``tests/robustness/reload.py`` does it; ``tools/reload`` does it a hundred times and prints the table. Every
-answer is checked: each name has a limit or a weight of its own, and every id moves each time.
+``tests/robustness/reload.py`` does the work; ``tools/reload`` reloads a hundred times and prints
+the table. Every answer is checked: each name has its own limit or weight, and ids refer to other
+objects after each reload.
 """
 import pytest
 
@@ -24,7 +25,7 @@ def start(version, **options):
 
 
 def reads_of(crew):
-    """Return what the reads of all phases came to."""
+    """Return the outcomes of the reads of all phases."""
     return sum((counts for (_, kind), counts in crew.outcomes.items() if kind == 'reads'),
                reload.collections.Counter())
 
@@ -45,7 +46,7 @@ def test_a_reload_and_a_restart_under_load(version):
 
 @pytest.mark.parametrize('version', VERSIONS)
 def test_who_is_patient_reads_on(version):
-    """[retries] With retries enough no read fails, not even in a restart."""
+    """[retries] With enough retries no read fails, not even during a restart."""
     with start(version, retry=500, retry_interval=0.02) as site:
         crew = reload.run(site, reloads=1, restarts=2, threads=4)
         assert crew.wrong == []
@@ -55,7 +56,7 @@ def test_who_is_patient_reads_on(version):
 @pytest.mark.parametrize('version, asked', [('2.2', 2), ('2.4', 2), ('2.6', 1)])
 @pytest.mark.parametrize('kind, call', [(1, 'frontends'), (2, 'backends'), (4, 'servers')])
 def test_a_worker_that_ends_is_no_empty_haproxy(fleet, kind, call, version, asked):
-    """Up to 2.4 it lists nothing any more; the next one is asked. From 2.6 on its rows stay."""
+    """Up to 2.4 it lists no rows, and the next worker is asked. Since 2.6 it keeps its rows."""
     started = fleet(version)
     command = 'show stat -1 {0} -1'.format(kind)
     rows = fakes.text(started[0].table(-1, kind))
@@ -65,7 +66,7 @@ def test_a_worker_that_ends_is_no_empty_haproxy(fleet, kind, call, version, aske
 
 
 def test_an_empty_haproxy_is_one(fleet):
-    """[one command per call] It is doubted once."""
+    """[one command per call] The empty list is verified only once."""
     started = fleet('2.2')
     started[0].rows = []
     hap = started.haproxy()
@@ -83,7 +84,7 @@ CALLS = [(1, lambda hap: [frontend.name for frontend in hap.frontends()]),
 
 @pytest.mark.parametrize('kind, call', CALLS)
 def test_a_worker_that_ends_is_not_taken_for_the_whole(fleet, kind, call):
-    """Up to 2.4 it stops its proxies one after the other, and lists what is left."""
+    """Up to 2.4 it stops its proxies one after the other, and lists the remaining ones."""
     started = fleet('2.2')
     hap = started.haproxy()
     whole = call(hap)
@@ -110,7 +111,7 @@ def test_what_is_really_gone_is_doubted_once(fleet):
 
 
 def test_a_snapshot_is_not_of_a_worker_that_ends(fleet):
-    """[errors are not data] It is read again, and an error when that ends, too."""
+    """[errors are not data] It is read again; if that worker is stopping, too, it is an error."""
     started = fleet('2.2')
     hap = started.haproxy(retry=None)
     started[0].info['Stopping'] = '1'
@@ -128,7 +129,7 @@ def test_a_snapshot_is_not_of_a_worker_that_ends(fleet):
 
 
 def test_a_snapshot_of_a_worker_without_rows_is_read_again(fleet):
-    """Before 1.8 it does not tell that it ends."""
+    """Before 1.8 a worker does not report that it is stopping."""
     started = fleet('1.6')
     hap = started.haproxy()
     rows, started[0].rows = started[0].rows, []
@@ -142,7 +143,7 @@ def test_a_snapshot_of_a_worker_without_rows_is_read_again(fleet):
 
 
 def test_a_restart_is_one(monkeypatch):
-    """The lab's part of it, and that a wrong answer would be noticed."""
+    """The lab does restart and reload, and a wrong answer is noticed."""
     with start(VERSIONS[-1]) as site:
         pids = site.hap.processids
         site.restart()
@@ -151,5 +152,5 @@ def test_a_restart_is_one(monkeypatch):
         site.reload()
         assert 'early' in site.hap.frontends()
         monkeypatch.setitem(reload.WEIGHTS, ('b1', 's1'), 1)
-        # Which server a thread reads is chance.
+        # Which server a thread reads is random.
         assert any(reload.run(site, reloads=1, restarts=0, threads=2).wrong for _ in range(20))

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One HAProxy object in several threads and in forked children, on real HAProxies.
+"""One HAProxy object in several threads and in forked children, on real HAProxy instances.
 
-A stats socket takes 10 connections by default: a call never opens more than one to a process.
+A stats socket accepts 10 connections by default: a call never has more than one open per process.
 """
 import collections
 import os
@@ -20,7 +20,7 @@ MAP = 0
 
 
 class Connections(object):
-    """The connections of the library: how many to each socket, and how many at the same time."""
+    """Count the connections of the library to each socket, in total and at the same time."""
 
     def __init__(self):
         self.opened = collections.Counter()
@@ -53,7 +53,7 @@ def connections(monkeypatch):
 
     def counting_connect(exchange, now, poller):
         connected_before = exchange.sock is not None
-        # It may be over when connect() returns.
+        # The exchange may be over when connect() returns.
         if not connected_before:
             counted.open(exchange.request.socket_file)
         connect(exchange, now, poller)
@@ -71,7 +71,7 @@ def connections(monkeypatch):
 
 
 def in_threads(work, count=THREADS):
-    """Call ``work(number)`` in threads, all at once, and return what went wrong."""
+    """Call ``work(number)`` in several threads at the same time, and return the errors."""
     wrong = []
     ready = threading.Event()
 
@@ -92,7 +92,7 @@ def in_threads(work, count=THREADS):
 
 
 def fork(work):
-    """Call a function in a forked child; return what waits for it and tells what went wrong."""
+    """Call a function in a forked child; return a function that waits for its result."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
@@ -210,7 +210,7 @@ class TestSharing(object):
             assert len(hap.info()) == len(lab.socket_files)
 
         assert fork(work)() == 'all well'
-        # So may the parent after it.
+        # The parent may still use it, too.
         assert 'value="v"' in hap.get_map(MAP, 'child')
         assert hap.del_map(MAP, 'child')
         assert frontend.status == status
@@ -228,11 +228,11 @@ class TestSharing(object):
 
 @pytest.mark.parametrize('version', conftest.versions())
 def test_an_address_is_not_undone_by_the_port_that_is_set_next(version, monkeypatch):
-    """From 3.0 on HAProxy, with several threads, applies an address after it has answered."""
+    """Since 3.0, HAProxy with several threads applies an address after it has answered."""
     with conftest.start(version, config=group.CONFIG) as started:
         hap = haproxy.HAProxy(socket_dir=started.socket_dir, retry=None, timeout=10)
         server = hap.server('s')[0]
-        # On a busy machine it may take longer than the pause.
+        # On a busy machine this may take longer than the default pause.
         monkeypatch.setattr('haproxyadmin.server.ADDRESS_PAUSE', 0.1)
         for number in range(1, 8):
             server.address = '127.0.0.{0}'.format(number)

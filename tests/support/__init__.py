@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tests and tools share: HAProxies to test against, fakes, captured replies."""
+"""Code shared by the tests and the tools: HAProxy instances, fakes and captured replies."""
 import os
 
-# The checkout.
+# The root directory of the checkout.
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Read what real HAProxys from 1.5.8 to 3.4.0 answered, as captured in ``tests/data``.
+"""Read replies of real HAProxy versions, 1.5.8 to 3.4.0, captured in ``tests/data``.
 
-The captures come from one configuration that was started under each version. Pointers, pids,
-ports and times in them are of that day.
+All captures were made with one configuration, run under each version. Pointers, pids, ports and
+times are those of the day of the capture.
 """
 import gzip
 import json
@@ -25,12 +25,12 @@ def _path(version, name):
 
 
 def has_dump(version, name):
-    """Tell whether a dump was captured: not every version has every command."""
+    """Return whether a dump was captured: not every version has every command."""
     return os.path.exists(_path(version, name))
 
 
 def dump(version, name):
-    """Return one whole reply, as it came from the socket.
+    """Return one complete reply, exactly as read from the socket.
 
     :param version: one of :data:`VERSIONS`
     :param name: ``'info.txt'``, ``'stat.csv'``, ``'info_typed.txt'`` (1.7 on),
@@ -45,11 +45,11 @@ def dump(version, name):
 
 
 def replies(group=None, command_prefix=None):
-    """Return the replies to single commands, version by version in the order of their capture.
+    """Return the replies to single commands, by version and in the order they were captured.
 
-    :param group: the command family, for instance ``'map add'``; None for all.
-    :param command_prefix: how the command begins; None for all. A ``command`` that begins with
-        an upper-case word (``LOW user show sess``) is a note of how it was captured.
+    :param group: the command family, for example ``'map add'``; None for all.
+    :param command_prefix: a prefix of the command; None for all. A ``command`` that starts with an
+        upper-case word (``LOW user show sess``) describes how the reply was captured.
     :return: dictionaries with the keys ``version``, ``group``, ``case``, ``command`` and
         ``reply``. The cases of a group build on each other.
     :rtype: ``list``

@@ -1,37 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests against real HAProxies have in common."""
+"""Helpers for the tests that run against real HAProxy instances."""
 import pytest
 import six
 
 from haproxyadmin.utils import METRICS_AVG
 from tests.support import truth
 
-# What changes by itself from one second to the next.
+# Fields that change by themselves from one second to the next.
 MOVING = ['rate', 'req_rate', 'conn_rate', 'lastchg', 'lastsess', 'downtime', 'qtime', 'ctime',
           'rtime', 'ttime', 'check_status', 'check_duration', 'check_desc', 'idle_conn_cur',
           'used_conn_cur', 'safe_conn_cur', 'need_conn_est', 'last_chk']
 
 
 def error_of(call, *args, **kwargs):
-    """Return what a call raises."""
+    """Call a function and return the exception that it raises."""
     with pytest.raises(Exception) as caught:
         call(*args, **kwargs)
     return caught.value
 
 
 def is_number(value):
-    """Tell whether a value is an integer, and no text that looks like one (integers)."""
+    """Return whether a value is an integer, not a string that looks like one."""
     return isinstance(value, six.integer_types) and not isinstance(value, bool)
 
 
 def rows_of(lab, proxy, name):
-    """Return a row of HAProxy's own statistics for each process that has it."""
+    """Return one row of HAProxy's own statistics from each process that has it."""
     found = [truth.row(lab, path, proxy, name) for path in lab.socket_files]
     return [row for row in found if row]
 
 
 def wanted_metric(texts, name):
-    """Return the sum or the average of what the processes report."""
+    """Return the sum or the average of the values that the processes report."""
     figures = [int(text) for text in texts if text]
     if not figures:
         return 0
@@ -40,7 +40,7 @@ def wanted_metric(texts, name):
 
 
 def check_metrics(lab, subject, names, proxy, row):
-    """Hold the metrics of a frontend, backend or server against HAProxy's own statistics."""
+    """Compare the metrics of a frontend, backend or server with HAProxy's own statistics."""
     rows = rows_of(lab, proxy, row)
     for name in names:
         value = subject.metric(name)
@@ -51,7 +51,7 @@ def check_metrics(lab, subject, names, proxy, row):
 
 
 def check_statistics(lab, subject, proxy, name):
-    """Hold the figures of each process against its own, HAProxy's text included."""
+    """Compare the statistics of each process with the text that HAProxy itself reports."""
     statistics = subject.stats_per_process()
     assert [number for number, _ in statistics] == truth.numbers(lab, truth.processes_of(proxy))
     assert all(is_number(number) for number, _ in statistics)
@@ -59,6 +59,6 @@ def check_statistics(lab, subject, proxy, name):
         assert set(row) <= set(fields)
         assert all(type(text) is str for text in fields.values())
         for field, text in row.items():
-            # From 2.4 on some columns are called '-'.
+            # Since 2.4 some columns are named '-'.
             if field not in MOVING and field != '-':
                 assert fields[field] == text, field

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that use the library for a while."""
+"""Threads that use the library until they are stopped."""
 
 import threading
 
@@ -7,12 +7,12 @@ from tests.support import lab, listener
 
 
 class Crew(lab.Stopped):
-    """Threads that do :meth:`work`, and traffic beside them, until ``stop()``.
+    """Run :meth:`work` in several threads, and traffic in another, until ``stop()``.
 
-    They start at the end of ``__init__``.
+    The threads start at the end of ``__init__``.
 
-    :param threads: how many; each has a number, from 0.
-    :param pause: seconds from one :meth:`send_traffic` to the next.
+    :param threads: the number of threads that run :meth:`work`; they are numbered from 0.
+    :param pause: seconds between two calls of :meth:`send_traffic`.
     """
 
     def __init__(self, threads, pause):
@@ -23,13 +23,13 @@ class Crew(lab.Stopped):
         self._threads.append(listener.started(self._repeat, pause, self.send_traffic))
 
     def stop(self):
-        """End the threads."""
+        """Stop the threads and wait for them."""
         self._stopping.set()
         for thread in self._threads:
             thread.join()
 
     def work(self, number):
-        """Use the library once, in a thread of that number."""
+        """Use the library once; ``number`` is the number of the thread."""
         raise NotImplementedError
 
     def send_traffic(self):

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A strict fake of HAProxy: real Unix sockets that answer with what real HAProxys answered.
+"""A strict fake of HAProxy: real Unix sockets that send replies captured from real versions.
 
-A :class:`Fleet` is a directory with the socket of each :class:`Process`. A process answers ``show
-info`` and ``show stat`` from the captured dumps of its version, with a number and a pid of its
-own, and other commands as captured or as a test tells it. A command that it does not know,
-and one that would harm a real HAProxy, is a problem: the fixture :func:`fleet` fails the test.
+A :class:`Fleet` is a directory that contains the socket of each :class:`Process`. A process answers
+``show info`` and ``show stat`` from the captured dumps of its version, with its own process number
+and pid, and other commands from the captures or as the test specifies. A command that it does not
+know, or that would harm a real HAProxy, is a problem: the fixture :func:`fleet` fails the test.
 
-``Process.script`` holds what becomes of the next connections, one behaviour for each;
-``Process.behaviour`` of those after them.
+``Process.script`` lists a behaviour for each of the next connections; ``Process.behaviour`` applies
+to the connections after those.
 """
 import collections
 import contextlib
@@ -28,14 +28,14 @@ from tests.support import captured, listener
 
 MAX_LINE = 15360
 MAX_WORDS = 64
-# The time-out of the library where none is to happen: tests run on busy machines, too.
+# The time-out of the library, in seconds, for tests that must not time out on a busy machine.
 LONG = 30
 
 Received = collections.namedtuple('Received', 'socket_file command')
 
 
 def text(reply):
-    """Return bytes as the native text of this Python."""
+    """Return bytes as a native string."""
     return six.ensure_str(reply, 'utf-8', 'surrogateescape')
 
 
@@ -45,16 +45,16 @@ def raw(reply):
 
 
 def whole(reply):
-    """Return a captured reply as bytes; some captures of the long help were cut."""
+    """Return a captured reply as bytes, restoring the end of a long help text that was cut off."""
     if reply.startswith('Unknown command') and not reply.endswith('\n\n'):
         reply += '\n\n'
     return raw(reply)
 
 
 def fastest(action, enough, tries=10):
-    """Return the seconds that an action takes: of the fastest try, for the machine may be busy.
+    """Return the seconds that an action takes in its fastest run, as the machine may be busy.
 
-    :param enough: seconds that need no further try.
+    :param enough: stop as soon as a run takes less than this many seconds.
     """
     best = None
     for _ in range(tries):
@@ -75,7 +75,7 @@ def answering(process, client):
 
 
 def delayed(seconds):
-    """Answer after a while."""
+    """Answer after some seconds."""
     def behave(process, client):
         command = process.receive(client)
         process.stopping.wait(seconds)
@@ -84,23 +84,23 @@ def delayed(seconds):
 
 
 def closing(process, client):
-    """Take the command, and hang up before an answer."""
+    """Read the command, then close the connection without an answer."""
     process.receive(client)
 
 
 def closing_at_once(process, client):
-    """Hang up before the command has come."""
+    """Close the connection without reading the command."""
 
 
 def cut(count):
-    """Hang up after so many bytes of the answer."""
+    """Close the connection after ``count`` bytes of the answer."""
     def behave(process, client):
         client.sendall(process.reply_to(process.receive(client))[:count])
     return behave
 
 
 def resetting(sent=b''):
-    """Reset the connection, perhaps after a part of an answer: close it with unread input."""
+    """Reset the connection by closing it with unread input, optionally after part of an answer."""
     def behave(process, client):
         poller = select.poll()
         poller.register(client, select.POLLIN)
@@ -110,7 +110,7 @@ def resetting(sent=b''):
 
 
 def dribbling(size, pause, reply=None):
-    """Send the answer in pieces, with a pause in seconds before each."""
+    """Send the answer in pieces of ``size`` bytes, each after a pause in seconds."""
     def behave(process, client):
         command = process.receive(client)
         whole = process.reply_to(command) if reply is None else reply
@@ -122,7 +122,7 @@ def dribbling(size, pause, reply=None):
 
 
 def replying(reply):
-    """Answer any command with this."""
+    """Answer any command with ``reply``."""
     def behave(process, client):
         process.receive(client)
         client.sendall(reply)
@@ -130,17 +130,17 @@ def replying(reply):
 
 
 def silent(process, client):
-    """Take the command and say nothing until the client hangs up."""
+    """Read the command and send nothing until the client closes the connection."""
     process.receive(client)
     poller = select.poll()
     poller.register(client, 0)
-    # To half-close is not to hang up.
+    # A half-close by the client does not count.
     while not (process.stopping.is_set() or poller.poll(20)):
         pass
 
 
 def keeping_open(reply):
-    """Answer, and hang up only when the client has said that nothing more will come."""
+    """Answer, and close the connection only after the client has half-closed it."""
     def behave(process, client):
         process.receive(client)
         client.sendall(reply)
@@ -149,22 +149,23 @@ def keeping_open(reply):
     return behave
 
 
-# What a master socket answers to "show info".
+# The answer of a master socket to "show info".
 master = keeping_open(b'Unknown command. Please enter one of the following commands only :\n'
                       b'  help           : this message\n\n')
 
 
 class Process(listener.Listener):
-    """One process of HAProxy behind one socket.
+    """One HAProxy process behind one socket.
 
     :param version: one of :data:`captured.VERSIONS`
     :param number: its process number
 
-    ``info`` are the fields of ``show info``, ``columns`` and ``rows`` the table of ``show stat``;
-    tests may change them. ``answers`` tells the reply to a command: text, or a list of texts
-    for one time each; ``handler`` takes a command and returns the reply, or None where it is none
-    of its business. ``level`` is that of the socket. ``requests`` counts what ``show info`` tells
-    as ``CumReq``, and is the same object in all sockets of one process; without it, that stays.
+    ``info`` contains the fields of ``show info``, ``columns`` and ``rows`` the table of ``show
+    stat``; tests may change them. ``answers`` maps a command to its reply: text, or a list of texts
+    that are each sent once. ``handler`` is called with a command and returns the reply, or None for
+    a command that it does not handle. ``level`` is the access level of the socket. ``requests`` is
+    an iterator for the field ``CumReq`` of ``show info``, shared by all sockets of one process; if
+    it is None, the field does not change.
     """
 
     def __init__(self, path, version, number=1, pid=4000, level='admin'):
@@ -180,7 +181,7 @@ class Process(listener.Listener):
         self.problems = []
 
     def take_over(self, version, number=None, pid=None):
-        """Let another process answer on the socket, of another version perhaps."""
+        """Replace the process behind the socket, possibly by one of another version."""
         number = number or (self.number if version < '2.5' else 1)
         pid = pid or int(self.info['Pid']) + 1000
         self.version = version
@@ -196,7 +197,7 @@ class Process(listener.Listener):
         for row in self.rows:
             row[self.columns.index('pid')] = str(number)
 
-    # What it has
+    # Its state
 
     def row(self, proxy, name):
         """Return a row of the table as a list of fields, or None."""
@@ -215,7 +216,7 @@ class Process(listener.Listener):
         self.row(proxy, name)[self.columns.index(column)] = str(value)
 
     def keep(self, *proxies):
-        """Remove all other proxies."""
+        """Remove all proxies except these."""
         position = self.columns.index('pxname')
         self.rows = [row for row in self.rows if row[position] in proxies]
 
@@ -226,23 +227,23 @@ class Process(listener.Listener):
                      or name not in (None, row[names[1]])]
 
     def renumber(self, offset=100):
-        """Give every proxy another iid, as a reload may do."""
+        """Change the iid of every proxy, as a reload may do."""
         position = self.columns.index('iid')
         for row in self.rows:
             row[position] = str(int(row[position]) + offset)
 
     def names(self, kind):
-        """Return ``(proxy, name)`` of the rows of a type: ``'0'`` frontends and so on."""
+        """Return ``(proxy, name)`` of each row of a type: ``'0'`` for frontends and so on."""
         return [(self._field(row, 'pxname'), self._field(row, 'svname')) for row in self.rows
                 if self._field(row, 'type') == kind]
 
     def _field(self, row, column):
         return row[self.columns.index(column)]
 
-    # How it answers
+    # Replies
 
     def reply_to(self, command):
-        """Return the reply to a command line as bytes; an unknown one is a problem."""
+        """Return the reply to a command line as bytes; an unknown command is a problem."""
         if self.handler is not None:
             reply = self.handler(command)
             if reply is not None:
@@ -287,7 +288,7 @@ class Process(listener.Listener):
         return name and captured.dump(self.version, name)
 
     def _id_of(self, word):
-        """Return the id that a word is: a proxy of that name comes first."""
+        """Return the iid that a word stands for; the name of a proxy takes precedence."""
         for row in self.rows if self.version >= '1.7' else []:
             if self._field(row, 'pxname') == word:
                 return int(self._field(row, 'iid'))
@@ -307,26 +308,26 @@ class Process(listener.Listener):
     def _captured(self, command):
         return _captured.get((self.version, command))
 
-    # How it talks
+    # Connections
 
     def refuse(self):
-        """Stop taking connections; the socket file stays."""
+        """Stop accepting connections, but keep the socket file."""
         try:
             super(Process, self).refuse()
         except listener.Endless as error:
             self.problems.append(str(error))
 
     def vanish(self):
-        """Stop taking connections, and remove the socket file."""
+        """Stop accepting connections and remove the socket file."""
         self.refuse()
         os.unlink(self.path)
 
     def problem(self, what):
-        """Note what is to fail the test."""
+        """Record a problem, which fails the test."""
         self.problems.append('{0}: {1}'.format(self.path, what))
 
     def receive(self, client):
-        """Return the command that comes, its payload included, as text."""
+        """Read a command, including its payload, and return it as text."""
         command = text(super(Process, self).receive(client))
         self._check(command)
         command = command[:-1]
@@ -334,7 +335,7 @@ class Process(listener.Listener):
         return command
 
     def wait_for_end(self, client):
-        """Return True once the client says nothing more."""
+        """Wait for the client to half-close the connection; return False if it does not."""
         while True:
             try:
                 chunk = self.recv(client)
@@ -345,7 +346,7 @@ class Process(listener.Listener):
             self.problem('more than a command: {0!r}'.format(chunk))
 
     def _check(self, command):
-        if not command:  # A client that ran out of time, or was interrupted, before it sent.
+        if not command:  # The client timed out or was interrupted.
             return
         line = command.split('\n', 1)[0]
         whole = command.endswith('\n\n') if line.endswith('<<') else command.count('\n') == 1
@@ -358,22 +359,22 @@ class Process(listener.Listener):
             self.problem('ends early: {0!r}'.format(command[:200]))
 
     def serve(self, client):
-        """Behave as the script says."""
+        """Run the next behaviour of the script."""
         behave = self.script.pop(0) if self.script else self.behaviour
         with contextlib.closing(client):
             try:
                 behave(self, client)
             except socket.error:
-                pass  # the client was not patient
+                pass  # the client has given up
             except Exception as error:
                 self.problem('{0}: {1}'.format(type(error).__name__, error))
 
 
 class Fleet(object):
-    """Processes of HAProxy that share a directory of sockets.
+    """HAProxy processes whose sockets share a directory.
 
     :param version: one of :data:`captured.VERSIONS`
-    :param count: how many processes; they are numbered up to 2.4, later each is process 1
+    :param count: the number of processes; numbered up to 2.4, later each is process 1
     """
 
     def __init__(self, version='2.2', count=1):
@@ -409,27 +410,27 @@ class Fleet(object):
 
     @property
     def commands(self):
-        """What each process has received: a list of texts for each."""
+        """The commands that each process has received, as a list of texts per process."""
         return [list(process.commands) for process in self.processes]
 
     @property
     def connections(self):
-        """How many connections each process has had."""
+        """The number of connections that each process has accepted."""
         return [process.connections for process in self.processes]
 
     def forget(self):
-        """Forget what was received."""
+        """Clear the recorded commands and connections."""
         for process in self.processes:
             del process.commands[:]
             process.connections = 0
 
     def answer(self, command, reply):
-        """Tell all processes how to answer a command."""
+        """Set the reply of all processes to a command."""
         for process in self.processes:
             process.answers[command] = list(reply) if isinstance(reply, list) else reply
 
     def haproxy(self, **options):
-        """Return the library's object over the processes, and forget what that has sent."""
+        """Return a library object for the processes, and clear the commands that it has sent."""
         from haproxyadmin.haproxy import HAProxy
         options.setdefault('retry', None)
         options.setdefault('timeout', LONG)
@@ -438,16 +439,16 @@ class Fleet(object):
         return hap
 
     def hasten(self, hap, *indexes):
-        """Let the library wait for these processes, which will not answer, a moment only."""
+        """Shorten the time-out of the library for these processes, which do not answer."""
         paths = [self.paths[index] for index in indexes]
         for process in hap._processes:
             if process.socket_file in paths:
                 process.timeout = 0.1
 
-    # Sockets that nobody answers on
+    # Sockets on which no process answers
 
     def stale(self, name='stale.sock'):
-        """Leave a socket file behind whose process has gone."""
+        """Leave behind a socket file whose process has gone."""
         stale = listener.bound(self.path(name))
         stale.listen(1)
         stale.close()
@@ -458,29 +459,29 @@ class Fleet(object):
         return self._held(listener.bound(self.path(name)), name)
 
     def deaf(self, name='deaf.sock'):
-        """Listen without ever taking a connection."""
+        """Listen without ever accepting a connection."""
         deaf = listener.bound(self.path(name))
         deaf.listen(8)
         return self._held(deaf, name)
 
     def datagram(self, name='datagram.sock'):
-        """Bind a socket for datagrams."""
+        """Bind a datagram socket."""
         return self._held(listener.bound(self.path(name), socket.SOCK_DGRAM), name)
 
     def full(self, name='full.sock'):
-        """Listen with a queue that is full; :meth:`listener.Backlog.drain` makes place."""
+        """Listen with a full queue; :meth:`listener.Backlog.drain` makes room."""
         backlog = listener.Backlog(self.path(name))
         self.hold(backlog)
         return backlog
 
     def file(self, name, content=b''):
-        """Put a plain file into the directory."""
+        """Create a regular file in the directory."""
         with open(self.path(name), 'wb') as plain:
             plain.write(content)
         return self.path(name)
 
     def hold(self, sock):
-        """Close a socket at the end."""
+        """Register a socket for :meth:`stop` to close."""
         self._sockets.append(sock)
 
     def _held(self, sock, name):
@@ -488,7 +489,7 @@ class Fleet(object):
         return self.path(name)
 
     def stop(self):
-        """End everything and return the problems."""
+        """Stop everything and return the problems."""
         for process in self.processes:
             process.refuse()
         for sock in self._sockets:
@@ -507,7 +508,7 @@ def _load():
 
 
 class Clock(object):
-    """The time as the library sees it where it judges how old a version is."""
+    """The clock by which the library judges the age of the version that it knows."""
 
     def __init__(self):
         self.seconds = 1000.0
@@ -516,13 +517,13 @@ class Clock(object):
         return self.seconds
 
     def go_on(self, seconds=2):
-        """Let time pass; two seconds are enough for another version to have taken over."""
+        """Advance the clock; after two seconds the library checks the version again."""
         self.seconds += seconds
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A :class:`Clock`, which stands still unless the test lets it go on."""
+    """A :class:`Clock` that advances only when the test calls ``go_on``."""
     stopped = Clock()
     monkeypatch.setattr('haproxyadmin.internal.endpoint.now', stopped)
     return stopped

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several HAProxies of one configuration, each of one process.
+"""Several single-process HAProxy instances with the same configuration.
 
-Every version of HAProxy can be run this way, so that a test of many processes
-is the same for all.
+Every version of HAProxy can run this way, so a test with several processes is
+the same for all versions.
 """
 
 import os
@@ -11,8 +11,8 @@ import tempfile
 
 from tests.support import lab
 
-# Proxies whose figures change by traffic alone: no checks run.  The ACL and the
-# MAP are for changes.
+# There are no health checks, so only traffic changes the figures of the proxies.
+# Tests may change the ACL and the map.
 CONFIG = """
 global
     stats socket "${HAPROXYADMIN_RUN}/stats.sock" level admin
@@ -39,9 +39,9 @@ ACL, MAP = '#90', '#0'
 
 
 class Group(lab.Stopped):
-    """As many HAProxies as asked for, running until ``stop()``.
+    """``count`` HAProxy instances that run until ``stop()``.
 
-    ``paths`` are links to their stats sockets, which share ``directory``.
+    ``paths`` lists links to their stats sockets, all of them in ``directory``.
     """
 
     def __init__(self, binary, count, config=CONFIG, **options):
@@ -67,7 +67,7 @@ class Group(lab.Stopped):
                 for number in range(1, len(self.labs) + 1)]
 
     def stop(self):
-        """End all; raise lab.LabError if one did not survive."""
+        """Stop all instances; raise lab.LabError if one of them failed."""
         shutil.rmtree(self.directory, ignore_errors=True)
         labs, self.labs = self.labs, []
         wrong = []

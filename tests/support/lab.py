@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Throwaway HAProxies for tests, examples and measurements.
+"""Throwaway HAProxy instances for tests, examples and measurements.
 
 ::
 
@@ -8,11 +8,12 @@
         print(haproxy.raw('show info', haproxy.socket_files[0]))
 
 A Lab runs the example configuration (haproxy.cfg, or haproxy-instances.cfg
-from HAProxy 2.5 on) without root, in a temporary directory of its own and on
-free ports of 127.0.0.1, with real web servers behind it.  For Linux.
+since HAProxy 2.5) without root, in its own temporary directory and on free
+ports of 127.0.0.1, with real web servers behind it.  It requires Linux.
 
-``HAPROXYADMIN_HAPROXY`` says where HAProxies are: ``2.2=/path:2.6=/path``.
-Without it the ``haproxy`` on PATH is the only one.
+The environment variable ``HAPROXYADMIN_HAPROXY`` lists HAProxy binaries:
+``2.2=/path:2.6=/path``.  The ``haproxy`` on PATH is added to the list unless
+the list already contains its version.
 """
 
 import atexit
@@ -30,15 +31,15 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIRST_WITHOUT_NBPROC = (2, 5)
-# sun_path holds 107 bytes, and HAProxy binds to a longer name before renaming.
+# sun_path can contain 107 bytes, and HAProxy binds to a longer name before renaming it.
 LONGEST_SOCKET_PATH = 90
 START_SECONDS = 60
 STOP_SECONDS = 60
 
-# Of a process that was told to end.  HAProxy handles SIGTERM, its launcher not.
+# Exit codes of a terminated process.  HAProxy handles SIGTERM, its launcher does not.
 GOOD_CODES = (0, 128 + signal.SIGTERM, -signal.SIGTERM)
 
-# Of a request whose body never comes.  The origin tells that it has the header.
+# Headers of a request whose body is never sent.  The origin confirms the header.
 LONG_BODY = ('Content-Length: 1000', 'Expect: 100-continue')
 
 _ORIGIN = re.compile(r'HAPROXYADMIN_PORT_ORIGIN(\d+)$')
@@ -47,15 +48,15 @@ _running = []
 
 
 class Missing(Exception):
-    """There is no HAProxy of the version asked for; the text says why."""
+    """No HAProxy of the requested version was found; the message says why."""
 
 
 class LabError(Exception):
-    """An HAProxy did not start, or did not run or end as it should."""
+    """An HAProxy did not start, run or stop correctly."""
 
 
 def find(version=None):
-    """Return the path of an HAProxy of branch ``version`` ('2.6'), or of any."""
+    """Return the path of an HAProxy of branch ``version`` ('2.6'), or of any branch."""
     haproxies = available()
     for found, path in haproxies:
         if version in (None, found):
@@ -66,7 +67,7 @@ def find(version=None):
 
 
 def available():
-    """Return a list of (branch, path) of the HAProxies there are."""
+    """Return a list of (branch, path) of the available HAProxy binaries."""
     listed = os.environ.get('HAPROXYADMIN_HAPROXY', '')
     haproxies = [tuple(item.split('=', 1)) for item in listed.split(':') if item]
     installed = _which('haproxy')
@@ -102,10 +103,10 @@ def _ask_branch(path):
 
 
 def wait_until(condition, what, seconds=START_SECONDS):
-    """Poll ``condition`` and return its first true value; else raise LabError."""
+    """Poll ``condition`` and return its first true value; raise LabError after ``seconds``."""
     deadline = time.time() + seconds
     while True:
-        # Before the last look: this process itself may have been stopped for a while.
+        # Read before the condition: this process itself may have been suspended for a while.
         late = time.time() > deadline
         value = condition()
         if value:
@@ -122,7 +123,7 @@ def ask(socket_file, command, timeout=30):
         connection.settimeout(timeout)
         connection.connect(socket_file)
         connection.sendall(_as_bytes(command) + b'\n')
-        # Without it a master socket would wait for more commands.
+        # Otherwise a master socket would wait for more commands.
         connection.shutdown(socket.SHUT_WR)
         return _as_text(_read_all(connection))
     finally:
@@ -149,10 +150,10 @@ def _read_all(connection):
 
 
 class Port(object):
-    """A free port of 127.0.0.1, kept from everybody else until closed.
+    """A free port of 127.0.0.1, reserved until closed.
 
-    The socket that keeps it does not listen, so connections to the port are
-    refused unless somebody shares it with SO_REUSEPORT, as HAProxy does.
+    The socket that reserves it does not listen, so connections to the port are
+    refused unless another process shares it with SO_REUSEPORT, as HAProxy does.
     """
 
     def __init__(self):
@@ -168,8 +169,8 @@ class Port(object):
 class Origins(object):
     """``count`` web servers on free ports, in one background process.
 
-    Each answers 200, ``/status/NNN`` with that status.  They are numbered
-    from 1, as HAPROXYADMIN_PORT_ORIGIN1 is; ``ports`` lists their ports.
+    Each responds with status 200, or with NNN to the path ``/status/NNN``.  They
+    are numbered from 1, as in HAPROXYADMIN_PORT_ORIGIN1; ``ports`` lists their ports.
     """
 
     def __init__(self, count):
@@ -180,23 +181,23 @@ class Origins(object):
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def wait(self):
-        """Wait until all of them serve."""
+        """Wait until all of them accept connections."""
         self._acknowledged()
 
     def serve(self, number):
-        """Let the origin serve again."""
+        """Make the origin serve again."""
         self._tell('serve', number)
 
     def refuse(self, number):
-        """Let the origin refuse connections and drop those it has."""
+        """Make the origin refuse connections and drop its open ones."""
         self._tell('refuse', number)
 
     def stall(self, number):
-        """Let connections to the origin time out and drop those it has."""
+        """Make connections to the origin time out, and drop its open ones."""
         self._tell('stall', number)
 
     def stop(self):
-        """End the process and give the ports back."""
+        """Stop the process and release the ports."""
         self._process.stdin.close()
         self._process.stdout.close()
         self._process.wait()
@@ -215,11 +216,11 @@ class Origins(object):
 
 
 def spawn(command, **options):
-    """Start a program that inherits none of our files but those it is given."""
-    # What close_fds does, but on Python 2 that closes every possible number.
+    """Start a program that inherits no open files except those passed to it."""
+    # This replaces close_fds, which closes every possible descriptor on Python 2.
     for number in os.listdir('/proc/self/fd'):
         _close_on_exec(int(number))
-    # In a group of its own: Ctrl-C at the terminal is for us alone.
+    # In its own process group, so that Ctrl-C at the terminal reaches only this process.
     return subprocess.Popen(command, close_fds=False, preexec_fn=os.setpgrp, **options)
 
 
@@ -229,13 +230,13 @@ def _close_on_exec(number):
     try:
         fcntl.fcntl(number, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
     except IOError as error:
-        # The listing itself was open while it was read.
+        # The descriptor of the listing itself is closed by now.
         if error.errno != errno.EBADF:
             raise
 
 
 def descriptors(pid='self'):
-    """Return how many files a process has open."""
+    """Return the number of files that a process has open."""
     return len(os.listdir('/proc/{0}/fd'.format(pid)))
 
 
@@ -249,12 +250,12 @@ class Stopped(object):
         self.stop()
 
     def stop(self):
-        """End it."""
+        """Stop it."""
         raise NotImplementedError
 
 
 class Held(object):
-    """Connections whose requests last until ``close()``."""
+    """Connections whose requests stay open until ``close()``."""
 
     def __init__(self):
         self.connections = []
@@ -272,7 +273,7 @@ class Held(object):
 
 
 class Instance(object):
-    """One HAProxy as it was started: a process, or a master with workers."""
+    """One started HAProxy: a process, or a master with workers."""
 
     def __init__(self, command, environment, log):
         self._command = command
@@ -283,15 +284,15 @@ class Instance(object):
         self.start()
 
     def start(self):
-        """Start it, anew if it has ended."""
+        """Start it, or start it again after it has ended."""
         self._was_asked = False
-        # Not a pipe: nobody reads it, and HAProxy would block when it is full.
+        # Not a pipe: nothing would read it, and HAProxy would block once it is full.
         with open(self._log, 'ab') as output:
             self.process = spawn(self._command, env=self._environment,
                                  stdout=output, stderr=output)
 
     def words(self):
-        """Return what HAProxy wrote on its standard error."""
+        """Return what HAProxy has written to its standard output and error."""
         with open(self._log, 'rb') as log:
             return _as_text(log.read()).strip()
 
@@ -299,7 +300,7 @@ class Instance(object):
         return self.process.poll() is not None
 
     def kill(self, pid):
-        """Kill the process itself or a worker of it."""
+        """Kill the process itself or one of its workers."""
         self.killed.add(pid)
         os.kill(pid, signal.SIGKILL)
 
@@ -309,13 +310,13 @@ class Instance(object):
         self.process.send_signal(signal.SIGUSR2)
 
     def terminate(self):
-        """Ask it to end; an end before that is remembered as its own."""
+        """Terminate it, and remember whether it had already ended by itself."""
         self._was_asked = not self.has_ended()
         if self._was_asked:
             self.process.terminate()
 
     def verdict(self):
-        """Return a list of what is wrong with how it ended."""
+        """Return a list of problems with the way it ended."""
         wrong = ['worker %s of HAProxy crashed with code %s' % end
                  for end in self._crashed_workers()]
         code = self.process.returncode
@@ -334,10 +335,10 @@ class Instance(object):
 
 
 class Plan(object):
-    """What to run: the configuration, and for which HAProxies.
+    """What to run: a configuration, and the HAProxy instances that use it.
 
-    ``text`` is the configuration, ``names`` holds the HAPROXYADMIN_PROCESS of
-    each HAProxy that is to be started with it.
+    ``text`` is the configuration, ``names`` contains the HAPROXYADMIN_PROCESS of
+    each HAProxy to start with it.
     """
 
     def __init__(self, version, processes, config, single, extra):
@@ -358,15 +359,15 @@ class Plan(object):
         self.text += extra
 
     def needs_master(self):
-        """Tell whether HAProxy would run one process only in the foreground."""
+        """Return whether a master is needed: with ``-db``, nbproc runs only one process."""
         return bool(re.search(r'^\s*nbproc\s', self.text, re.MULTILINE))
 
     def port_variables(self):
-        """Return the names of the variables that want a port."""
+        """Return the names of the variables that need a port."""
         return sorted(set(re.findall(r'\$\{(HAPROXYADMIN_PORT_\w+)\}', self.text)))
 
     def binds(self):
-        """Return a list of (frontend, name of its port's variable)."""
+        """Return a list of (frontend, name of the variable for its port)."""
         found = []
         proxy = None
         for line in self.text.splitlines():
@@ -379,7 +380,7 @@ class Plan(object):
         return found
 
     def sockets(self, environment):
-        """Return the paths of the stats sockets in ``environment``."""
+        """Return the paths of the stats sockets, expanded with ``environment``."""
         written = re.findall(r'^\s*stats\s+socket\s+"?([^\s"]+)', self.text,
                              re.MULTILINE)
         return [_expand(path, environment) for path in written]
@@ -391,7 +392,7 @@ def _read(name):
 
 
 def _in_one_process(text):
-    """Return haproxy.cfg for one process that has all proxies."""
+    """Return haproxy.cfg changed to run all proxies in one process."""
     lines = []
     for line in text.splitlines():
         if re.match(r'\s*(bind-process|master-worker)\b', line):
@@ -400,7 +401,7 @@ def _in_one_process(text):
             continue
         line = re.sub(r' process \d+$', '', line)
         line = re.sub(r'\bnbproc \d+$', 'nbthread 1', line)
-        # A port that several processes share.
+        # Several processes share a port: keep only one of their lines.
         if line not in lines[-1:]:
             lines.append(line)
     return '\n'.join(lines) + '\n'
@@ -414,12 +415,12 @@ class Lab(Stopped):
     """HAProxy with the example configuration, running until ``stop()``.
 
     :param binary: path of an HAProxy, see :func:`find`.
-    :param processes: how many there are; always 4 before HAProxy 2.5.
-    :param config: text to use in place of the example: one HAProxy, with as
-        many sockets as the text names.
-    :param level: of the stats sockets: user, operator or admin.
+    :param processes: the number of processes; always 4 before HAProxy 2.5.
+    :param config: text to use instead of the example; it runs in one HAProxy,
+        with all the sockets that it names.
+    :param level: access level of the stats sockets: user, operator or admin.
     :param master_worker: run with a master, whose socket is in ``master/``.
-    :param single: one process that has all proxies.
+    :param single: run all proxies in one process.
     :param extra: text to append to the configuration.
     """
 
@@ -437,14 +438,14 @@ class Lab(Stopped):
         self.config_file = os.path.join(self.directory, 'haproxy.cfg')
         self._kept = []
         self._instances = []
-        # Which instance made a socket.
+        # The instance that created each socket.
         self._makers = {}
         self._owner = os.getpid()
         _running.append(self)
         try:
             self._write_files(plan)
             environment = self._environment(plan, level)
-            # Health checks start at once, and must not find them missing.
+            # Health checks start immediately and must find the origins running.
             if self.origins:
                 self.origins.wait()
             for name in plan.names:
@@ -464,7 +465,7 @@ class Lab(Stopped):
             config.write(_as_bytes(plan.text))
 
     def _environment(self, plan, level):
-        """Pick the ports and return the environment of the configuration."""
+        """Reserve the ports and return the environment for the configuration."""
         environment = dict(os.environ,
                            HAPROXYADMIN_RUN=self.socket_dir,
                            HAPROXYADMIN_FILES=os.path.join(self.directory, 'files'),
@@ -510,14 +511,14 @@ class Lab(Stopped):
         """Return the path of an ACL file of the configuration."""
         return os.path.join(self.directory, 'files', name)
 
-    # One directory holds both.
+    # Both are in the same directory.
     map_file = acl_file
 
     def traffic(self, frontend, count, server=None, path='/'):
-        """Do HTTP requests, each on a connection of its own.
+        """Send HTTP requests, each on its own connection.
 
-        Returns the list of their statuses, 0 where none came.  All go to
-        ``server``, if given.
+        Returns the list of response statuses, 0 for a missing response.  If
+        ``server`` is given, all requests go to that server.
         """
         return [self._request(frontend, path, server) for _ in range(count)]
 
@@ -530,16 +531,16 @@ class Lab(Stopped):
             connection.close()
 
     def hold(self, frontend, count, server=None):
-        """Open connections whose requests last until the result is closed.
+        """Open connections whose requests stay open until the result is closed.
 
-        Each has reached its server when this returns.
+        All requests have reached their servers when this returns.
         """
         held = Held()
         try:
             for _ in range(count):
                 connection = self._connect(frontend)
                 held.connections.append(connection)
-                # Not a long answer: while that lasts, HAProxy may not notice
+                # Not a long response: during one, HAProxy may not notice
                 # that the client has gone.
                 connection.sendall(_http_request('/', server, LONG_BODY))
                 if _status(connection.recv(65536)) != 100:
@@ -553,20 +554,21 @@ class Lab(Stopped):
         return socket.create_connection(('127.0.0.1', self.ports[frontend]), 5)
 
     def raw(self, command, socket_file=None):
-        """Send a raw command to one stats socket (the first) and return the answer."""
+        """Send a raw command to a stats socket, by default the first; return the answer."""
         return ask(socket_file or self.socket_files[0], command)
 
     def reload(self):
-        """Let the masters start new workers and wait until these answer.
+        """Make the masters start new workers and wait until these answer.
 
-        For ``master_worker`` and haproxy.cfg, whose processes have a master.
+        This works with ``master_worker`` and with haproxy.cfg, whose processes
+        have a master.
         """
         for instance in self._instances:
             instance.reload()
         self._wait_for_others_than(set(self.pids))
 
     def restart(self):
-        """End every HAProxy, then start it anew and wait until it answers."""
+        """Stop every HAProxy, then start it again and wait until it answers."""
         former = set(self.pids)
         for instance in self._instances:
             instance.terminate()
@@ -576,7 +578,7 @@ class Lab(Stopped):
             if instance.process.returncode not in GOOD_CODES:
                 raise LabError('HAProxy crashed with code %s when it ended'
                                % instance.process.returncode)
-            # What its workers came to is told at the end.
+            # stop() reports crashes of its workers.
             instance.start()
         self._wait_for_others_than(former)
 
@@ -594,7 +596,7 @@ class Lab(Stopped):
 
         wait_until(all_served, 'all sockets answer')
         self.pids = [served[path] for path in self.socket_files]
-        # From 2.5 to 3.0 a master starts itself anew once its workers run.
+        # From 2.5 to 3.0 a master re-executes itself once its workers run.
         wait_until(lambda: all(map(_is_master, self.master_files)), 'masters answer')
 
     def _complain_if_ended(self):
@@ -611,14 +613,14 @@ class Lab(Stopped):
                    'process %s is gone' % pid)
 
     def stop(self):
-        """End everything; raise LabError if anything crashed or did not end."""
+        """Stop everything; raise LabError if anything crashed or did not stop."""
         if self in _running:
             wrong = self._end()
             if wrong:
                 raise LabError('\n'.join(wrong))
 
     def _end(self):
-        """End everything and return a list of what went wrong."""
+        """Stop everything and return a list of problems."""
         _running.remove(self)
         wrong = self._find_dead()
         for instance in self._instances:
@@ -652,7 +654,7 @@ class Lab(Stopped):
             return ['HAProxy %s did not end' % pid for pid in pids]
 
     def _processes(self):
-        """Return the pids of all HAProxies of this lab, former workers included."""
+        """Return the pids of all HAProxy processes of this lab, including former workers."""
         for instance in self._instances:
             instance.has_ended()
         pids = [int(name) for name in os.listdir('/proc') if name.isdigit()]
@@ -671,7 +673,7 @@ def _kill(pid):
 
 
 def _pid_behind(socket_file):
-    """Return the pid of the process that serves a stats socket, None if none does."""
+    """Return the pid of the process that serves a stats socket, or None."""
     try:
         reply = ask(socket_file, 'show info;show stat', timeout=0.2)
     except socket.error:
@@ -688,7 +690,7 @@ def _is_master(master_file):
 
 
 def _command_line(pid):
-    """Return the command line of a process, nothing if it ended."""
+    """Return the command line of a process, or an empty string if it has ended."""
     try:
         with open('/proc/%d/cmdline' % pid, 'rb') as words:
             return _as_text(words.read())
@@ -713,6 +715,6 @@ def _status(response):
 @atexit.register
 def _stop_all():
     for lab in list(_running):
-        # A fork of the process that started it leaves it alone.
+        # A forked child must not stop the labs of its parent.
         if lab._owner == os.getpid():
             lab._end()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sockets that stand in for HAProxy's, in front of them, or for what HAProxy asks."""
+"""Listening sockets that replace HAProxy's, relay to them, or answer HAProxy itself."""
 
 import contextlib
 import errno
@@ -8,14 +8,14 @@ import select
 import socket
 import threading
 
-# How long a client may take to speak, and the service of a connection to end, in seconds.
+# Seconds that a client may take to send, and that serving a connection may take to end.
 PATIENCE = 10
 
 
 def bound(path, kind=socket.SOCK_STREAM):
-    """Return a socket bound to a path; what was there before goes.
+    """Return a socket bound to a path, replacing any existing file.
 
-    :param path: of a Unix socket, or ``(address, port)`` of TCP.
+    :param path: the path of a Unix socket, or ``(address, port)`` for TCP.
     """
     if isinstance(path, tuple):
         sock = socket.socket(socket.AF_INET, kind)
@@ -28,7 +28,7 @@ def bound(path, kind=socket.SOCK_STREAM):
 
 
 def started(function, *arguments):
-    """Run a function in a thread that does not hold up the end of the program; return it."""
+    """Run a function in a daemon thread and return the thread."""
     thread = threading.Thread(target=function, args=arguments)
     thread.daemon = True
     thread.start()
@@ -36,14 +36,14 @@ def started(function, *arguments):
 
 
 class Endless(Exception):
-    """A connection whose service does not end."""
+    """A connection is still being served although it should have ended."""
 
 
 class Listener(object):
-    """A socket on which :meth:`serve` gets each connection.
+    """A socket that passes each connection to :meth:`serve`.
 
-    :ivar connections: how many came.
-    :ivar stopping: set while no connections are taken.
+    :ivar connections: the number of connections accepted.
+    :ivar stopping: set when no more connections are to be accepted.
     """
 
     def __init__(self, path):
@@ -54,18 +54,18 @@ class Listener(object):
         self._thread = None
 
     def listen(self):
-        """Begin to take connections."""
+        """Start accepting connections."""
         self.stopping.clear()
         self._listener = bound(self.path)
-        # A port of 0 is one that is free.
+        # Port 0 means any free port.
         self.path = self._listener.getsockname()
         self._listener.listen(128)
         self._thread = started(self._accept)
 
     def refuse(self):
-        """Take no more connections; the socket file stays.
+        """Stop accepting connections, but keep the socket file.
 
-        :raises Endless: when a connection has no end.
+        :raises Endless: if a connection is still being served.
         """
         if self._thread is None:
             return
@@ -79,11 +79,11 @@ class Listener(object):
             raise Endless('{0}: a connection has no end'.format(self.path))
 
     def serve(self, client):
-        """Talk to a client, and close its connection."""
+        """Serve a client and close its connection."""
         raise NotImplementedError
 
     def receive(self, client):
-        """Return the command that comes, its payload and its last newline included, as bytes."""
+        """Read a command and return it as bytes, including its payload and its last newline."""
         received = b''
         while not received.endswith(b'\n') or (
                 received.split(b'\n')[0].endswith(b'<<') and not received.endswith(b'\n\n')):
@@ -94,7 +94,7 @@ class Listener(object):
         return received
 
     def recv(self, client):
-        """Return what a client sends, nothing once it has ended."""
+        """Return what a client sends, or ``b''`` at the end."""
         poller = select.poll()
         poller.register(client, select.POLLIN)
         while not self.stopping.is_set():
@@ -118,7 +118,7 @@ class Listener(object):
 
 @contextlib.contextmanager
 def _interruptible():
-    """Go on after a signal, which only Python 2 tells of."""
+    """Continue after a signal, which interrupts calls only on Python 2."""
     try:
         yield
     except (select.error, socket.error) as error:
@@ -146,15 +146,15 @@ class Backlog(object):
                 break
 
     def drain(self, but=0):
-        """Take all connections that wait in the queue, but for so many that have been taken."""
+        """Accept all connections in the queue except ``but``, which were already accepted."""
         for _ in self._waiting[but:-1]:
             self.accept().close()
 
     def accept(self):
-        """Take a connection and return it."""
+        """Accept a connection and return it."""
         return self._listener.accept()[0]
 
     def close(self):
-        """Let it all go; the socket file stays."""
+        """Close all sockets, but keep the socket file."""
         for sock in self._waiting + [self._listener]:
             sock.close()

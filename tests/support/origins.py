@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small web servers for throwaway HAProxies; lab.Origins starts this program.
+"""Small web servers for throwaway HAProxy instances; lab.Origins starts this program.
 
-``origins.py PORT...`` serves each port of 127.0.0.1 from one loop and ends
-when its standard input ends.  The path ``/status/NNN`` answers with that status,
-all others with 200.  A request that expects it is answered with 100 and waits for
-its body for ever.  Lines on standard input, each acknowledged by a line:
-``serve PORT``, ``refuse PORT`` (connections are refused), ``stall PORT`` (they
-time out).
+``origins.py PORT...`` serves each port of 127.0.0.1 from one loop and exits at
+the end of its standard input.  The response to the path ``/status/NNN`` has that
+status, all others have 200.  A request with ``Expect: 100-continue`` is answered
+with 100, and then waits forever for its body.  The commands on standard input are
+lines, each acknowledged by a line: ``serve PORT``, ``refuse PORT`` (connections
+are refused) and ``stall PORT`` (connections time out).
 """
 
 import os
@@ -30,7 +30,7 @@ def main():
 
 
 def obey(origins):
-    """Carry out the lines on standard input."""
+    """Execute the commands on standard input."""
     lines = os.read(0, 4096).decode('ascii')
     if not lines:
         sys.exit()
@@ -45,7 +45,7 @@ def acknowledge():
 
 
 class Loop(object):
-    """Calls the function of each file that is readable."""
+    """An event loop that calls the function of each readable file."""
 
     def __init__(self):
         self._poll = select.poll()
@@ -76,7 +76,7 @@ class Origin(object):
         self._sockets = []
 
     def serve(self):
-        """Take connections anew; there is always one socket that does."""
+        """Serve on a new socket, then drop the old ones, so that one always listens."""
         before = list(self._sockets)
         listener = self._listen()
         self._loop.add(listener, lambda: self._accept(listener))
@@ -84,14 +84,14 @@ class Origin(object):
             self._drop(sock)
 
     def refuse(self):
-        """Close the port, and every connection."""
+        """Close the port and all connections."""
         while self._sockets:
             self._drop(self._sockets[0])
 
     def stall(self):
-        """Let connections time out: fill the queue, from which nobody accepts any more.
+        """Let connections time out: stop accepting, and fill the queue.
 
-        The port listens all the time: a check that comes now must not be refused.
+        The port listens all the time: a check that arrives now must not be refused.
         """
         self.serve()
         listener = self._sockets[0]
@@ -105,7 +105,7 @@ class Origin(object):
 
     def _listen(self):
         listener = socket.socket()
-        # lab.py holds the port, too, with a socket that does not listen.
+        # lab.py reserves the port with another socket, which does not listen.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(('127.0.0.1', self._port))
@@ -144,7 +144,7 @@ class Origin(object):
 
 
 def response(request):
-    """Return what to answer to the header of a request."""
+    """Return the response to the header of a request."""
     if b'100-continue' in request:
         return CONTINUE
     path = request.decode('latin-1').split(' ')[1]

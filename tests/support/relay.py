@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Stats sockets that pass everything on to others, and take down what they passed.
+"""Stats sockets that relay everything to others, and record what they relay.
 
 ::
 
@@ -19,7 +19,7 @@ CHUNK = 65536
 
 
 class Exchange(object):
-    """What went over one connection: ``command`` in bytes, the size of the reply."""
+    """The traffic of one connection: the ``command`` as bytes, and the size of the reply."""
 
     def __init__(self):
         self.command = b''
@@ -27,11 +27,11 @@ class Exchange(object):
 
 
 class Relay(listener.Listener):
-    """One socket that passes connections on, many at a time.
+    """One socket that relays connections, several at a time.
 
     :param path: where to listen.
-    :param target: the socket to pass connections on to.
-    :param delay: seconds from a connection to its target's.
+    :param target: the socket to relay connections to.
+    :param delay: seconds to wait before connecting to the target.
     """
 
     def __init__(self, path, target, delay=0):
@@ -42,7 +42,7 @@ class Relay(listener.Listener):
         self.listen()
 
     def serve(self, client):
-        """Pass a connection on."""
+        """Relay a connection."""
         exchange = Exchange()
         self.exchanges.append(exchange)
         listener.started(self._pass_on, client, exchange)
@@ -54,14 +54,14 @@ class Relay(listener.Listener):
             haproxy.connect(self._target)
             _shuttle(client, haproxy, exchange)
         except socket.error:
-            pass  # one of them has hung up, which the other shall see
+            pass  # one side has closed: close the other, too
         finally:
             haproxy.close()
             client.close()
 
 
 def _shuttle(client, haproxy, exchange):
-    """Pass bytes on in both directions until HAProxy hangs up."""
+    """Relay bytes in both directions until HAProxy closes the connection."""
     poller = select.poll()
     poller.register(client, select.POLLIN)
     poller.register(haproxy, select.POLLIN)
@@ -84,7 +84,7 @@ def _shuttle(client, haproxy, exchange):
 
 
 class Relays(lab.Stopped):
-    """A directory with a relay for each of some sockets, under the same names."""
+    """A directory with a relay for each target socket, under the same name."""
 
     def __init__(self, directory, targets, delay=0):
         self.directory = directory
@@ -93,19 +93,19 @@ class Relays(lab.Stopped):
                         for target in targets]
 
     def stop(self):
-        """Take no more connections."""
+        """Stop accepting connections."""
         for relay in self._relays:
             relay.refuse()
 
     def forget(self):
-        """Forget what was passed on."""
+        """Clear the recorded exchanges."""
         for relay in self._relays:
             del relay.exchanges[:]
 
     def exchanges(self):
-        """Return a list of the exchanges of each socket."""
+        """Return the exchanges of each socket, as a list per socket."""
         return [list(relay.exchanges) for relay in self._relays]
 
     def commands(self):
-        """Return a list of the commands that each socket was sent, in bytes."""
+        """Return the commands sent to each socket as bytes, as a list per socket."""
         return [[exchange.command for exchange in exchanges] for exchanges in self.exchanges()]

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the console sessions of README.rst and of the docs on a throwaway HAProxy.
 
-``session.py HAPROXY [-i]`` runs those of README.rst, showing what it runs and
-what comes back; tools/try calls it.  The tests hold what comes back against
-what the documents say.
+``session.py HAPROXY [-i]`` runs the sessions of README.rst and prints each
+statement and its output; tools/try calls it.  The tests compare the output with
+the documents.
 
 In a document ``/run/haproxy`` is the directory of the stats sockets and
-``/etc/haproxy`` that of the configuration.  A comment ``.. lab: STATEMENT`` is
-run where it stands and not shown; it has the lab.Lab as ``lab``, and
-``wait_until``, and may set names for later ones.
+``/etc/haproxy`` that of the configuration.  A comment ``.. lab: STATEMENT`` runs
+at its place in the document and is not shown.  The statement can use the lab.Lab
+as ``lab``, and ``wait_until``, and may set names for later statements.
 """
 
 from __future__ import print_function
@@ -29,9 +29,9 @@ from tests.support import ROOT, lab
 
 README = os.path.join(ROOT, 'README.rst')
 
-# What has been requested before a session begins: frontend, server, how often.
-# Where a frontend is in two processes the server is given: chance decides which
-# process gets a request, and each takes its own turns.
+# The requests sent before a session begins: frontend, server, count.  If a
+# frontend is in two processes, the server is given: which process gets a request
+# is random, and each process balances its own requests.
 TRAFFIC = [
     ('haproxy', None, 4),
     ('haproxy-stats', None, 1),
@@ -59,7 +59,7 @@ _ASIDE = re.compile(r'^ *\.\. lab: (.*)$', re.MULTILINE)
 
 
 class Aside(object):
-    """A statement of a document for the lab."""
+    """A ``.. lab:`` statement of a document."""
 
     def __init__(self, source, lineno):
         self.source = source
@@ -67,7 +67,7 @@ class Aside(object):
 
 
 def steps(text):
-    """Return the examples and asides of a document in their order."""
+    """Return the examples and asides of a document, in order."""
     asides = [Aside(match.group(1), text.count('\n', 0, match.start()))
               for match in _ASIDE.finditer(text)]
     examples = doctest.DocTestParser().get_examples(text)
@@ -75,7 +75,7 @@ def steps(text):
 
 
 def send_traffic(started):
-    """Do the requests of which the sessions show the count."""
+    """Send the requests whose counts the sessions show."""
     for frontend, server, count in TRAFFIC:
         statuses = started.traffic(frontend, count, server=server)
         if statuses != [200] * count:
@@ -85,7 +85,7 @@ def send_traffic(started):
 class Console(object):
     """A Python console on a lab.
 
-    :param names: what is defined already.
+    :param names: the names that are already defined.
     """
 
     def __init__(self, started, names=()):
@@ -98,19 +98,19 @@ class Console(object):
         ]
 
     def here(self, text):
-        """Return a text of a document with the paths of this lab."""
+        """Replace the paths of the documents in a text with those of this lab."""
         for documented, real in self._places:
             text = text.replace(documented, real)
         return text
 
     def there(self, text):
-        """Return what was printed with the paths of the documents."""
+        """Replace the paths of this lab in an output with those of the documents."""
         for documented, real in self._places:
             text = text.replace(real, documented)
         return text
 
     def aside(self, step):
-        """Run a statement for the lab."""
+        """Run a ``.. lab:`` statement."""
         six.exec_(step.source, self._backstage)
 
     def run(self, example):
@@ -143,20 +143,20 @@ def _traceback():
 
 
 def prompted(source):
-    """Return a source as it looks when typed."""
+    """Return source code as it looks when typed in a console."""
     lines = source.rstrip('\n').split('\n')
     if lines[0].endswith(':'):
-        # The console wants an empty line at the end of a block.
+        # The console needs an empty line at the end of a block.
         lines.append('')
     return '\n'.join(['>>> ' + lines[0]] + [('... ' + line).rstrip() for line in lines[1:]])
 
 
 class Surprise(Exception):
-    """An example raised what the document does not show, or did not."""
+    """An example raised an exception that the document does not show, or vice versa."""
 
 
 def play(console, text):
-    """Run a document and show what it runs and what comes back."""
+    """Run a document, printing each statement and its output."""
     for step in steps(text):
         if isinstance(step, Aside):
             console.aside(step)
@@ -170,19 +170,19 @@ def play(console, text):
 
 
 class Signals(object):
-    """Makes exceptions of the signals that end a program, where these are allowed.
+    """Raise exceptions for the signals that end a program, while these are allowed.
 
-    Elsewhere they wait, so that nothing is left half started or half ended.
+    At other times they are deferred, so that nothing is left half started or half stopped.
     """
 
     def __init__(self):
         self._allowed = False
         self._waiting = []
         for number in ENDING:
-            # nohup and the shell's "&" ignore some.
+            # nohup and the shell's "&" make a program ignore some of them.
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self._arrived)
-        # tools/try has let them wait until now.
+        # tools/try has blocked them until now.
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def allow(self):
@@ -209,7 +209,7 @@ def run(binary, interactive, signals):
     try:
         started = lab.Lab(binary)
     except (lab.LabError, lab.Missing):
-        # What it started may have got a signal, too.
+        # A signal may also have reached the processes that it started: raise that first.
         signals.allow()
         raise
     try:
@@ -223,13 +223,13 @@ def run(binary, interactive, signals):
         if interactive:
             interact(dict(console.names, lab=started))
     finally:
-        # Where a signal comes in between, the lab ends when the program does.
+        # If a signal arrives before this, the lab is stopped when the program exits.
         signals.hold()
         started.stop()
 
 
 def interact(names):
-    """Let the user type."""
+    """Open an interactive console."""
     try:
         import readline
         import rlcompleter
@@ -257,7 +257,7 @@ def main():
         print('\ninterrupted; everything is removed', file=sys.stderr)
         return 128 + signal.SIGINT
     except IOError as error:
-        # The reader of a pipe has gone; nothing can be printed any more.
+        # The reader of the pipe has gone; nothing more can be printed.
         sys.stdout = open(os.devnull, 'w')
         print('FAILED: %s' % error, file=sys.stderr)
         return 1

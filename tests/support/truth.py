@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What HAProxy itself says, read from its sockets without the library, and what was configured."""
+"""The state of HAProxy, read from its sockets without the library, and its configuration."""
 import collections
 import csv
 import errno
@@ -10,7 +10,7 @@ import six
 
 from tests.support.lab import wait_until
 
-# The proxies of tools/haproxy.cfg in their order, and the processes that have them.
+# The proxies of haproxy.cfg in order, and the processes that have them.
 FRONTENDS = [
     ('haproxy', [1, 2, 3, 4]),
     ('haproxy-stats', [1]),
@@ -40,7 +40,7 @@ SERVERS = {
 
 
 def version(lab):
-    """Return ``(2, 2)``."""
+    """Return the version as a tuple such as ``(2, 2)``."""
     return tuple(map(int, lab.version.split('.')))
 
 
@@ -80,7 +80,7 @@ def all_servers(lab):
 
 
 class Snapshot(object):
-    """A lab whose HAProxies are asked each question only once."""
+    """A lab that sends each command only once, and repeats the replies."""
 
     def __init__(self, lab):
         self._lab = lab
@@ -126,12 +126,12 @@ def _parse(reply):
 
 
 def rows(lab, path=None):
-    """Return all rows of one process, listeners included."""
+    """Return all rows of one process, including listeners."""
     return parse(lab.raw('show stat', path))
 
 
 def row(lab, path, proxy, name):
-    """Return one row of a process, None where it has none."""
+    """Return one row of a process, or None if it does not have the row."""
     for found in rows(lab, path):
         if (found['pxname'], found['svname']) == (proxy, name):
             return found
@@ -139,7 +139,7 @@ def row(lab, path, proxy, name):
 
 
 def figures(lab, proxy, name, field):
-    """Return a field of a row in each process that has it, as text."""
+    """Return a field of a row, as text, from each process that has the row."""
     found = [row(lab, path, proxy, name) for path in lab.socket_files]
     return [figure[field] for figure in found if figure]
 
@@ -160,18 +160,18 @@ def infos(lab):
 
 
 def entries(lab, family, ident, path=None):
-    """Return the entries of an ACL or MAP of a process without their references, as listed."""
+    """Return the entries of an ACL or map in a process, in order and without their references."""
     lines = lab.raw('show {0} {1}'.format(family, ident), path).strip('\n').split('\n')
     return [line.split(' ', 1)[1] for line in lines if line]
 
 
 def all_entries(lab, family, ident):
-    """Return the entries in each process."""
+    """Return the entries of an ACL or map in each process."""
     return [entries(lab, family, ident, path) for path in lab.socket_files]
 
 
 def references(lab, family, ident, path=None):
-    """Return the references of the entries of an ACL or MAP by what they refer to."""
+    """Return the references of the entries of an ACL or map, by entry."""
     lines = lab.raw('show {0} {1}'.format(family, ident), path).strip('\n').split('\n')
     return dict(reversed(line.split(' ', 1)) for line in lines if line)
 
@@ -185,7 +185,7 @@ def config(text='', level='admin', sockets=1):
     """Return a small configuration: one process with a frontend, a backend and two servers.
 
     :param text: lines for the section ``global``.
-    :param sockets: how many stats sockets it has: ``a.sock``, ``b.sock`` ...
+    :param sockets: the number of stats sockets: ``a.sock``, ``b.sock`` ...
     """
     lines = ['global']
     lines += ['    stats socket "${{HAPROXYADMIN_RUN}}/{0}.sock" level {1}'.format(name, level)
@@ -206,7 +206,7 @@ backend app
 
 
 def wait_for_checks(lab):
-    """Wait until every server that is checked has been, so that all processes tell the same."""
+    """Wait for the first check of each checked server, so that all processes report the same."""
     def done():
         statuses = [row['check_status'] for path in lab.socket_files for row in rows(lab, path)
                     if row['svname'] not in ('FRONTEND', 'BACKEND')]
@@ -215,7 +215,7 @@ def wait_for_checks(lab):
 
 
 def wait_until_refused(path):
-    """Wait until nobody listens any more: a killed process ends by degrees."""
+    """Wait until connections are refused: a killed process does not end at once."""
     def is_refused():
         connection = socket.socket(socket.AF_UNIX)
         try:

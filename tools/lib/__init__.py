@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the commands in tools/ share."""
+"""Code shared by the commands in tools/."""
 
 import os
 import sys
 
-# The commands use what the tests use: tests.support.
+# The commands import tests.support, as the tests do.
 sys.path.insert(1, os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))

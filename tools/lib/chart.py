@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw bars on a logarithmic scale, as SVG."""
+"""Draw a bar chart with a logarithmic scale, as SVG."""
 
 import math
 from xml.sax.saxutils import escape
@@ -19,7 +19,7 @@ def bars(title, legend, groups, colors):
 
     :param legend: list of (text, color)
     :param groups: list of (label, list of (subject, seconds, seconds in words))
-    :param colors: of each subject
+    :param colors: dictionary of the color of each subject
     """
     seconds = [value for _, entries in groups for _, value, _ in entries]
     scale = Scale(min(seconds), max(seconds))
@@ -44,14 +44,14 @@ def bars(title, legend, groups, colors):
 
 
 class Scale:
-    """Where a number of seconds lies: whole powers of ten at both ends."""
+    """A logarithmic scale of seconds, with a whole power of ten at each end."""
 
     def __init__(self, least, most):
         self._first = math.floor(math.log10(least))
         self._last = math.ceil(math.log10(most))
 
     def x(self, seconds):
-        """Return the place of a number of seconds."""
+        """Return the x coordinate of a number of seconds."""
         share = (math.log10(seconds) - self._first) / (self._last - self._first)
         return LABELS + share * (WIDTH - LABELS - RIGHT)
 
@@ -63,13 +63,13 @@ class Scale:
 
 
 def in_words(seconds):
-    """Return a power of ten seconds as text."""
+    """Return a number of seconds, a power of ten, as text."""
     factor, unit = [(factor, unit) for factor, unit in UNITS if seconds >= factor * 0.99][-1]
     return f'{seconds / factor:.0f} {unit}'
 
 
 def frame(height):
-    """Return how the drawing begins."""
+    """Return the beginning of the drawing."""
     return (
         f"<svg xmlns='http://www.w3.org/2000/svg' width='{WIDTH}' height='{height:.0f}' "
         f"viewBox='0 0 {WIDTH} {height:.0f}' {FONT}>\n"
@@ -78,7 +78,7 @@ def frame(height):
 
 
 def keys(legend):
-    """Return the explanation of the colors."""
+    """Return the legend of the colors."""
     drawn, x = [], 16
     for words, color in legend:
         drawn.append(f"<rect x='{x:.0f}' y='58' width='11' height='11' fill='{color}'/>")
@@ -88,7 +88,7 @@ def keys(legend):
 
 
 def tick(x, bottom, words):
-    """Return a line of the scale."""
+    """Return a line of the scale with its label."""
     return (
         f"<line x1='{x:.1f}' y1='{TOP - 8}' x2='{x:.1f}' y2='{bottom:.0f}' stroke='#e4e4e4'/>\n"
         + text(x, bottom + 14, words, 10, 'middle', '#777')

@@ -18,7 +18,7 @@ _BUILT = shutil.ignore_patterns(
 
 
 def copy(directory):
-    """Copy the files of the checkout to ``directory``, but for what was built."""
+    """Copy the files of the checkout to ``directory``, except build products."""
 
     def ignore(path, names):
         found = set(_BUILT(path, names))
@@ -28,16 +28,16 @@ def copy(directory):
 
 
 def files():
-    """Return the names of the files that git knows, relative to the checkout."""
+    """Return the names of the files that git tracks, relative to the checkout."""
     command = ['git', '--git-dir', _GIT, 'ls-files', '-z']
     return subprocess.check_output(command, encoding='utf-8').strip('\0').split('\0')
 
 
 def environment():
-    """Return the environment in which pbr builds a copy of the checkout."""
+    """Return the environment variables with which pbr builds a copy of the checkout."""
     variables = dict(os.environ)
     if os.path.exists(_GIT):
-        # The copy has no history, and git trusts a repository that is named,
+        # The copy has no history, and git trusts a repository that GIT_DIR names,
         # whoever owns it.
         variables['GIT_DIR'] = _GIT
     if not _pbr_knows_the_version():
@@ -46,9 +46,9 @@ def environment():
 
 
 def _pbr_knows_the_version():
-    """Tell whether pbr finds out the version from PKG-INFO or from git.
+    """Return whether pbr can determine the version from PKG-INFO or from git.
 
-    Without a tag it takes the only commit of a shallow clone for 0.0.0.
+    Without a tag, it would use 0.0.0 for the only commit of a shallow clone.
     """
     if os.path.exists(os.path.join(PATH, 'PKG-INFO')):
         return True
@@ -61,7 +61,7 @@ def _pbr_knows_the_version():
 
 
 def _version():
-    """Return the version that the package tells of itself."""
+    """Return the version that the package declares."""
     path = os.path.join(PATH, 'haproxyadmin', '__init__.py')
     with open(path, encoding='utf-8') as file:
         pattern = r"""^__version__ = ['"](.+)['"]"""

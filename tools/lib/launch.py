@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run a module of the checkout with the package's requirements and HAProxies at hand."""
+"""Run a module of the checkout with its requirements and the HAProxy binaries it needs."""
 
 import argparse
 import importlib.machinery
@@ -14,7 +14,7 @@ HAPROXY = ['2.2', '2.6', '3.0', '3.2']
 
 
 def parser(description, haproxy=None):
-    """Return a parser that knows ``--haproxy``.
+    """Return a parser with the option ``--haproxy``.
 
     :param haproxy: the versions to run by default
     """
@@ -30,13 +30,13 @@ def parser(description, haproxy=None):
 
 
 def run(module, versions, arguments=(), requirements=()):
-    """Become a program, or return the text of why that cannot be.
+    """Replace this program with a module of the checkout, or return an error message.
 
-    :param module: its name in the checkout; HAProxies are its first arguments:
-        ``2.2=/path``
-    :param requirements: paths of further requirement files
+    :param module: name of the module; its first arguments are the HAProxy
+        binaries, as ``2.2=/path``
+    :param requirements: paths of additional requirement files
     """
-    # Ended this way, too, it ends what it started.
+    # SIGTERM must also stop what this program has started.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     files = [os.path.join(checkout.PATH, 'requirements.txt')] + list(requirements)
     get_haproxy = load('get-haproxy')
@@ -47,7 +47,7 @@ def run(module, versions, arguments=(), requirements=()):
         return str(reason)
     sys.stdout.flush()
     os.chdir(checkout.PATH)
-    # It replaces this program, so that signals reach it.
+    # It replaces this program, so that it receives the signals.
     os.execv(inside, [inside, '-B', '-E', '-m', module] + haproxies + list(arguments))
 
 

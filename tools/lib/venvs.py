@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Have virtual environments of any Python, without root.
+"""Provide virtual environments for any Python version, without root.
 
 ``tools/lib/venvs.py --python 2.7 -r requirements.txt`` prints the path of an
 interpreter that has the requirements installed.  Environments are kept in a
-cache directory, one for each interpreter and each content of the requirement
-files.  Python 3 and git are all that must be on the machine.
+cache directory, one for each combination of interpreter and content of the
+requirement files.  Only Python 3 and git must be installed.
 """
 
 import argparse
@@ -22,14 +22,14 @@ import subprocess
 import sys
 import tempfile
 
-# To build the checkout, and packages that have no wheel, in the environment.
+# For building the checkout, and packages without a wheel, in the environment.
 BUILD = ['setuptools', 'wheel', 'pbr']
 
-# The first pip that takes back a choice when a package turns out to need
+# The first pip that tries another version if a package turns out to need
 # another Python; pip 21 needs Python 3.
 PIP = 'pip>=20.3,<21'
 
-# The last ones that make environments for Python 2.7 and 3.6.
+# The last versions that create environments for Python 2.7 and 3.6.
 VIRTUALENV = 'virtualenv>=20,<20.22'
 
 _IDENTITY = """
@@ -37,8 +37,8 @@ import json, sys
 print(json.dumps([list(sys.version_info[:3]), sys.executable, sys.version]))
 """
 
-# A machine's hooks are for its own package lists, not for private ones, and the
-# sandbox user cannot enter a private directory.
+# The hooks of the host are for its own package lists, not for private ones, and
+# the sandbox user cannot enter a private directory.
 _APT_CONF = """\
 #clear APT::Update::Pre-Invoke;
 #clear APT::Update::Post-Invoke;
@@ -51,25 +51,25 @@ Python = collections.namedtuple('Python', 'version path build')
 
 
 class Unavailable(Exception):
-    """There is no such Python on this machine; the text says so."""
+    """The Python version was not found on this machine."""
 
 
 class Failed(Exception):
-    """An environment cannot be made; the text says why."""
+    """An environment cannot be created; the message says why."""
 
 
 def find_python(branch=None):
-    """Return the Python called ``branch`` ("3.6"), or the one that runs this.
+    """Return the Python of ``branch`` ("3.6"), by default the one that runs this.
 
-    It is looked for on PATH, then among the versions of pyenv.  Raises
-    Unavailable if there is none that works.
+    PATH is searched first, then the versions of pyenv.  Raises Unavailable if
+    no working one is found.
     """
     if branch is None:
         return _identify(sys.executable)
     if not re.match(r'\d+\.\d+$', branch):
         raise Unavailable('%r is no Python version such as 3.6' % branch)
     for path in _candidates(branch):
-        # The shims of pyenv are there for versions that are not in use, too.
+        # pyenv also has shims for versions that are not in use.
         with contextlib.suppress(Failed):
             python = _identify(path)
             if python.version.startswith(branch + '.'):
@@ -78,13 +78,13 @@ def find_python(branch=None):
 
 
 def get(python, requirements=(), no_deps=()):
-    """Return the interpreter of an environment from the cache.
+    """Return the interpreter of a cached environment, creating it if necessary.
 
     :param requirements: paths of requirement files
     :param no_deps: paths of requirement files to install without
-        what their packages ask for
+        dependencies
 
-    Raises Failed if the environment cannot be made.
+    Raises Failed if the environment cannot be created.
     """
     wanted = [python, BUILD, PIP]
     wanted += [[_read(path) for path in paths] for paths in (requirements, no_deps)]
@@ -108,7 +108,7 @@ def get(python, requirements=(), no_deps=()):
 
 
 def create(python, directory):
-    """Make an empty environment and return its interpreter."""
+    """Create an empty environment and return its interpreter."""
     inside = os.path.join(directory, 'bin', 'python')
     if python.version.startswith('2.'):
         _create_with_virtualenv(python, directory)
@@ -124,13 +124,13 @@ def create(python, directory):
 
 
 def install(inside, arguments, variables=os.environ):
-    """Have the pip of an environment install what ``arguments`` say."""
+    """Run ``pip install`` with ``arguments`` in an environment."""
     options = ['--quiet', '--disable-pip-version-check', '--no-input']
     _run([inside, '-m', 'pip'] + options + ['install'] + arguments, None, variables)
 
 
 def cache_directory():
-    """Return the directory that holds the environments."""
+    """Return the directory that contains the environments."""
     base = os.environ.get('HAPROXYADMIN_CACHE')
     if not base:
         user = os.environ.get('XDG_CACHE_HOME') or os.path.expanduser('~/.cache')
@@ -139,7 +139,7 @@ def cache_directory():
 
 
 def _candidates(branch):
-    """Yield paths where the Python called ``branch`` may be."""
+    """Yield the paths where the Python of ``branch`` may be."""
     if sys.executable and branch == '%d.%d' % sys.version_info[:2]:
         yield sys.executable
     for directory in os.environ.get('PATH', os.defpath).split(os.pathsep):
@@ -156,13 +156,13 @@ def _candidates(branch):
 
 
 def _identify(path):
-    """Return what the interpreter at ``path`` says of itself."""
+    """Return the Python that the interpreter at ``path`` reports to be."""
     version, executable, build = json.loads(_run([path, '-c', _IDENTITY]))
     return Python('.'.join(map(str, version)), executable, build)
 
 
 def _works(inside):
-    """Tell whether the interpreter of an environment still runs."""
+    """Return whether the interpreter of an environment still runs."""
     with contextlib.suppress(Failed):
         _identify(inside)
         return True
@@ -170,7 +170,7 @@ def _works(inside):
 
 
 def _has_ensurepip(python):
-    """Tell whether ``python -m venv`` can provide pip."""
+    """Return whether ``python -m venv`` can provide pip."""
     with contextlib.suppress(Failed):
         _run([python.path, '-c', 'import ensurepip'])
         return True
@@ -178,24 +178,24 @@ def _has_ensurepip(python):
 
 
 def _create_with_virtualenv(python, directory):
-    """Make an environment for a Python that has no venv."""
+    """Create an environment for a Python that has no venv."""
     with tempfile.NamedTemporaryFile('w', suffix='.txt') as requirements:
         requirements.write(VIRTUALENV)
         requirements.flush()
         helper = get(find_python(), [requirements.name])
-    # Without downloads it takes the wheels that it carries.
+    # Without downloads it uses its bundled wheels.
     command = [helper, '-m', 'virtualenv', '--no-download', '--no-periodic-update']
     with tempfile.TemporaryDirectory() as data:
-        # Wheels that another version left in its usual place do not fit.
+        # Wheels that another version left in the default location do not work.
         command += ['--app-data', data, '--copies']
         _run(command + ['--python', python.path, directory])
 
 
 def _install_pip(inside):
-    """Install pip from Debian's package of it, as ensurepip is missing."""
+    """Install pip from its Debian package, as ensurepip is missing."""
     with tempfile.TemporaryDirectory() as work:
         wheel = _debian_pip('/') or _downloaded_pip(work)
-        # A wheel is a zip file, from which Python runs packages.
+        # A wheel is a zip file, from which Python can run packages.
         pip = os.path.join(wheel, 'pip')
         _run([inside, pip, 'install', '--quiet', '--no-index', wheel])
 
@@ -212,7 +212,7 @@ def _downloaded_pip(work):
     for program in ('apt-get', 'dpkg-deb'):
         if not shutil.which(program):
             raise Failed('Python has no ensurepip here; install python3-venv')
-    # With lists and cache of its own, apt needs no root.
+    # With its own lists and cache, apt needs no root.
     config = os.path.join(work, 'apt.conf')
     with open(config, 'w') as file:
         file.write(_APT_CONF)
@@ -240,7 +240,7 @@ def _downloaded_pip(work):
 
 
 def _as_options(files):
-    """Return the options of pip that name requirement files."""
+    """Return the options of pip for requirement files."""
     return [word for path in files for word in ('-r', path)]
 
 
@@ -276,7 +276,7 @@ def _read(path):
 
 
 def _progress(text):
-    """Say on stderr what is being done."""
+    """Print the current step to stderr."""
     print(text, file=sys.stderr, flush=True)
 
 

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What tools/benchmark measures, as one program for all that it compares.
+"""The workloads that tools/benchmark measures, in one program for all that it compares.
 
-``python workloads.py serve`` reads requests from its standard input, one JSON object a line, and
-answers each with another.  ``python workloads.py once REQUEST`` does one in a fresh process.
-The module ``haproxyadmin`` is whichever the interpreter finds.
+``python workloads.py serve`` reads requests from its standard input, one JSON object per line, and
+answers each with another.  ``python workloads.py once REQUEST`` answers one request and exits.
+The module ``haproxyadmin`` is the one that the interpreter finds.
 """
 
 import cProfile
@@ -19,7 +19,7 @@ import sys
 import time
 
 CHUNK = 65536
-# Short works are repeated for so long, in seconds.
+# Short works are repeated for at least this many seconds.
 AT_LEAST = 0.05
 PROFILED = 14
 
@@ -27,9 +27,9 @@ _now = getattr(time, 'perf_counter', time.time)
 
 
 class Raw(object):
-    """The floor: sockets that are sent commands and read to the end, and nothing more.
+    """The floor: send commands over sockets and read the replies, and nothing more.
 
-    :param directory: of the stats sockets.
+    :param directory: directory of the stats sockets.
     :param recorded: a file with the commands of each work: ``{work: [commands of a process]}``.
     """
 
@@ -39,7 +39,7 @@ class Raw(object):
             self._recorded = json.load(commands)
 
     def work(self, request):
-        """Return a function that sends what the library sent for a work."""
+        """Return a function that sends the commands that the library sent for a work."""
         commands = [
             [command.encode('latin-1') for command in commands]
             for commands in self._recorded[request['work']]
@@ -57,7 +57,7 @@ class Raw(object):
         )
 
     def at_once(self, commands):
-        """Send the first command to all processes and read the replies, then the second ..."""
+        """Send the first command to all processes and read the replies, then the second, etc."""
         size = 0
         for number in range(max(map(len, commands))):
             size += read_all(
@@ -80,7 +80,7 @@ def asked(path, command):
 
 
 def read_to_end(connection):
-    """Return how many bytes come, and close."""
+    """Read a connection to its end, close it, and return the number of bytes."""
     size = 0
     while True:
         chunk = connection.recv(CHUNK)
@@ -91,7 +91,7 @@ def read_to_end(connection):
 
 
 def read_all(connections):
-    """Return how many bytes come on several connections, read at the same time."""
+    """Read several connections at the same time, and return the number of bytes."""
     size = 0
     poller = select.poll()
     unread = {}
@@ -109,9 +109,9 @@ def read_all(connections):
 
 
 class Live(object):
-    """haproxyadmin, asking HAProxy for everything.
+    """haproxyadmin, querying HAProxy for everything.
 
-    :param directory: of the stats sockets.
+    :param directory: directory of the stats sockets.
     """
 
     def __init__(self, directory):
@@ -124,13 +124,13 @@ class Live(object):
         self._servers = None
 
     def work(self, request):
-        """Return the function that does a work; what it is done to is read before."""
+        """Return the function that does a work; the objects that it uses are read here."""
         method = getattr(self, request['work'])
         if request['work'] in ('metrics', 'weights', 'set_weights') and self._servers is None:
             self._servers = self._reader.servers()
         if request['work'] == 'map_entries':
             pairs = entries(request['count'])
-            # Not to be timed; but where memory is measured, they come one by one.
+            # Created here, so as not to be timed; if memory is measured, they are generated.
             if request['action'] != 'weigh':
                 pairs = list(pairs)
             return functools.partial(method, request['map'], pairs)
@@ -176,7 +176,7 @@ class Live(object):
 
 
 class FromSnapshot(Live):
-    """haproxyadmin, answering from a snapshot that was taken before."""
+    """haproxyadmin, answering from a snapshot that was taken beforehand."""
 
     def __init__(self, directory):
         super(FromSnapshot, self).__init__(directory)
@@ -184,7 +184,7 @@ class FromSnapshot(Live):
 
 
 class Former(Live):
-    """haproxyadmin 0.2.4, which lacks some ways."""
+    """haproxyadmin 0.2.4, which lacks some methods."""
 
     def metrics(self):
         from haproxyadmin import SERVER_METRICS
@@ -199,7 +199,7 @@ class Former(Live):
 
 
 def loop(hap):
-    """Do what the README does, without printing."""
+    """Run the loop of the README, without printing."""
     lines = 0
     for backend in hap.backends():
         lines += len((backend.name, backend.requests, backend.process_nb))
@@ -209,7 +209,7 @@ def loop(hap):
 
 
 def entries(count):
-    """Yield pairs of key and value for a MAP."""
+    """Yield pairs of key and value for a map."""
     for number in range(count):
         yield 'www{0:06d}.example.com'.format(number), 'backend_{0:04d}'.format(number % 1000)
 
@@ -219,7 +219,7 @@ _subjects = {}
 
 
 def subject(request):
-    """Return the object that does the work, made once for each directory."""
+    """Return the object that does the work, created once for each directory."""
     name, directory = request['subject'], request['directory']
     if (name, directory) not in _subjects:
         _subjects[name, directory] = (
@@ -229,7 +229,7 @@ def subject(request):
 
 
 def timed(request):
-    """Return how many seconds a work takes, the mean where it is repeated."""
+    """Return the seconds that a work takes, the mean if it is repeated."""
     work = subject(request).work(request)
     gc.collect()
     repeats = 0
@@ -245,19 +245,19 @@ def timed(request):
 
 
 def counted(request):
-    """Do a work once; somebody else counts."""
+    """Do a work once; the caller counts."""
     subject(request).work(request)()
     return {}
 
 
 def prepared(request):
-    """Do what a work needs before it, and not the work."""
+    """Prepare a work, but do not do it."""
     subject(request).work(request)
     return {}
 
 
 def weighed(request):
-    """Return by how many bytes a work raises the peak of the memory in use."""
+    """Return the number of bytes by which a work raises the peak memory."""
     work = subject(request).work(request)
     gc.collect()
     before = peak_memory()
@@ -268,9 +268,9 @@ def weighed(request):
 
 
 def peak_memory():
-    """Return the most memory that this process has had, in bytes.
+    """Return the peak memory of this process, in bytes.
 
-    Not ru_maxrss, which begins with what the process had before it became this program.
+    This is not ru_maxrss, which includes the memory of the process before it executed this program.
     """
     with open('/proc/self/status') as status:
         for line in status:
@@ -280,7 +280,7 @@ def peak_memory():
 
 
 def traced(request):
-    """Return the peak of what Python allocates for a work, and what of it stays."""
+    """Return the peak of Python's allocations for a work, and the part that is kept."""
     import tracemalloc
 
     work = subject(request).work(request)
@@ -294,7 +294,7 @@ def traced(request):
 
 
 def profiled(request):
-    """Return where a work spends its time, as text."""
+    """Return a profile of a work, as text."""
     work = subject(request).work(request)
     gc.collect()
     profile = cProfile.Profile()
@@ -322,7 +322,7 @@ def answer(line):
 
 
 def main(words):
-    """Serve requests until the standard input ends, or do one."""
+    """Answer requests until the end of standard input, or answer one."""
     if words[0] == 'once':
         print(answer(words[1]))
         return
