@@ -7,8 +7,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [ROOT, HERE]
 
-import floors  # noqa: E402,I (these are on the path only now)
-import haproxyadmin  # noqa: E402,I
+import floors  # noqa: E402 (these are on the path only now)
+import haproxyadmin  # noqa: E402
 
 project = 'haproxyadmin'
 author = 'The haproxyadmin authors'
