@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ACLs and maps: list, look up, add, set, delete."""
-from haproxyadmin.internal import bulk, patterns
+from haproxyadmin.internal import patterns
 from haproxyadmin.internal.calls import read_each
 from haproxyadmin.methods import changes_entries, changes_many, reads
 
@@ -310,4 +310,6 @@ class PatternMethods(object):
         return patterns.change_entry(self._found, action, family, ident, key, *texts)
 
     def _many(self, action, family, ident, items):
+        # Imported on first use: most programs do not need it, and many run for a moment only.
+        from haproxyadmin.internal import bulk
         return bulk.change(self._found, action, family, ident, items)

@@ -18,9 +18,9 @@ class _Member(Slotted):
     :param name: its name.
     :type name: str
     :param ids: the ids of its proxy and of itself as a server, each an integer, or None if it is
-        not known. Not needed with a row.
+        not known; None to take them from the row.
     :type ids: tuple
-    :param row: (optional) its row, if that never changes.
+    :param row: (optional) the row that it was listed with. Objects of a snapshot answer from it.
     :type row: :class:`haproxyadmin.parsers.stats.Row`
     """
 
@@ -93,7 +93,7 @@ class _Member(Slotted):
         :param convert: (optional) takes the row; what it returns is the value of the operation. By
             default that is the row.
         """
-        if self._row is not None:
+        if self._row is not None and self.hap_process.in_memory:
             return convert(self._row) if convert else self._row
         return self._read(self._KIND, lambda row, dump: convert(row) if convert else row)
 
@@ -121,7 +121,7 @@ class _Member(Slotted):
             return use(row, dump)
 
         # Read once, because another thread may learn new ids.
-        iid, sid = self._ids
+        iid, sid = self._known_ids()
         if process.in_memory or iid is None or sid is None:
             return process.dump_operation(found_by_name, kind=kind)
         return process.dump_operation(found_by_id, iid, kind, sid)
@@ -129,13 +129,18 @@ class _Member(Slotted):
     def _learn(self, row):
         """Remember the ids that a row contains."""
         ids = self._ids_of(row)
-        if ids == self._ids:
+        if ids == self._known_ids():
             # They were right: HAProxy took them for the name of another proxy.
             self.hap_process.rows.mark_ids()
         self._ids = ids
 
     def _known_ids(self):
-        return self._ids if self._row is None else self._ids_of(self._row)
+        """Return the ids that were seen last."""
+        ids = self._ids
+        if ids is None:
+            # Not earlier: most objects of a list are only looked at.
+            ids = self._ids = self._ids_of(self._row)
+        return ids
 
     def _on(self, process):
         """Return the same object on another process."""
@@ -160,20 +165,14 @@ class _Proxy(_Member):
     :param name: its name.
     :type name: str
     :param iid: its id, a hint.
-    :param row: (optional) its row, if that never changes; then the id is not needed.
+    :param row: (optional) the row that it was listed with, instead of the id.
     """
 
     __slots__ = ()
 
     def __init__(self, hap_process, name, iid, row=None):
-        super(_Proxy, self).__init__(hap_process, name, (number_or_none(iid), -1), row)
-
-    @classmethod
-    def of_row(cls, hap_process, name, row):
-        """Return the object that a row is about."""
-        if hap_process.in_memory:
-            return cls(hap_process, name, None, row)
-        return cls(hap_process, name, stats.field(row, 'iid'))
+        ids = None if row is not None else (number_or_none(iid), -1)
+        super(_Proxy, self).__init__(hap_process, name, ids, row)
 
     @property
     def iid(self):

@@ -167,13 +167,13 @@ class _HAProxyProcess(Slotted):
     def frontends_operation(self, name=None):
         """Return the operation behind :meth:`frontends`."""
         return self.list_operation(lambda dump: [
-            _Frontend.of_row(self, frontend, dump.frontend(frontend))
+            _Frontend(self, frontend, None, dump.frontend(frontend))
             for frontend in _chosen(dump.frontends, name)], commands.FRONTENDS)
 
     def backends_operation(self, name=None):
         """Return the operation behind :meth:`backends`."""
         return self.list_operation(lambda dump: [
-            _Backend.of_row(self, backend, dump.backend(backend))
+            _Backend(self, backend, None, dump.backend(backend))
             for backend in _chosen(dump.backends, name)], commands.BACKENDS)
 
     def servers_operation(self, backend=None):
@@ -182,15 +182,8 @@ class _HAProxyProcess(Slotted):
         :return: its value is a list of :class:`haproxyadmin.internal.listing.Listing`.
         """
         return self.list_operation(lambda dump: [
-            list_servers(self._backend_of(proxy, dump), dump)
+            list_servers(_Backend(self, proxy, dump.iid_of(proxy)), dump)
             for proxy in _chosen(dump.servers, backend)], commands.SERVERS)
-
-    def _backend_of(self, name, dump):
-        """Return a backend of which a dump has servers, and perhaps a row."""
-        row = dump.backend(name)
-        if row is not None:
-            return _Backend.of_row(self, name, row)
-        return _Backend(self, name, stats.field(dump.servers_of(name)[0][1], 'iid'))
 
     def info_operation(self, interpret, conduct=transport.PLAIN):
         """Return the operation that asks for ``show info``."""

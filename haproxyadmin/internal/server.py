@@ -14,7 +14,7 @@ class _Server(_Member):
     :param name: its name.
     :type name: str
     :param sid: its id within the backend, a hint.
-    :param row: (optional) its row, if that never changes; then the id is not needed.
+    :param row: (optional) the row that it was listed with, instead of the id.
     """
 
     __slots__ = ('backend',)

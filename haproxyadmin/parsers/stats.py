@@ -5,7 +5,6 @@ Parsing is lazy: a :class:`Dump` indexes the rows of a reply by name and keeps t
 :class:`Row` extracts a field from its text when the field is read.
 """
 import collections
-import csv
 import operator
 
 from haproxyadmin.protocol import replies
@@ -170,6 +169,7 @@ def split(text):
     """
     if '"' not in text:
         return text.split(',')
+    import csv  # most rows have no quotes
     try:
         return next(csv.reader([text], strict=True))
     except csv.Error as error:
@@ -303,6 +303,11 @@ class Dump(object):
         if self._plain:
             return [text.split(',', 2)[1] for text in texts]
         return [self._identify(text)[1] for text in texts]
+
+    def iid_of(self, backend):
+        """Return the id of a backend that has a row or servers."""
+        text = self.backends.get(backend) or self.servers[backend][0]
+        return field(self._row(text), 'iid')
 
     def _row(self, text):
         return None if text is None else Row(self.header, text)

@@ -3,6 +3,7 @@
 
 tools/benchmark measures the seconds.
 """
+import csv
 import math
 import pickle
 import threading
@@ -279,7 +280,7 @@ def columns(splits):
 def test_servers_are_split_up_to_their_names(call, big, watched, monkeypatch):
     hap = big.haproxy()
     monkeypatch.setattr(stats, 'split', forbidden)
-    monkeypatch.setattr(stats.csv, 'reader', forbidden)
+    monkeypatch.setattr(csv, 'reader', forbidden)
     call(hap)
     # Type, column 32, distinguishes frontends and backends from servers with such names.
     of_types = [limit for _, limit in watched if limit > 2]
