@@ -260,7 +260,7 @@ def common_value(members, values):
         return compare_values([(member.process_nb, value)
                                for member, value in zip(members, values)])
     except IncosistentData as error:
-        error.set_account(*results_of(zip(members, values)))
+        error.set_results(*results_of(zip(members, values)))
         raise
 
 
@@ -314,7 +314,7 @@ def _check_successes(results, is_success):
         raise MultipleCommandResults(results)
     if not successes[0]:
         error = CommandFailed(results[0][1] or replies.NOTHING)
-        error.set_account(results, [])
+        error.set_results(results, [])
         raise error
     return True
 

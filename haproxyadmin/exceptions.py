@@ -76,7 +76,7 @@ class HAProxyBaseError(Exception):
     def __str__(self):
         return self.message
 
-    def set_account(self, results, by_socket):
+    def set_results(self, results, by_socket):
         """Set the replies of the processes.
 
         :param results: list of ``(process number, reply)``.
@@ -174,13 +174,13 @@ class HAProxyDataError(HAProxyBaseError):
         self.args = (results,)
         self.results = [] if results is None else results
 
-    def set_account(self, results, by_socket):
+    def set_results(self, results, by_socket):
         """Set the replies of the processes; the message then contains their sockets.
 
         :param results: list of ``(process number, value or reply)``.
         :param by_socket: list of ``(socket file, value or reply)``, in the same order.
         """
-        super(HAProxyDataError, self).set_account(results, by_socket)
+        super(HAProxyDataError, self).set_results(results, by_socket)
         # From 2.5 on the number of every process is 1.
         self.message = self._told(
             'process {0} on {1}: {2!r}'.format(number, socket_file, value)

@@ -106,7 +106,7 @@ def check_outcomes(members, operations, outcomes, judge=check_command):
         raise_first_error(outcomes)
         return judge([(member.process_nb, reply) for member, _, reply in answered])
     except HAProxyBaseError as error:
-        error.set_account(*results_of((member, reply) for member, _, reply in answered))
+        error.set_results(*results_of((member, reply) for member, _, reply in answered))
         if isinstance(error, (CommandFailed, MultipleCommandResults)):
             _set_context(error, answered, judge)
         raise

@@ -61,7 +61,7 @@ class Operation(transport.Request):
                 return _LevelCheck(self, reply)
             return self.interpret(self.parse(reply))
         except CommandFailed as error:
-            error.set_account(*results_of([(_Answer(self.endpoint), str(error))]))
+            error.set_results(*results_of([(_Answer(self.endpoint), str(error))]))
             error.set_context(commands.describe_line(self.command), self.socket_file)
             return transport.without_trace(error)
         except HAProxyBaseError as error:

@@ -11,7 +11,8 @@ from haproxyadmin.internal.listing import list_servers
 from haproxyadmin.internal.rows import RowReader
 from haproxyadmin.internal.slots import Slotted
 from haproxyadmin.parsers import stats
-from haproxyadmin.parsers.lines import first_line, join_lines, lines_or_empty, parse_error_report
+from haproxyadmin.parsers.errors import parse_errors
+from haproxyadmin.parsers.lines import first_line, join_lines, lines_or_empty
 from haproxyadmin.protocol import commands, transport, versions
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 from haproxyadmin.protocol.words import check_row_id, to_native
@@ -224,7 +225,7 @@ class _HAProxyProcess(Slotted):
     def errors_operation(self, iid):
         """Return the operation that sends ``show errors``; its value is the lines of the report."""
         return Operation(self.endpoint, commands.show_errors(iid, self.rows.marks_ids),
-                         parse_error_report)
+                         parse_errors)
 
 
 def _chosen(names, name):

@@ -38,13 +38,3 @@ def refusal_of(lines):
         return replies.Malformed('this is not the answer: {0!r}'.format(first_line(lines)[:80]))
     # 1.7.0 answers a lookup in a map with nothing at all.
     return CommandFailed(join_lines(lines) or replies.NOTHING)
-
-
-def parse_error_report(lines):
-    """Return the lines of an error report::
-
-        Total events captured on [22/Nov/2026:06:56:23.273] : 1
-    """
-    if not first_line(lines).startswith('Total events captured on '):
-        raise refusal_of(lines)
-    return lines

@@ -27,7 +27,7 @@ FLOORS = [
     ['protocol.transport'],
     # Pure functions that parse and combine replies.
     ['parsers.lines', 'parsers.values', 'spelling'],
-    ['parsers.info', 'parsers.patterns', 'parsers.stats'],
+    ['parsers.errors', 'parsers.info', 'parsers.patterns', 'parsers.stats'],
     ['combine'],
     ['utils'],
     ['methods'],

@@ -11,7 +11,7 @@ import six
 
 from haproxyadmin import exceptions, haproxy
 from tests import conftest
-from tests.support import truth
+from tests.support import texts, truth
 from tests.support.checks import error_of
 
 UNTRANSLATABLE = u'\u017elu\u0165 \u4e2d'
@@ -337,7 +337,7 @@ class TestChanging(object):
         line = hap.show_map(0)[2]
         text = line.split(' ', 2)[2]
         # On Python 3 the invalid bytes are surrogates.
-        assert six.ensure_binary(text, 'utf-8', 'surrogateescape') == raw
+        assert texts.raw(text) == raw
         assert hap.set_map(0, 'k', 'x') is True
         assert hap.set_map(0, 'k', text) is True
         assert hap.show_map(0)[2] == line

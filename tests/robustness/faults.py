@@ -23,13 +23,12 @@ import sys
 import tempfile
 import time
 
-import six
-
 from haproxyadmin import haproxy
 from haproxyadmin.exceptions import HAProxyBaseError, HAProxySocketError
 from haproxyadmin.protocol import replies, transport
 from tests.support import group, lab, listener
 from tests.support.group import ACL, MAP
+from tests.support.texts import raw
 
 PROCESSES = 4
 # The time-out for processes without a fault, in seconds.
@@ -85,11 +84,6 @@ class Proxy(listener.Listener):
                 self.fault(self, client)
             except socket.error:
                 pass  # the library has given up
-
-
-def raw(text):
-    """Return text as bytes."""
-    return six.ensure_binary(text, 'utf-8', 'surrogateescape')
 
 
 # Faults: what a proxy does with a connection.

@@ -23,6 +23,7 @@ import six
 from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server
 from tests.support import group, lab
 from tests.support.group import ACL, MAP
+from tests.support.texts import raw, text as native
 
 INJECTIONS = [b'disable frontend f', b'set maxconn global 1', b'clear map #0', b'clear acl #90',
               b'set server b/s state maint', b'shutdown frontend f']
@@ -97,11 +98,6 @@ def _commands():
         ('<<, newline and a command', b'a <<\n', b'\n'),
         ('payload and a command', b'a <<\nk v\n\n', b'\n'),
         ('payload, CR and a command', b'a <<\nk v\n\r\n', b'\n')]]
-
-
-def native(raw):
-    """Return bytes as a native string."""
-    return six.ensure_str(raw, 'utf-8', 'surrogateescape')
 
 
 # Slots
@@ -424,7 +420,7 @@ def _state(reply):
 
 
 def _entries(listing):
-    return sorted(six.ensure_binary(line, 'utf-8', 'surrogateescape').partition(b' ')[2]
+    return sorted(raw(line).partition(b' ')[2]
                   for line in listing.split('\n') if line)
 
 

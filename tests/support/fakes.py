@@ -25,6 +25,7 @@ import pytest
 import six
 
 from tests.support import captured, listener
+from tests.support.texts import raw, text
 
 MAX_LINE = 15360
 MAX_WORDS = 64
@@ -32,16 +33,6 @@ MAX_WORDS = 64
 LONG = 30
 
 Received = collections.namedtuple('Received', 'socket_file command')
-
-
-def text(reply):
-    """Return bytes as a native string."""
-    return six.ensure_str(reply, 'utf-8', 'surrogateescape')
-
-
-def raw(reply):
-    """Return text as bytes."""
-    return six.ensure_binary(reply, 'utf-8', 'surrogateescape')
 
 
 def whole(reply):

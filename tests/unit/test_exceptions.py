@@ -152,7 +152,7 @@ def test_a_data_error_keeps_the_results(kind):
 def test_a_data_error_tells_the_sockets_where_they_are_known():
     """[messages] From 2.5 on, every process number is 1."""
     error = IncosistentData([(1, 'OPEN'), (1, 'STOP')])
-    error.set_account(error.results, [('/run/1', 'OPEN'), ('/run/2', 'STOP')])
+    error.set_results(error.results, [('/run/1', 'OPEN'), ('/run/2', 'STOP')])
     assert str(error) == ('the value differs between HAProxy processes: process 1 on /run/1: '
                           "'OPEN', process 1 on /run/2: 'STOP'")
     assert error.by_socket == [('/run/1', 'OPEN'), ('/run/2', 'STOP')]
