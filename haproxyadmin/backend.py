@@ -19,7 +19,9 @@ class Backend(Facade):
 
     Every read sends one ``show stat IID TYPE SID`` (management guide, "show stat") to each process,
     concurrently. It raises a :class:`haproxyadmin.exceptions.HAProxySocketError` if a process
-    cannot be reached, and a :class:`KeyError` if a process no longer has the backend.
+    cannot be reached, and a :class:`KeyError` if a process no longer has the backend. The status
+    must be the same in all processes; it raises :class:`haproxyadmin.exceptions.IncosistentData` if
+    it differs.
     """
 
     _METRICS = BACKEND_METRICS

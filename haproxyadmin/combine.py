@@ -127,7 +127,7 @@ def summarize(things, headers):
     :rtype: list of dict
     """
     names = list(_LABELS)
-    names.extend(stats.names_of_all(headers, stats.SUMMARISED))
+    names.extend(stats.names_of_all(headers, stats.SUMMARIZED))
     names.extend(stats.TEXT_FIELDS)
     names.append('processes')
     totals, empty = _Totals(), _ORDERED.fromkeys(names)
@@ -139,7 +139,7 @@ def _summarize(label, rows, empty, totals):
     summary = empty.copy()
     # All keys exist already, so the slow methods of Python 2's OrderedDict can be bypassed.
     dict.update(summary, [(name, totals.of(name, texts))
-                          for name, texts in stats.columns(rows, stats.SUMMARISED)])
+                          for name, texts in stats.columns(rows, stats.SUMMARIZED)])
     dict.update(summary, zip(_LABELS, label), processes=len(rows))
     return summary
 
@@ -248,31 +248,29 @@ def compare_values(values):
     return values[0][1]
 
 
-def common_value(members, values):
-    """Return the value that all members have in common.
+def common_value(values):
+    """Return the value that all processes have in common.
 
-    :param members: objects of one process each.
-    :param values: the value of each.
+    :param values: list of ``(process number, socket file, value)``.
     :raises haproxyadmin.exceptions.IncosistentData: if the values differ; ``results`` and
         ``by_socket`` contain them.
     """
     try:
-        return compare_values([(member.process_nb, value)
-                               for member, value in zip(members, values)])
+        return compare_values([(number, value) for number, _, value in values])
     except IncosistentData as error:
-        error.set_results(*results_of(zip(members, values)))
+        error.set_results(*results_of(values))
         raise
 
 
-def results_of(pairs):
+def results_of(values):
     """Return ``results`` and ``by_socket`` for an exception.
 
-    :param pairs: an iterable of ``(member, value)``.
+    :param values: an iterable of ``(process number, socket file, value)``.
     :rtype: tuple of list
     """
-    pairs = list(pairs)
-    return ([(member.process_nb, value) for member, value in pairs],
-            [(member.socket_file, value) for member, value in pairs])
+    values = list(values)
+    return ([(number, value) for number, _, value in values],
+            [(socket_file, value) for _, socket_file, value in values])
 
 
 def check_command(results):

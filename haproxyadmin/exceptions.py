@@ -167,7 +167,7 @@ class HAProxyDataError(HAProxyBaseError):
     _summary = 'HAProxy processes disagree'
 
     def __init__(self, results):
-        super(HAProxyDataError, self).__init__(self._told(
+        super(HAProxyDataError, self).__init__(self._describe(
             'process {0[0]}: {0[1]!r}'.format(result)
             if isinstance(result, tuple) and len(result) == 2 else repr(result)
             for result in results or []))
@@ -182,11 +182,11 @@ class HAProxyDataError(HAProxyBaseError):
         """
         super(HAProxyDataError, self).set_results(results, by_socket)
         # From 2.5 on the number of every process is 1.
-        self.message = self._told(
+        self.message = self._describe(
             'process {0} on {1}: {2!r}'.format(number, socket_file, value)
             for (number, value), (socket_file, _) in zip(results, by_socket))
 
-    def _told(self, parts):
+    def _describe(self, parts):
         return '{0}: {1}'.format(self._summary, ', '.join(parts))
 
 

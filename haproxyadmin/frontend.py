@@ -18,7 +18,9 @@ class Frontend(Facade):
 
     Every read sends one ``show stat IID TYPE SID`` (management guide, "show stat") to each process,
     concurrently. It raises a :class:`haproxyadmin.exceptions.HAProxySocketError` if a process
-    cannot be reached, and a :class:`KeyError` if a process no longer has the frontend.
+    cannot be reached, and a :class:`KeyError` if a process no longer has the frontend. The status
+    must be the same in all processes; it raises :class:`haproxyadmin.exceptions.IncosistentData` if
+    it differs.
     """
 
     _METRICS = FRONTEND_METRICS

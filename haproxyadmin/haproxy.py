@@ -4,7 +4,7 @@ from haproxyadmin.internal.calls import change_each, prepare
 from haproxyadmin.internal.discovery import find_processes
 from haproxyadmin.internal.fanout import run_reads
 from haproxyadmin.maps import PatternMethods
-from haproxyadmin.methods import changes, reads
+from haproxyadmin.methods import changes, takes_die
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_ENABLE, STATE_MAINT,
                                             STATE_READY, VALID_STATES)
@@ -54,6 +54,10 @@ class HAProxy(PatternMethods, Reading):
     the sockets of several, they count as one process as soon as a ``show info`` shows it, also in
     frontends, backends and servers that were made before; and as several, if it is replaced by
     several.
+
+    **Values.** Figures are added up or averaged over all processes. The description, node name,
+    release date and version must be the same in all; they raise
+    :class:`haproxyadmin.exceptions.IncosistentData` if they differ.
 
     **Errors.** A wrong argument is a :class:`ValueError`, and nothing was sent. If HAProxy refuses,
     the call raises :class:`haproxyadmin.exceptions.CommandFailed` with HAProxy's message. A change
@@ -187,7 +191,7 @@ class HAProxy(PatternMethods, Reading):
 
     # Any command
 
-    @reads
+    @takes_die
     def command(self, cmd, die=True):
         """Send a command line to each process, unchanged.
 
@@ -196,15 +200,15 @@ class HAProxy(PatternMethods, Reading):
         each ``wait DELAY`` in the line (HAProxy 3.0) HAProxy may stay silent for that much longer.
 
         :param cmd: what HAProxy's command line accepts; further lines only as the payload of a
-            first line that ends in ``" <<"``. What crashes HAProxy, or leaves it waiting, is
-            refused.
+            first line that ends in ``" <<"``.
         :type cmd: str
         :return: list of ``(process number, lines of the reply)``; ``['']`` for an empty reply.
         :rtype: list of tuple
+        :raises ValueError: for what crashes HAProxy or leaves it waiting; nothing is sent.
         """
         return self._numbered(lambda process: process.raw_operation(cmd, full_output=True))
 
-    @reads
+    @takes_die
     def errors(self, iid=None, die=True):
         """Return the last request and response that each process could not parse.
 
@@ -215,6 +219,8 @@ class HAProxy(PatternMethods, Reading):
         :type iid: int
         :return: list of ``(process number, lines of the report)``.
         :rtype: list of tuple
+        :raises ValueError: if the id is not an integer; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
         """
         return self._numbered(lambda process: process.errors_operation(iid))
 

@@ -2,7 +2,7 @@
 """ACLs and maps: list, look up, add, set, delete."""
 from haproxyadmin.internal import patterns
 from haproxyadmin.internal.calls import read_each
-from haproxyadmin.methods import changes_entries, changes_many, reads
+from haproxyadmin.methods import changes_entries, changes_many, reads_entries
 
 
 class PatternMethods(object):
@@ -11,11 +11,23 @@ class PatternMethods(object):
     An ACL or map is named by its id, or by the file that it was loaded from. Ids may differ between
     processes with different configurations, files do not. A change goes to all processes
     concurrently, with one command for each unless the method says otherwise.
+
+    Keys, patterns and values are text; a number, a UUID, and an address or network of
+    :mod:`ipaddress` is written as its ``str()``. They are stored unchanged, whatever they contain.
+
+    A key of the form ``'0x...'`` may be the reference of a single entry, as :meth:`show_acl` and
+    :meth:`show_map` return it. It is looked up first, with a listing of each process, and used only
+    if it stands for the same entry in all of them; otherwise that is a
+    :class:`haproxyadmin.exceptions.CommandFailed`, and nothing is changed. If it stands for no
+    entry, it is a key.
+
+    Many entries are read from an iterable as they are sent, so that any number of them needs little
+    memory. References among them cost each process one listing for every 2048 entries.
     """
 
     # ACLs
 
-    @reads
+    @reads_entries
     def show_acl(self, aclid=None, acl=None, die=True):
         """Return the ACLs, or the entries of one, as the first process has them.
 
@@ -37,7 +49,7 @@ class PatternMethods(object):
         """
         return self._listing('acl', acl if aclid is None else aclid)
 
-    @reads
+    @reads_entries
     def get_acl(self, acl, value, die=True):
         """Look up a value in an ACL, in the first process.
 
@@ -46,7 +58,7 @@ class PatternMethods(object):
         :param acl: its id or file.
         :type acl: int or str
         :param value: the value.
-        :type value: str, number, UUID, or address or network of :mod:`ipaddress`
+        :type value: str, or see :class:`haproxyadmin.maps.PatternMethods`
         :return: HAProxy's answer.
         :rtype: str
 
@@ -65,8 +77,8 @@ class PatternMethods(object):
 
         :param acl: its id or file.
         :type acl: int or str
-        :param pattern: the entry; stored unchanged, whatever it contains.
-        :type pattern: str, number, UUID, or address or network of :mod:`ipaddress`
+        :param pattern: the entry.
+        :type pattern: str, or see :class:`haproxyadmin.maps.PatternMethods`
 
         Usage::
 
@@ -80,15 +92,12 @@ class PatternMethods(object):
         """Delete all entries with a key from an ACL.
 
         Sends ``del acl`` (management guide, "del acl"), from HAProxy 3.3 on once more for each
-        entry. A reference is looked up first, with a listing of each process, and used only if it
-        stands for the same entry in all of them; otherwise that is a
-        :class:`haproxyadmin.exceptions.CommandFailed`, and nothing is changed. If it stands for no
-        entry, it is a key.
+        entry.
 
         :param acl: its id or file.
         :type acl: int or str
-        :param key: the entry, or its reference ``'0x...'`` as :meth:`show_acl` returns it.
-        :type key: str, number, UUID, or address or network of :mod:`ipaddress`
+        :param key: the entry, or its reference.
+        :type key: str, or see :class:`haproxyadmin.maps.PatternMethods`
 
         Usage::
 
@@ -114,8 +123,7 @@ class PatternMethods(object):
 
         :param acl: its id or file.
         :type acl: int or str
-        :param patterns: the entries; see :meth:`add_acl`. They are read as they are sent, so that
-            any number of them needs little memory.
+        :param patterns: the entries; see :meth:`add_acl`.
         :type patterns: iterable
         """
         return self._many('add', 'acl', acl, patterns)
@@ -125,20 +133,18 @@ class PatternMethods(object):
         """Delete many entries from an ACL, in batches of ``del acl``.
 
         HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key; from then
-        on as many as it deletes in a twentieth of a second, at most 12. References cost each
-        process one listing for every 2048 entries.
+        on as many as it deletes in a twentieth of a second, at most 12.
 
         :param acl: its id or file.
         :type acl: int or str
-        :param keys: entries or references; see :meth:`del_acl`. They are read as they are sent, so
-            that any number of them needs little memory.
+        :param keys: entries or references; see :meth:`del_acl`.
         :type keys: iterable
         """
         return self._many('del', 'acl', acl, keys)
 
     # Maps
 
-    @reads
+    @reads_entries
     def show_map(self, mapid=None, map=None, die=True):
         """Return the maps, or the entries of one, as the first process has them.
 
@@ -161,7 +167,7 @@ class PatternMethods(object):
         """
         return self._listing('map', map if mapid is None else mapid)
 
-    @reads
+    @reads_entries
     def get_map(self, mapid, value, die=True):
         """Look up a key in a map, in the first process.
 
@@ -170,7 +176,7 @@ class PatternMethods(object):
         :param mapid: its id or file.
         :type mapid: int or str
         :param value: the key.
-        :type value: str, number, UUID, or address or network of :mod:`ipaddress`
+        :type value: str, or see :class:`haproxyadmin.maps.PatternMethods`
         :return: HAProxy's answer.
         :rtype: str
 
@@ -189,10 +195,10 @@ class PatternMethods(object):
 
         :param mapid: its id or file.
         :type mapid: int or str
-        :param key: the key; stored unchanged, whatever it contains.
-        :type key: str, number, UUID, or address or network of :mod:`ipaddress`
-        :param value: the value; stored unchanged, blanks included.
-        :type value: str, number, UUID, or address or network of :mod:`ipaddress`
+        :param key: the key.
+        :type key: str, or see :class:`haproxyadmin.maps.PatternMethods`
+        :param value: the value; it may contain blanks.
+        :type value: str, or see :class:`haproxyadmin.maps.PatternMethods`
 
         Usage::
 
@@ -205,16 +211,14 @@ class PatternMethods(object):
     def set_map(self, mapid, key, value, die=True):
         """Set the value of all entries with a key in a map.
 
-        Sends ``set map`` (management guide, "set map"). References are treated as by
-        :meth:`del_map`.
+        Sends ``set map`` (management guide, "set map").
 
         :param mapid: its id or file.
         :type mapid: int or str
-        :param key: the key, or the reference ``'0x...'`` of one entry as :meth:`show_map` returns
-            it.
-        :type key: str, number, UUID, or address or network of :mod:`ipaddress`
-        :param value: the value; stored unchanged, blanks included.
-        :type value: str, number, UUID, or address or network of :mod:`ipaddress`
+        :param key: the key, or the reference of one entry.
+        :type key: str, or see :class:`haproxyadmin.maps.PatternMethods`
+        :param value: the value; it may contain blanks.
+        :type value: str, or see :class:`haproxyadmin.maps.PatternMethods`
 
         Usage::
 
@@ -228,16 +232,12 @@ class PatternMethods(object):
         """Delete all entries with a key from a map.
 
         Sends ``del map`` (management guide, "del map"), from HAProxy 3.3 on once more for each
-        entry. A reference is looked up first, with a listing of each process, and used only if it
-        stands for the same entry in all of them; otherwise that is a
-        :class:`haproxyadmin.exceptions.CommandFailed`, and nothing is changed. If it stands for no
-        entry, it is a key.
+        entry.
 
         :param mapid: its id or file.
         :type mapid: int or str
-        :param key: the key, or the reference ``'0x...'`` of one entry as :meth:`show_map` returns
-            it.
-        :type key: str, number, UUID, or address or network of :mod:`ipaddress`
+        :param key: the key, or the reference of one entry.
+        :type key: str, or see :class:`haproxyadmin.maps.PatternMethods`
 
         Usage::
 
@@ -263,8 +263,7 @@ class PatternMethods(object):
 
         :param mapid: its id or file.
         :type mapid: int or str
-        :param pairs: pairs of key and value, or a dict; see :meth:`add_map`. They are read as they
-            are sent, so that any number of them needs little memory.
+        :param pairs: pairs of key and value, or a dict; see :meth:`add_map`.
         :type pairs: iterable
 
         Usage::
@@ -279,13 +278,11 @@ class PatternMethods(object):
         """Delete many entries from a map, in batches of ``del map``.
 
         HAProxy serves nobody while it deletes. Before 2.4 each command deletes one key; from then
-        on as many as it deletes in a twentieth of a second, at most 12. References cost each
-        process one listing for every 2048 entries.
+        on as many as it deletes in a twentieth of a second, at most 12.
 
         :param mapid: its id or file.
         :type mapid: int or str
-        :param keys: keys or references; see :meth:`del_map`. They are read as they are sent, so
-            that any number of them needs little memory.
+        :param keys: keys or references; see :meth:`del_map`.
         :type keys: iterable
         """
         return self._many('del', 'map', mapid, keys)

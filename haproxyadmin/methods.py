@@ -6,54 +6,52 @@ _DIE = [
     ':param die: (optional) False returns False instead of raising an exception.',
     ':type die: bool',
 ]
-_CHANGE = _DIE + [
-    ':return: True.',
-    ':rtype: bool',
+_DONE = [':return: True.', ':rtype: bool']
+_VERDICT = [
     ':raises haproxyadmin.exceptions.CommandFailed: if all processes refuse.',
     ':raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.',
-    ':raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.',
 ]
-_ENTRY = [':raises ValueError: for what HAProxy cannot take; nothing is sent.'] + _CHANGE
-_MANY = _DIE + [
-    ':return: True.',
-    ':rtype: bool',
-    ':raises ValueError: for an entry that HAProxy cannot take; the message says which one, and',
-    '    how many entries before it were sent. What became of them is in its ``failures``,',
-    '    ``results`` and ``by_socket``. An exception of the iterable gets the same attributes, if',
-    '    it accepts any.',
+_LOST = [':raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.']
+_REFUSED = [':raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.']
+_TEXT = [':raises ValueError: for what HAProxy cannot accept; nothing is sent.']
+_MANY = [
+    ':raises ValueError: for an entry that HAProxy cannot accept; the message says which one, and',
+    '    how many entries before it were sent. Its ``failures``, ``results`` and ``by_socket``',
+    '    report the outcome. An exception of the iterable gets the same attributes, if it accepts',
+    '    any.',
     ':raises haproxyadmin.exceptions.EntriesFailed: if processes refuse entries; ``failures`` says',
-    '    which entries, where, and why. All others are changed.',
-    ':raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached any more;',
+    '    which entries, where, and why. All other entries are changed.',
+    ':raises haproxyadmin.exceptions.HAProxySocketError: if a process can no longer be reached;',
     '    ``failures`` lists the entries at which it stopped, whose fate is not known or that were',
-    '    not sent. The other processes are done.',
-]
-_READ = _DIE + [
-    ':raises ValueError: for what HAProxy cannot take; nothing is sent.',
-    ':raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.',
-    ':raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.',
+    '    not sent. The change is complete in the other processes.',
 ]
 
 
-def _decorator(fields, doc):
+def _decorator(parameter, fields, doc):
     def decorate(method):
-        method.__doc__ = add_fields(method.__doc__, fields)
+        method.__doc__ = add_fields(method.__doc__, parameter, fields)
         return should_die(method)
     decorate.__doc__ = doc
     return decorate
 
 
-changes = _decorator(_CHANGE, """Declare a method that sends a change to every process.""")
-changes_entries = _decorator(_ENTRY, """Declare a method that changes an ACL or map.""")
-changes_many = _decorator(_MANY, """Declare a method that changes many entries of an ACL or map.""")
-reads = _decorator(_READ, """Declare a method that reads, and takes ``die``.""")
+takes_die = _decorator(_DIE, _LOST, """Declare a method that takes ``die``.""")
+reads_entries = _decorator(
+    _DIE, _TEXT + _REFUSED + _LOST, """Declare a method that reads an ACL or map.""")
+changes = _decorator(
+    _DIE + _DONE, _VERDICT + _LOST, """Declare a method that sends a change to every process.""")
+changes_entries = _decorator(
+    _DIE + _DONE, _TEXT + _VERDICT + _LOST, """Declare a method that changes an ACL or map.""")
+changes_many = _decorator(
+    _DIE + _DONE, _MANY, """Declare a method that changes many entries of an ACL or map.""")
 
 
-def add_fields(docstring, fields):
-    """Return a docstring with more fields, put behind its own ones and before its ``Usage::``.
+def add_fields(docstring, parameter, fields):
+    """Return a docstring with more fields, before its ``Usage::``.
 
     :param docstring: the docstring, None if the interpreter has dropped it.
-    :param fields: lines.
-    :type fields: list of str
+    :param parameter: lines for a further parameter, put after its own parameters.
+    :param fields: lines of further fields, put after its own ones.
     """
     if docstring is None:
         return None
@@ -65,7 +63,12 @@ def add_fields(docstring, fields):
     while not lines[end - 1].strip():
         end -= 1
     own = lines[:end]
-    if not any(line.lstrip().startswith(':') for line in own):
+    others = [number for number, line in enumerate(own)
+              if line.startswith((indent + ':return', indent + ':rtype', indent + ':raises'))]
+    place = min(others or [len(own)])
+    if not any(line.startswith(indent + ':param') for line in own) and not others:
         own.append('')
-    own += [indent + field for field in fields]
+        place = len(own)
+    own[place:place] = [indent + line for line in parameter]
+    own += [indent + line for line in fields]
     return '\n'.join(own + ([''] + usage if usage else []))

@@ -4,7 +4,7 @@ import operator
 
 from haproxyadmin import combine
 from haproxyadmin.backend import Backend
-from haproxyadmin.facade import Combined
+from haproxyadmin.common import Combined
 from haproxyadmin.frontend import Frontend
 from haproxyadmin.internal.calls import read_each
 from haproxyadmin.internal.fanout import unchanged
@@ -33,6 +33,10 @@ class Reading(Combined):
     def _processes(self):
         return self._members
 
+    @_processes.setter
+    def _processes(self, processes):
+        self._found = processes
+
     # What the processes report about themselves
 
     @property
@@ -48,7 +52,6 @@ class Reading(Combined):
         """The description in the configuration, ``''`` if there is none (``show info``).
 
         :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         """
         return self._common_value(parse_description)
 
@@ -57,7 +60,6 @@ class Reading(Combined):
         """The name of the node (``node`` of ``show info``).
 
         :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         """
         return self._common('node')
 
@@ -66,7 +68,6 @@ class Reading(Combined):
         """The date of the release, ``'2014/10/31'`` (``Release_date`` of ``show info``).
 
         :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         """
         return self._common('Release_date')
 
@@ -75,7 +76,6 @@ class Reading(Combined):
         """The version, such as ``'1.5.8'`` (``Version`` of ``show info``).
 
         :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         """
         return self._common('Version')
 
@@ -304,7 +304,8 @@ class Reading(Combined):
 
     def _common_value(self, value_of):
         values = [value_of(info) for info in self.info()]
-        return combine.common_value(self._processes, values)
+        return combine.common_value([(process.process_nb, process.socket_file, value)
+                                     for process, value in zip(self._processes, values)])
 
 
 def _servers_of(lists):

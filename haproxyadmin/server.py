@@ -39,7 +39,9 @@ class Server(Facade):
 
     Every read sends one ``show stat IID TYPE SID`` (management guide, "show stat") to each process,
     concurrently. It raises a :class:`haproxyadmin.exceptions.HAProxySocketError` if a process
-    cannot be reached, and a :class:`KeyError` if a process no longer has the server.
+    cannot be reached, and a :class:`KeyError` if a process no longer has the server. A property
+    that must be the same in all processes (status, weight, address, port and the results of checks)
+    raises :class:`haproxyadmin.exceptions.IncosistentData` if it differs.
     """
 
     _METRICS = SERVER_METRICS
@@ -74,7 +76,6 @@ class Server(Facade):
         """The weight, 0 to 256 (``weight`` of ``show stat``).
 
         :rtype: int
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         """
         return self._common('weight', converter)
 
@@ -91,7 +92,6 @@ class Server(Facade):
         for HAProxy to apply it.
 
         :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         :raises haproxyadmin.exceptions.CommandFailed: when it is set, if all processes refuse; also
             if the version of one is too old, and then nothing is sent.
         :raises haproxyadmin.exceptions.MultipleCommandResults: when it is set, if some processes
@@ -119,7 +119,6 @@ class Server(Facade):
         "set server"; HAProxy 1.7), so that each process keeps its own address.
 
         :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         :raises haproxyadmin.exceptions.CommandFailed: when it is set, if all processes refuse; also
             if one does not report its address or is too old, and then nothing is sent.
         :raises haproxyadmin.exceptions.MultipleCommandResults: when it is set, if some processes
@@ -152,7 +151,6 @@ class Server(Facade):
         """The result of the last health check, ``'L4OK'`` or ``'L4TOUT'`` (``check_status``).
 
         :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         """
         return self._common('check_status', stats.last_result)
 
@@ -161,7 +159,6 @@ class Server(Facade):
         """The code of the last health check, ``''`` if there is none (``check_code``).
 
         :rtype: int or str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         """
         return self._common('check_code', lambda text: int(text) if isint(text) else text)
 
@@ -170,7 +167,6 @@ class Server(Facade):
         """What the last health check received, or why it failed (``last_chk``).
 
         :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         """
         return self._common('last_chk')
 
@@ -179,7 +175,6 @@ class Server(Facade):
         """What the last agent check received, or why it failed (``last_agt``).
 
         :rtype: str
-        :raises haproxyadmin.exceptions.IncosistentData: if it differs between processes.
         """
         return self._common('last_agt')
 

@@ -6,6 +6,7 @@ from haproxyadmin.internal.frozen import freeze_operation
 from haproxyadmin.internal.grouping import read_identified
 from haproxyadmin.reading import Reading
 
+# Reading is here, too, for programs that import it from this module.
 __all__ = ['Reading', 'Snapshot']
 
 

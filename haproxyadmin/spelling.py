@@ -5,7 +5,7 @@ import os
 from haproxyadmin.protocol.words import to_native
 
 # Shorter names resemble each other too much.
-SHORTEST_SLIP = 4
+SHORTEST_TYPO = 4
 # A message lists all names if there are at most this many.
 MOST_LISTED = 5
 # How many names, and how many characters of each, are compared. If there are more names, only the
@@ -60,7 +60,7 @@ def _neighbors(text, candidates):
             + heapq.nsmallest(NEIGHBORS, [own for own in candidates if own >= text]))
 
 
-def is_slip(name, own):
+def is_typo(name, own):
     """Return True if a name is another one with a single typing error, or spelled differently.
 
     A plural is not an error, nor is a number at the end: programs name their own attributes so.
@@ -68,7 +68,7 @@ def is_slip(name, own):
     name, own = [text.lower().replace('_', '') for text in (name, own)]
     if name == own:
         return True
-    if len(name) < SHORTEST_SLIP or not name.isalpha() or name + 's' == own or own + 's' == name:
+    if len(name) < SHORTEST_TYPO or not name.isalpha() or name + 's' == own or own + 's' == name:
         return False
     start = len(os.path.commonprefix([name, own]))
     name, own = name[start:][::-1], own[start:][::-1]

@@ -66,8 +66,9 @@ def should_die(old_implementation):
             die = args[place]
             if not isinstance(die, bool):
                 # A surplus argument must not be taken for it.
-                raise TypeError('{0}() got {1} arguments too many, or a die that is no bool'.format(
-                    old_implementation.__name__, len(args) - place))
+                raise TypeError(
+                    '{0}() got {1} arguments too many, or a die that is not a bool'.format(
+                        old_implementation.__name__, len(args) - place))
         else:
             die = kwargs.get('die', True)
         if die:

@@ -95,14 +95,14 @@ class _Member(Slotted):
         """
         if self._row is not None and self.hap_process.in_memory:
             return convert(self._row) if convert else self._row
-        return self._read(self._KIND, lambda row, dump: convert(row) if convert else row)
+        return self._read(self._KIND, lambda row, _: convert(row) if convert else row)
 
-    def _read(self, kind, use):
+    def _read(self, kind, interpret):
         """Return the operation that reads this object's rows, by its ids or else by its name.
 
         :param kind: the sum of the kinds of rows that are asked for.
-        :param use: takes the row of this object and the dump that contains it; what it returns is
-            the value of the operation.
+        :param interpret: takes the row of this object and the dump that contains it; what it
+            returns is the value of the operation.
         """
         process = self.hap_process
 
@@ -110,7 +110,7 @@ class _Member(Slotted):
             row = self._find(dump)
             if row is None:
                 return process.dump_operation(found_by_name, kind=kind)
-            return use(row, dump)
+            return interpret(row, dump)
 
         def found_by_name(dump):
             row = self._find(dump)
@@ -118,7 +118,7 @@ class _Member(Slotted):
                 raise NoSuchObject(self.name, '{0} {1} is gone from process {2} on {3}'.format(
                     self._NOUN, self._title(), self.process_nb, self.socket_file))
             self._learn(row)
-            return use(row, dump)
+            return interpret(row, dump)
 
         # Read once, because another thread may learn new ids.
         iid, sid = self._known_ids()
@@ -128,6 +128,8 @@ class _Member(Slotted):
 
     def _learn(self, row):
         """Remember the ids that a row contains."""
+        if self.hap_process.in_memory:
+            return
         ids = self._ids_of(row)
         if ids == self._known_ids():
             # They were right: HAProxy took them for the name of another proxy.
@@ -136,10 +138,13 @@ class _Member(Slotted):
 
     def _known_ids(self):
         """Return the ids that were seen last."""
-        ids = self._ids
+        # In this order, because another thread may do the same.
+        row, ids = self._row, self._ids
         if ids is None:
             # Not earlier: most objects of a list are only looked at.
-            ids = self._ids = self._ids_of(self._row)
+            ids = self._ids = self._ids_of(row)
+            if not self.hap_process.in_memory:
+                self._row = None
         return ids
 
     def _on(self, process):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Batches of changes of an ACL or map.
 
-A batch is sent in one exchange. If HAProxy can take it, it is a payload, which HAProxy stores up to
+A batch is sent in one exchange. If HAProxy accepts it, it is a payload, which HAProxy stores up to
 the first entry that it refuses; otherwise it is a line of commands, each with its own answer.
 """
 from haproxyadmin.protocol import commands, versions
@@ -140,7 +140,7 @@ class BulkChange(object):
 
         :param entries: list of ``(index, entry)``.
         :rtype: list of :class:`Batch`
-        :raises ValueError: for an entry that HAProxy cannot take.
+        :raises ValueError: for an entry that HAProxy cannot accept.
         """
         if self.action == 'del':
             return [Batch([self._part(version, index, entry)[0]], [(index, entry)], False, rounds)

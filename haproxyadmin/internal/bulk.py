@@ -121,8 +121,8 @@ class ProcessProgress(object):
             elif endpoint.identity is self._looked_up_in:
                 batches.append(batch)
             else:
-                self.all_failed(batch.entries, 'it was not sent: by now another process answers, '
-                                'for which the reference stands for something else')
+                self.all_failed(batch.entries, 'not sent: another process has taken over, in which '
+                                'the reference stands for a different entry')
         self.plan(batches)
         return self.next_operation()
 
@@ -148,15 +148,16 @@ class ProcessProgress(object):
         if not isinstance(outcome, HAProxyBaseError):
             return
         self.error = outcome
-        # An error that is not a socket's says that this version cannot take the batch.
-        fate = 'it was not sent' if self._asking or getattr(outcome, 'undelivered', True) else (
+        # An error that is not a socket's says that this version cannot accept the batch.
+        fate = 'not sent' if self._asking or getattr(outcome, 'undelivered', True) else (
             'it is not known whether it took effect')
         self.all_failed(self._sent.entries, '{0}; {1}'.format(outcome, fate))
 
     def result(self):
         """Return what happened in this process, for ``results`` of an exception."""
-        end = ', later ones were not sent' if self.is_over() else ''
-        return '{0} entries accepted, {1} not{2}'.format(self.accepted, len(self.failures), end)
+        end = '; later entries were not sent' if self.is_over() else ''
+        return '{0} entries accepted, {1} not accepted{2}'.format(
+            self.accepted, len(self.failures), end)
 
     def _interpret_commands(self, start, batch, text):
         kept = []
@@ -247,7 +248,7 @@ def change(processes, action, family, ident, items):
         as the entries are sent.
     :return: True if every process accepted every entry.
     :rtype: bool
-    :raises ValueError: for an entry that HAProxy cannot take; the message says which one, and how
+    :raises ValueError: for an entry that HAProxy cannot accept; the message says which one, and how
         many were sent before it was read.
     :raises haproxyadmin.exceptions.EntriesFailed: if a process refused some.
     :raises haproxyadmin.exceptions.HAProxySocketError: if a process could not be reached.
@@ -341,8 +342,8 @@ def _delete_references(bulk, progresses, references):
                 unknown.append(progress)
                 progress.not_looked_up(outcome, references)
     if unknown:
-        message = ('it was not sent: what a reference stands for has to be known in {0}, '
-                   'too').format(unknown[0].process.socket_file)
+        message = 'not sent: the reference could not be looked up on {0}'.format(
+            unknown[0].process.socket_file)
         for progress in progresses:
             if progress not in unknown:
                 progress.all_failed(references, message)
@@ -394,4 +395,5 @@ def _set_results(error, progresses):
     """Put into an exception what each process accepted."""
     error.failures = _failures(progresses)
     error.results, error.by_socket = results_of(
-        (progress.process, progress.result()) for progress in progresses)
+        (progress.process.process_nb, progress.process.socket_file, progress.result())
+        for progress in progresses)

@@ -8,7 +8,6 @@ import functools
 
 from haproxyadmin.combine import check_command, results_of
 from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, MultipleCommandResults
-from haproxyadmin.internal.endpoint import UnknownVersion
 from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all, run_reads
 from haproxyadmin.internal.grouping import distinct, renew
 from haproxyadmin.protocol import commands
@@ -40,7 +39,7 @@ def prepare(members, build):
         try:
             current = distinct(members)
             return current, [_build(member, build, refuse_old=True) for member in current]
-        except (_OldVersion, UnknownVersion):
+        except _OldVersion:
             pass
     errors = renew(members)
     current = distinct(members)
@@ -106,7 +105,8 @@ def check_outcomes(members, operations, outcomes, judge=check_command):
         raise_first_error(outcomes)
         return judge([(member.process_nb, reply) for member, _, reply in answered])
     except HAProxyBaseError as error:
-        error.set_results(*results_of((member, reply) for member, _, reply in answered))
+        error.set_results(*results_of(
+            (member.process_nb, member.socket_file, reply) for member, _, reply in answered))
         if isinstance(error, (CommandFailed, MultipleCommandResults)):
             _set_context(error, answered, judge)
         raise

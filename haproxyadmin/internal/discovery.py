@@ -71,7 +71,7 @@ def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
 def _check_path(name, value):
     """Return a caller's path as a ``str``."""
     path = decode_path(value)
-    return check_option(name, path, isinstance(path, str) and '\0' not in path)
+    return check_option(name, path, isinstance(path, str) and '\0' not in path, 'a path')
 
 
 def _make_absolute(path):

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """A stats socket: how to talk to it, and what is known of the process behind it."""
-import functools
-
 from haproxyadmin.internal.slots import Slotted
 from haproxyadmin.protocol import versions
 from haproxyadmin.protocol.transport import now
@@ -15,42 +13,6 @@ SAME_START = 2
 # HAProxy.
 VERSION_AGE = 1
 LONG_AGO = float('-inf')
-
-
-class UnknownVersion(Exception):
-    """Something depends on a version that has not been asked yet."""
-
-
-@functools.total_ordering
-class Version(object):
-    """The version of a process, looked up when it is compared: most commands do not depend on it.
-
-    It compares like a tuple of integers.
-
-    :type endpoint: :class:`Endpoint`
-    """
-
-    __slots__ = ('_endpoint',)
-
-    __hash__ = None
-
-    def __init__(self, endpoint):
-        self._endpoint = endpoint
-
-    def __iter__(self):
-        return iter(self._endpoint.use_version())
-
-    def __eq__(self, other):
-        return tuple(self) == other
-
-    def __ne__(self, other):
-        return tuple(self) != other
-
-    def __lt__(self, other):
-        return tuple(self) < other
-
-    def __repr__(self):
-        return repr(tuple(self))
 
 
 class Identity(object):
@@ -90,11 +52,11 @@ class Endpoint(Slotted):
     def __init__(self, socket_file, retry, retry_interval, timeout):
         self.socket_file = decode_path(socket_file)
         self.retry = check_option('retry', retry, retry is None or (
-            is_integer(retry) and retry >= 0))
+            is_integer(retry) and retry >= 0), 'None or an integer of at least 0')
         self.retry_interval = check_option(
-            'retry_interval', retry_interval, _is_seconds(retry_interval))
+            'retry_interval', retry_interval, _is_seconds(retry_interval), 'a number of seconds')
         self.timeout = check_option('timeout', timeout, timeout is None or (
-            _is_seconds(timeout) and timeout > 0))
+            _is_seconds(timeout) and timeout > 0), 'None or a number of seconds above 0')
         # What the last `show info` says: the process number, and who answered.
         self.number = None
         self.identity = None
@@ -110,6 +72,12 @@ class Endpoint(Slotted):
         super(Endpoint, self).__setstate__(state)
         # The clock may be another machine's.
         self.doubt_version()
+
+    def copy(self):
+        """Return an endpoint that knows who has answered, and is not changed with this one."""
+        copied = Endpoint(self.socket_file, self.retry, self.retry_interval, self.timeout)
+        copied.number, copied.identity = self.number, self.identity
+        return copied
 
     def set_retry(self, retry):
         """Set how often a failed exchange is repeated."""
@@ -139,28 +107,19 @@ class Endpoint(Slotted):
             self.identity = identity
 
     @property
-    def version(self):
-        """The version that last answered.
-
-        What is built with it belongs into :func:`haproxyadmin.internal.calls.prepare`, which asks
-        for it again if that was too long ago.
-
-        :rtype: :class:`Version`
-        """
-        return Version(self)
-
-    @property
     def known_version(self):
         """The version that last answered as a tuple of integers, or None."""
         return self._version
 
-    def use_version(self):
-        """Return the version as a tuple of integers, and note that something depends on it.
+    def may_have(self, feature):
+        """Return True if the version has a feature, or is not known.
 
-        :raises UnknownVersion: if it has not been asked yet.
+        :type feature: :class:`haproxyadmin.protocol.versions.Feature`
         """
-        if self._version is None:
-            raise UnknownVersion
+        return self._version is None or versions.has(self._version, feature)
+
+    def use_version(self):
+        """Return the known version, and note that something depends on it."""
         self.version_use = object()
         return self._version
 
@@ -189,13 +148,14 @@ class Endpoint(Slotted):
         self.duplicate_while = self.duplicate_of.identity
 
 
-def check_option(name, value, valid):
+def check_option(name, value, valid, allowed):
     """Return an option of a constructor.
 
+    :param allowed: what is valid, for the message.
     :raises ValueError: if it is not valid.
     """
     if not valid:
-        raise ValueError('{0} cannot be {1!r}'.format(name, value))
+        raise ValueError('{0} must be {1}, got {2!r}'.format(name, allowed, value))
     return value
 
 

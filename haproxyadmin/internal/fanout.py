@@ -45,8 +45,12 @@ class Operation(transport.Request):
         self.parse = parse
         self.judged = judged
 
-    def interpret_reply(self, reply):
-        """Return what a reply amounts to: a value, an exception, or the next operation."""
+    def interpret_reply(self, reply, identified=False):
+        """Return what a reply amounts to: a value, an exception, or the next operation.
+
+        :param identified: (optional) True if the process has been asked who it is, for an
+            exception that says so.
+        """
         if isinstance(reply, HAProxySocketError):
             return reply
         if not replies.is_whole(reply, self.reads):
@@ -55,13 +59,17 @@ class Operation(transport.Request):
         if self.judged and not self.reads:
             message = to_native(reply.lstrip(b'\n').split(b'\n', 1)[0])
             if not replies.is_message(message):
-                return self._unusable('this is no answer to a change: {0!r}'.format(message[:80]))
+                return self._unusable('not a reply to a change: {0!r}'.format(message[:80]))
         try:
-            if self.judged and replies.is_denied(reply) and self._has_levels():
+            if self.judged and replies.is_denied(reply) and self.endpoint.may_have(
+                    versions.SHOW_LEVEL):
                 return _LevelCheck(self, reply)
             return self.interpret(self.parse(reply))
         except CommandFailed as error:
-            error.set_results(*results_of([(_Answer(self.endpoint), str(error))]))
+            if self.endpoint.number is None and not identified:
+                return _Identification(self, reply)
+            error.set_results(*results_of([
+                (self.endpoint.number, self.socket_file, str(error))]))
             error.set_context(commands.describe_line(self.command), self.socket_file)
             return transport.without_trace(error)
         except HAProxyBaseError as error:
@@ -85,20 +93,8 @@ class Operation(transport.Request):
         # Not initialized: a loop over all servers makes tens of thousands of operations.
         return VersionCheck(self.endpoint, self.rebuild) if hasattr(self, 'rebuild') else self
 
-    def _has_levels(self):
-        version = self.endpoint.known_version
-        return version is None or versions.has(version, versions.SHOW_LEVEL)
-
     def _unusable(self, reason):
         return SocketApplicationError(self.socket_file, '{0}: {1}'.format(self, reason))
-
-
-class _Answer(object):
-    """The process that answered, for the results in an exception."""
-
-    def __init__(self, endpoint):
-        self.process_nb = endpoint.number
-        self.socket_file = endpoint.socket_file
 
 
 class OneTimeOperation(Operation):
@@ -142,6 +138,33 @@ class VersionCheck(Operation):
         return operation
 
 
+class _Identification(Operation):
+    """Asks for the number of a process that has refused something, for the exception.
+
+    :param refused: what was refused; its reply is interpreted once more afterwards.
+    :type refused: :class:`Operation`
+    :param refusal: the reply to it.
+    :type refusal: bytes
+    """
+
+    __slots__ = ('refused', 'refusal')
+
+    def __init__(self, refused, refusal):
+        super(_Identification, self).__init__(
+            refused.endpoint, commands.SHOW_INFO, None, judged=False)
+        self.refused = refused
+        self.refusal = refusal
+
+    def interpret_reply(self, reply, identified=False):
+        """Return what the refusal amounts to."""
+        try:
+            if isinstance(reply, bytes):
+                learn_info(self.endpoint, split_lines(reply))
+        except replies.Malformed:
+            pass  # the exception does without the number
+        return self.refused.interpret_reply(self.refusal, identified=True)
+
+
 class _LevelCheck(Operation):
     """Asks for the level of a socket whose level was too low for a command.
 
@@ -158,14 +181,14 @@ class _LevelCheck(Operation):
         self.denied = denied
         self.refusal = refusal
 
-    def interpret_reply(self, reply):
+    def interpret_reply(self, reply, identified=False):
         """Return what the refusal amounts to."""
         denied, refusal = self.denied, self.refusal
         if isinstance(reply, bytes) and to_native(reply.strip()) in replies.LEVELS:
             refusal = replies.denied_because(refusal, b'the level of ' + to_bytes(
                 denied.socket_file) + b' is ' + reply.strip())
         denied.judged = False
-        return denied.interpret_reply(refusal)
+        return denied.interpret_reply(refusal, identified)
 
 
 def run_all(operations, outcomes=None, repeat=True):
@@ -268,7 +291,7 @@ def level_operation(endpoint):
 
     Before 2.0 it distinguishes admin from user, and reports an operator as user.
     """
-    if versions.has(endpoint.version, versions.SHOW_LEVEL):
+    if endpoint.may_have(versions.SHOW_LEVEL):
         return Operation(endpoint, commands.SHOW_LEVEL, first_line)
     return Operation(endpoint, commands.PROBE_ADMIN, replies.level_of_probe, parse=unchanged,
                      judged=False)

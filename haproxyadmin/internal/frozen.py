@@ -14,15 +14,16 @@ class _FrozenProcess(_HAProxyProcess):
     :type dump: :class:`haproxyadmin.parsers.stats.Dump`
     """
 
-    __slots__ = ('_live', '_number', '_info', '_dump')
+    __slots__ = ('_live', '_info', '_dump')
 
     in_memory = True
 
     def __init__(self, process, info, dump):
         super(_FrozenProcess, self).__init__(process.socket_file, process.retry,
                                              process.retry_interval, process.timeout)
+        # Not the live one: later changes must not show in a snapshot.
+        self.endpoint = process.endpoint.copy()
         self._live = process
-        self._number = process.process_nb
         self._info = info
         self._dump = dump
 
@@ -30,14 +31,6 @@ class _FrozenProcess(_HAProxyProcess):
     def live(self):
         """The process that answers from HAProxy itself."""
         return self._live
-
-    @property
-    def process_nb(self):
-        """The number that the process had.
-
-        :rtype: int
-        """
-        return self._number
 
     def info_operation(self, interpret):
         """Return what ``interpret`` makes of the information in memory."""

@@ -118,5 +118,7 @@ def is_same_entry(processes, found, family, ident, key):
     error = CommandFailed('{0} is {1}: {2}'.format(reference, what.format(family, ident), ', '.join(
         '{0!r} in process {1} on {2}'.format(entry, process.process_nb, process.socket_file)
         for process, entry in zip(processes, entries))))
-    error.set_results(*results_of(zip(processes, entries)))
+    error.set_results(*results_of(
+        (process.process_nb, process.socket_file, entry)
+        for process, entry in zip(processes, entries)))
     raise error

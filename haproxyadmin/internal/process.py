@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One HAProxy process behind its stats socket."""
+import functools
+
 from haproxyadmin.combine import combine_info_metric
 from haproxyadmin.internal import fanout
 from haproxyadmin.internal.backend import _Backend
@@ -16,6 +18,40 @@ from haproxyadmin.parsers.lines import first_line, join_lines, lines_or_empty
 from haproxyadmin.protocol import commands, transport, versions
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 from haproxyadmin.protocol.words import check_row_id, to_native
+
+
+@functools.total_ordering
+class Version(object):
+    """The version of a process, looked up when it is compared: most commands do not depend on it.
+
+    It compares like a tuple of integers.
+
+    :type process: :class:`_HAProxyProcess`
+    """
+
+    __slots__ = ('_process',)
+
+    __hash__ = None
+
+    def __init__(self, process):
+        self._process = process
+
+    def __iter__(self):
+        if self._process.endpoint.known_version is None:
+            self._process.proc_info()
+        return iter(self._process.endpoint.use_version())
+
+    def __eq__(self, other):
+        return tuple(self) == other
+
+    def __ne__(self, other):
+        return tuple(self) != other
+
+    def __lt__(self, other):
+        return tuple(self) < other
+
+    def __repr__(self):
+        return repr(tuple(self))
 
 
 def _setting(name, doc):
@@ -62,11 +98,7 @@ class _HAProxyProcess(Slotted):
         """The process itself, under the name that its frontends, backends and servers use."""
         return self
 
-    @property
-    def socket_file(self):
-        """Its stats socket."""
-        return self.endpoint.socket_file
-
+    socket_file = _setting('socket_file', 'Its stats socket.')
     retry = _setting('retry', 'How often a failed exchange is repeated.')
     retry_interval = _setting('retry_interval', 'Seconds between two attempts.')
     timeout = _setting(
@@ -74,8 +106,14 @@ class _HAProxyProcess(Slotted):
 
     @property
     def version(self):
-        """The version; see :attr:`haproxyadmin.internal.endpoint.Endpoint.version`."""
-        return self.live.endpoint.version
+        """The version that last answered ``show info``.
+
+        What is built with it belongs in :func:`haproxyadmin.internal.calls.prepare`, which asks
+        for it again if that was too long ago.
+
+        :rtype: :class:`Version`
+        """
+        return Version(self.live)
 
     @property
     def process_nb(self):

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A change of all processes or of none: do it everywhere, or undo it where it was done."""
-from haproxyadmin.combine import check_command
+"""A change of all processes or of none: make it everywhere, or undo it where it was made."""
+from haproxyadmin.combine import check_command, results_of
 from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, HAProxySocketError
 from haproxyadmin.internal.calls import check_outcomes, prepare
-from haproxyadmin.internal.fanout import Operation, run_all
+from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
 from haproxyadmin.internal.grouping import renew
 
 REPLACED = 'another process has taken over {0} during the change'
@@ -12,14 +12,15 @@ REPLACED = 'another process has taken over {0} during the change'
 def change_all_or_none(members, do, undo, judge=check_command):
     """Change all processes; if that fails in one of them, undo it in the others.
 
-    Each process is sent a ``show info`` before the change and another one after it, which shows
-    whether a process has been replaced in between, because then its change is lost.
+    Each process is sent a ``show info`` before and after the change, and before and after the
+    change is undone, which shows whether another process has taken over its socket. No exchange of
+    the change is repeated, because another process may answer by then.
 
     :param members: the objects that are changed, each of one process.
     :param do: takes a member, returns the operation that changes it; see
         :func:`haproxyadmin.internal.calls.prepare`.
     :param undo: takes a member and the reply to the change, returns the operation that undoes it;
-        called only where the change was done.
+        called only for processes in which the change was made.
     :param judge: (optional) see :func:`haproxyadmin.internal.calls.check_outcomes`.
     :return: the members that were changed, and the reply of each.
     :rtype: tuple of list
@@ -27,23 +28,28 @@ def change_all_or_none(members, do, undo, judge=check_command):
         :func:`haproxyadmin.internal.calls.check_outcomes` raises, or
         :class:`haproxyadmin.exceptions.CommandFailed` if a process was replaced. ``undone`` lists
         the sockets of the processes in which the change was undone, ``not_undone`` those in which
-        it was, or may have been, done and still is, ``replaced`` those that another process has
-        taken over.
+        it was, or may have been, made and not undone, ``replaced`` those that another process has
+        taken over; whether that one has the change is not known.
 
     Any exception that interrupts it, such as :class:`KeyboardInterrupt`, gets the same three
-    attributes, after the change was undone where it is known to be done.
+    attributes, after the change was undone where it is known to be made.
     """
-    _raise_first(renew(members))
+    _raise_first(members, renew(members))
     members, operations = prepare(members, do)
-    _raise_first(dict(enumerate(operations)))
+    raise_first_error(operations)
     return _Transaction(members, operations, undo, judge).run()
 
 
+def _raise_first(members, errors):
+    raise_first_error([errors[member.hap_process.endpoint] for member in members
+                       if member.hap_process.endpoint in errors])
+
+
 class _Transaction(object):
-    """One change on its way.
+    """A change in progress.
 
     :param members: the objects that are changed.
-    :param operations: what changes each of them.
+    :param operations: the operation that changes each of them.
     """
 
     def __init__(self, members, operations, undo, judge):
@@ -51,39 +57,35 @@ class _Transaction(object):
         self.operations = operations
         self.undo = undo
         self.judge = judge
-        # Who is to be changed.
+        # Which processes are to be changed.
         self.identities = [member.hap_process.endpoint.identity for member in members]
         self.outcomes = list(operations)
-        # Who has been replaced, and the errors of those who cannot be asked any more.
+        # Which processes have been replaced, and the errors of those that no longer answer.
         self.replaced = set()
         self.lost = {}
+        self.undone = set()
 
     def run(self):
         """Make the change; return the members and their replies."""
         try:
-            # Not repeated: another process may answer by then.
             run_all(self.operations, self.outcomes, repeat=False)
-            self._find_replaced()
-            if all(map(self._is_done, range(len(self.members)))):
+            self._look_who_answers()
+            if all(map(self._is_made, range(len(self.members)))):
                 return self.members, list(self.outcomes)
             self._raise_reason()
         except BaseException as error:
-            self._undo(error)
+            try:
+                self._undo()
+            except BaseException as second:
+                self._report(second)
+                raise
+            finally:
+                self._report(error)
+                # The frames of the traceback refer to this object.
+                self.outcomes, self.lost = [], {}
             raise
 
-    def _raise_reason(self):
-        """Raise the exception that says why the change is not done everywhere."""
-        outcomes = [self.lost.get(number, outcome)
-                    for number, outcome in enumerate(self.outcomes)]
-        check_outcomes(self.members, self.operations, outcomes, self.judge)
-        # All have accepted it, so one of them has been replaced since.
-        number = min(self.replaced)
-        socket_file = self.members[number].socket_file
-        error = CommandFailed(REPLACED.format(socket_file))
-        error.set_context(None, socket_file)
-        raise error
-
-    def _find_replaced(self):
+    def _look_who_answers(self):
         """Note which processes have been replaced since the beginning, and which are lost."""
         errors = renew(self.members)
         for number, member in enumerate(self.members):
@@ -93,10 +95,50 @@ class _Transaction(object):
             elif endpoint.identity is not self.identities[number]:
                 self.replaced.add(number)
 
-    def _is_done(self, number):
+    def _raise_reason(self):
+        """Raise the exception that says why the change is not made everywhere."""
+        outcomes = [self.lost.get(number, outcome)
+                    for number, outcome in enumerate(self.outcomes)]
+        check_outcomes(self.members, self.operations, outcomes, self.judge)
+        # All have accepted it, so one of them has been replaced since.
+        socket_file = self.members[min(self.replaced)].socket_file
+        error = CommandFailed(REPLACED.format(socket_file))
+        error.set_results(*results_of((member.process_nb, member.socket_file, outcome)
+                                      for member, outcome in zip(self.members, self.outcomes)))
+        error.set_context(None, socket_file)
+        raise error
+
+    def _undo(self):
+        """Undo the change in the processes in which it is made."""
+        made = [number for number in range(len(self.members)) if self._is_made(number)]
+        if made:
+            self._look_who_answers()
+        made = [number for number in made if self._is_made(number)]
+        built = [self._build_undo(number) for number in made]
+        outcomes = run_all(built, repeat=False)
+        if made:
+            self._look_who_answers()
+        self.undone.update(number for number, outcome in zip(made, outcomes)
+                           if number not in self.replaced and self._is_accepted(number, outcome))
+
+    def _build_undo(self, number):
+        try:
+            return self.undo(self.members[number], self.outcomes[number])
+        except Exception as error:  # it must not keep the others from being undone
+            return error
+
+    def _is_made(self, number):
         """Return True if a member is known to be changed."""
         return (number not in self.replaced and number not in self.lost
                 and self._is_accepted(number, self.outcomes[number]))
+
+    def _may_be_made(self, number):
+        """Return True if a member is changed, or may be."""
+        outcome = self.outcomes[number]
+        if isinstance(outcome, HAProxySocketError):
+            return not outcome.undelivered
+        # An operation was interrupted.
+        return isinstance(outcome, Operation) or self._is_accepted(number, outcome)
 
     def _is_accepted(self, number, outcome):
         if isinstance(outcome, (Exception, Operation)):
@@ -107,39 +149,14 @@ class _Transaction(object):
             return False
         return True
 
-    def _may_be_done(self, number):
-        """Return True if it is not known whether a member is changed."""
-        outcome = self.outcomes[number]
-        if isinstance(outcome, HAProxySocketError):
-            return not outcome.undelivered
-        # An operation is what was interrupted.
-        return isinstance(outcome, Operation) or (
-            number in self.lost and self._is_accepted(number, outcome))
-
-    def _undo(self, error):
-        """Undo the change where it is done, and put into an exception what became of it."""
+    def _report(self, error):
+        """Put into an exception in which processes the change was undone."""
         numbers = range(len(self.members))
-        done = [number for number in numbers if self._is_done(number)]
-        undone, failed = set(), [number for number in numbers if self._may_be_done(number)]
-        try:
-            operations = [self.undo(self.members[number], self.outcomes[number])
-                          for number in done]
-            for number, outcome in zip(done, run_all(operations)):
-                if self._is_accepted(number, outcome):
-                    undone.add(number)
-        finally:
-            failed += [number for number in done if number not in undone]
-            error.undone = self._sockets(undone)
-            error.not_undone = self._sockets(
-                number for number in failed if number not in self.replaced)
-            error.replaced = self._sockets(self.replaced)
+        error.undone = self._sockets(self.undone)
+        error.replaced = self._sockets(self.replaced)
+        error.not_undone = self._sockets(
+            number for number in numbers if number not in self.replaced
+            and number not in self.undone and self._may_be_made(number))
 
     def _sockets(self, numbers):
         return [self.members[number].socket_file for number in sorted(numbers)]
-
-
-def _raise_first(errors):
-    """Raise the first exception among the values, if there is one: nothing was sent then."""
-    for error in errors.values():
-        if isinstance(error, Exception):
-            raise error

@@ -35,6 +35,6 @@ def lines_or_empty(lines):
 def refusal_of(lines):
     """Return the error for a reply that is not the data that were asked for."""
     if not replies.is_message(first_line(lines)):
-        return replies.Malformed('this is not the answer: {0!r}'.format(first_line(lines)[:80]))
+        return replies.Malformed('unexpected reply: {0!r}'.format(first_line(lines)[:80]))
     # 1.7.0 answers a lookup in a map with nothing at all.
     return CommandFailed(join_lines(lines) or replies.NOTHING)

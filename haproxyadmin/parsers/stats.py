@@ -11,7 +11,7 @@ from haproxyadmin.protocol import replies
 from haproxyadmin.protocol.metrics import is_figure
 
 _FIGURES = operator.attrgetter('figures')
-SUMMARISED = operator.attrgetter('summarised')
+SUMMARIZED = operator.attrgetter('summarized')
 _LISTENER = '3'
 # Fields that are text and are reported with the figures, in HAProxy's order.
 TEXT_FIELDS = ('check_status', 'last_chk', 'addr', 'cookie', 'mode', 'algo')
@@ -79,7 +79,7 @@ class Header(object):
     """
 
     __slots__ = ('line', 'names', 'index', 'commas', 'leads', 'rows_stay', '_figures',
-                 '_summarised')
+                 '_summarized')
 
     def __init__(self, line):
         names = line[2:].split(',')
@@ -99,7 +99,7 @@ class Header(object):
         # proxies.
         self.rows_stay = 'h1_open_connections' in self.index
         self._figures = None
-        self._summarised = None
+        self._summarized = None
 
     def __reduce__(self):
         return (Header, (self.line,))
@@ -112,12 +112,12 @@ class Header(object):
         return self._figures
 
     @property
-    def summarised(self):
+    def summarized(self):
         """Positions and names of what :func:`haproxyadmin.combine.summarize` returns."""
-        if self._summarised is None:
-            self._summarised = self._chosen(
+        if self._summarized is None:
+            self._summarized = self._chosen(
                 lambda name: is_figure(name) or name in TEXT_FIELDS or name == 'status')
-        return self._summarised
+        return self._summarized
 
     def _chosen(self, condition):
         return [(position, name) for position, name in enumerate(self.names)

@@ -44,7 +44,7 @@ UNSENDABLE = [
 
 
 class NotForVersion(ValueError):
-    """The running version cannot take what a caller passed; another one could."""
+    """The running version cannot accept what a caller passed; another one could."""
 
 
 GET_ACL = Danger([((1, 7, 0), (1, 7, 1))], NotForVersion, '"get acl" would crash HAProxy 1.7.0')

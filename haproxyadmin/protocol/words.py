@@ -2,7 +2,7 @@
 """Check what a caller passes, and make words of a command line of it.
 
 Text from a caller reaches HAProxy as one word, whatever it contains, or not at all: what HAProxy
-(or the running version) cannot take is a :class:`ValueError`.
+(or the running version) cannot accept is a :class:`ValueError`.
 """
 import os
 import re
@@ -77,7 +77,7 @@ def check_text(text):
         address as its ``str()``.
     :type text: str, bytes, number, UUID, or an address or network of :mod:`ipaddress`
     :rtype: bytes
-    :raises ValueError: if no version can take it.
+    :raises ValueError: if no version accepts it.
     """
     raw_text = (to_bytes(text) if isinstance(text, _TEXT)
                 else _encode_number(text) or encode_address(text))
@@ -149,8 +149,9 @@ def _encode_number(value):
 def _check_sendable(raw_text, text, version):
     for character, name, ranges in versions.UNSENDABLE:
         if character in raw_text and versions.is_among(version, ranges):
-            raise versions.NotForVersion('HAProxy {0} cannot take text with {1}: {2!r}'.format(
-                versions.format_version(version), name, text))
+            raise versions.NotForVersion(
+                'HAProxy {0} cannot accept text that contains {1}: {2!r}'.format(
+                    versions.format_version(version), name, text))
 
 
 def is_integer(value):

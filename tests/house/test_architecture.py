@@ -46,6 +46,7 @@ FLOORS = [
      'internal.batches'],
     ['internal.bulk', 'internal'],
     # The public modules, which treat all processes as one.
+    ['common'],
     ['facade'],
     ['frontend', 'server'],
     ['backend', 'maps'],
@@ -306,8 +307,8 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'cmd_across_all_procs', 'compare_values', 'connected_socket', 'converter',
                     'elements_of_list_same', 'info2dict', 'is_unix_socket', 'isint', 'should_die',
                     'stat2dict']
-PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'facade',
-                  'maps', 'exceptions']
+PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
+                  'facade', 'maps', 'exceptions']
 
 
 def documented():
@@ -336,7 +337,7 @@ DOCUMENTED = documented()
 TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimitsslsess',
               'clearcounters', 'command', 'errors', 'enable', 'disable', 'setstate',
               'setweight', 'shutdown']
-DIE_DECORATORS = {'changes', 'changes_entries', 'changes_many', 'reads'}
+DIE_DECORATORS = {'changes', 'changes_entries', 'changes_many', 'reads_entries', 'takes_die'}
 
 
 def decorators(node):

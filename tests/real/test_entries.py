@@ -239,7 +239,7 @@ def test_wrong_patterns_of_an_acl_are_told(pair):
     failures, error = refused(pair.hap.add_acl_entries, pair.file('ip.acl'), items)
     assert failures == in_both((1, 'bad'), (3, 'bad'), (4, 'a b'))
     assert pair.stored('ip.acl') == [['10.0.0.1', '10.0.0.2', '10.0.0.3']] * 2
-    assert [result for _, result in error.results] == ['3 entries accepted, 3 not'] * 2
+    assert [result for _, result in error.results] == ['3 entries accepted, 3 not accepted'] * 2
     assert error.command == 'add acl {0} bad'.format(pair.file('ip.acl'))
     assert os.path.basename(error.socket_file) == '1.sock'
     assert [os.path.basename(path) for path, _ in error.by_socket] == ['1.sock', '2.sock']
@@ -300,8 +300,8 @@ class Crowded(object):
         socket_file = str(directory.join('1.sock'))
         with open(self.file, 'w') as content:
             for number in range(60 * 600):
-                # The other keys have reversed digits, so that neighbours in the tree are not
-                # neighbours in memory, as with keys that are domain names.
+                # The other keys have reversed digits, so that neighbors in the tree are not
+                # neighbors in memory, as with keys that are domain names.
                 content.write('{0} v\n'.format(self.KEYS[number % 600] if number % 600 < 12
                                                else '{0:05d}'.format(number)[::-1]))
         self.lab = conftest.start(version, config=CONFIG.format(
@@ -412,8 +412,8 @@ def test_a_process_that_dies_in_the_middle(version, tmpdir):
             enumerate(items))[2 * bulk.CHUNK:2 * bulk.CHUNK + len(failures)]
         assert 50 < len(failures) < 300
         assert [result for _, result in caught.value.results] == [
-            '{0} entries accepted, 0 not'.format(len(items)),
-            '{0} entries accepted, {1} not, later ones were not sent'.format(
+            '{0} entries accepted, 0 not accepted'.format(len(items)),
+            '{0} entries accepted, {1} not accepted; later entries were not sent'.format(
                 2 * bulk.CHUNK, len(failures))]
         assert truth.entries(pair.labs[0], 'map', pair.file('str.map'),
                              pair.sockets[0]) == as_text(items)

@@ -236,7 +236,7 @@ class TestDifferentLevels(object):
 
 
 class TestOlderAndNewerVersions(object):
-    """Behaviour of versions that the tests do not run; the fakes send captured replies."""
+    """Behavior of versions that the tests do not run; the fakes send captured replies."""
 
     @pytest.mark.parametrize('version', [
         '1.5.8', '1.5', '1.6', '1.7', '1.8'])
@@ -278,15 +278,15 @@ class TestOlderAndNewerVersions(object):
         assert [failure.message for failure in raised.value.failures] == [
             denied(refusing.paths[0], 'operator')] * count
 
-    @pytest.mark.parametrize('behaviour', [
+    @pytest.mark.parametrize('behavior', [
         fakes.closing, fakes.replying(b'\n'), fakes.replying(b'garbage\n\n'),
         fakes.replying(b'user'), fakes.replying(b'Unknown command\n\n'),
         fakes.replying(b'Permission denied\n\n')])
-    def test_a_refusal_stays_one_when_the_level_is_not_told(self, fleet, behaviour):
+    def test_a_refusal_stays_one_when_the_level_is_not_told(self, fleet, behavior):
         refusing = fleet('2.6')
         hap = refusing.haproxy(retry=1, retry_interval=0)
         refusing[0].level = 'user'
-        refusing[0].script = [fakes.answering, behaviour]
+        refusing[0].script = [fakes.answering, behavior]
         with pytest.raises(CommandFailed) as raised:
             hap.setmaxconn(5)
         assert str(raised.value) in ('Permission denied', denied(refusing.paths[0], 'user'))
@@ -295,7 +295,7 @@ class TestOlderAndNewerVersions(object):
     def test_what_calls_itself_haproxy_and_refuses_everything_ends_the_call(self, fleet):
         refusing = fleet('2.6')
         hap = refusing.haproxy()
-        refusing[0].behaviour = fakes.replying(b'Permission denied\n\n')
+        refusing[0].behavior = fakes.replying(b'Permission denied\n\n')
         for call in (hap.info, hap.frontends, hap.snapshot):
             with pytest.raises(SocketApplicationError):
                 call()

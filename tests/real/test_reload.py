@@ -33,7 +33,7 @@ listen haproxy
 
 
 def move_everything(lab):
-    """Reload with a new proxy before all others and a new server before its neighbours."""
+    """Reload with a new proxy before all others and a new server before its neighbors."""
     with open(lab.config_file) as config:
         text = config.read()
     for old, new in [('\nlisten haproxy\n', EARLY), (TEMPORARY, AFTERWARDS),

@@ -102,16 +102,16 @@ def has_gone(proxy, client):
 
 
 def is_full(proxy, client):
-    """never takes the connection"""
+    """never accepts the connection"""
 
 
 def hangs(proxy, client):
-    """takes the connection and hangs"""
+    """accepts the connection, then hangs"""
     proxy.wait_for_end(client)
 
 
 def hangs_after(proxy, client):
-    """takes the command and hangs"""
+    """reads the command, then hangs"""
     proxy.ask(proxy.receive(client))
     proxy.wait_for_end(client)
 
@@ -485,30 +485,30 @@ def _check_change(site, operation, number, paths, error):
         raise Breach('sent more than once: {0!r}'.format(sent))
     if error is None:
         if not all(done.values()):
-            raise Breach('told to be done: {0!r}'.format(done))
+            raise Breach('reported as done: {0!r}'.format(done))
         return
-    told = _told(error)
+    reported = _describe(error)
     if operation.reads_first and not any(sent.values()):
-        told = dict.fromkeys(done, False)
+        reported = dict.fromkeys(done, False)
     for path in done:
-        if path not in paths and path not in told:
-            raise Breach('does not tell what became of {0}: {1}'.format(path, _words(error)))
-        if path in told and told[path] != done[path]:
-            raise Breach('tells {0} of {1}: {2}'.format(told[path], path, _words(error)))
+        if path not in paths and path not in reported:
+            raise Breach('does not report what happened in {0}: {1}'.format(path, _words(error)))
+        if path in reported and reported[path] != done[path]:
+            raise Breach('reports {0} for {1}: {2}'.format(reported[path], path, _words(error)))
     if getattr(error, 'undelivered', False) and done[error.socket_file]:
         raise Breach('delivered after all: {0}'.format(error))
-    if paths and not isinstance(error, HAProxySocketError) and len(told) < PROCESSES:
+    if paths and not isinstance(error, HAProxySocketError) and len(reported) < PROCESSES:
         raise Breach('no word of some: {0}'.format(_words(error)))
 
 
-def _told(error):
+def _describe(error):
     """Return whether a change was made, by socket file, as far as the error reports it."""
     told = {}
     unknown = [failure.socket_file for failure in error.failures]
     for path, reply in error.by_socket:
         if path not in unknown:
             told[path] = reply == '' or not unknown and replies.is_address_success(
-                'addr', reply) or reply.endswith('accepted, 0 not')
+                'addr', reply) or reply.endswith('accepted, 0 not accepted')
     return told
 
 

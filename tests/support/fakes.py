@@ -6,7 +6,7 @@ A :class:`Fleet` is a directory that contains the socket of each :class:`Process
 and pid, and other commands from the captures or as the test specifies. A command that it does not
 know, or that would harm a real HAProxy, is a problem: the fixture :func:`fleet` fails the test.
 
-``Process.script`` lists a behaviour for each of the next connections; ``Process.behaviour`` applies
+``Process.script`` lists a behavior for each of the next connections; ``Process.behavior`` applies
 to the connections after those.
 """
 import collections
@@ -58,7 +58,7 @@ def fastest(action, enough, tries=10):
     return best
 
 
-# Behaviours: what a process does with a connection.
+# Behaviors: what a process does with a connection.
 
 def answering(process, client):
     """Answer the command."""
@@ -167,7 +167,7 @@ class Process(listener.Listener):
         self.handler = None
         self.requests = None
         self.script = []
-        self.behaviour = answering
+        self.behavior = answering
         self.commands = []
         self.problems = []
 
@@ -350,8 +350,8 @@ class Process(listener.Listener):
             self.problem('ends early: {0!r}'.format(command[:200]))
 
     def serve(self, client):
-        """Run the next behaviour of the script."""
-        behave = self.script.pop(0) if self.script else self.behaviour
+        """Run the next behavior of the script."""
+        behave = self.script.pop(0) if self.script else self.behavior
         with contextlib.closing(client):
             try:
                 behave(self, client)

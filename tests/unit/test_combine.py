@@ -139,10 +139,9 @@ def test_things_come_in_the_order_of_the_first_process_that_has_them():
 
 
 def test_a_value_that_differs_tells_what_each_holds():
-    members = [Member('a', 1), Member('a', 2)]
-    assert combine.common_value(members, ['x', 'x']) == 'x'
+    assert combine.common_value([(1, '/run/1', 'x'), (2, '/run/2', 'x')]) == 'x'
     with pytest.raises(exceptions.IncosistentData) as caught:
-        combine.common_value(members, ['x', 'y'])
+        combine.common_value([(1, '/run/1', 'x'), (2, '/run/2', 'y')])
     assert caught.value.results == [(1, 'x'), (2, 'y')]
     assert caught.value.by_socket == [('/run/1', 'x'), ('/run/2', 'y')]
     assert str(caught.value).endswith("process 1 on /run/1: 'x', process 2 on /run/2: 'y'")

@@ -169,7 +169,7 @@ class TestValues(object):
         hap = started.haproxy()
         assert call(hap, die=False) == call(hap) != []
         for process in started:
-            process.behaviour = fakes.closing
+            process.behavior = fakes.closing
         assert call(hap, die=False) is False
         with pytest.raises(exceptions.SocketApplicationError):
             call(hap)
@@ -187,7 +187,7 @@ class TestValues(object):
         """[errors are not data; messages] A partial list is never returned."""
         started = fleet('2.2', 3)
         hap = started.haproxy()
-        started[1].behaviour = failure
+        started[1].behavior = failure
         if failure is fakes.silent:
             started.hasten(hap, 1)
         with pytest.raises(kind) as caught:

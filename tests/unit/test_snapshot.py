@@ -39,7 +39,7 @@ def test_it_costs_each_process_one_connection(fleet):
     hap.snapshot()
     assert started.commands == [[BOTH]] * 4
     for process in started:
-        process.behaviour = fakes.delayed(0.2)
+        process.behavior = fakes.delayed(0.2)
     assert fakes.fastest(hap.snapshot, 0.6) < 0.6
 
 
@@ -116,7 +116,7 @@ def test_what_is_not_whole_is_an_error(failure, fleet):
     """[errors are not data] A partial snapshot is never returned."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
-    started[1].behaviour = failure
+    started[1].behavior = failure
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         hap.snapshot()
     assert caught.value.socket_file == started[1].path

@@ -165,7 +165,7 @@ def test_nothing_is_built_with_an_old_version(change, fleet, clock):
     started = fleet('2.2', 2)
     on = test_calls.Objects(started)
     for process in started:
-        process.behaviour = test_calls.answering_all('\n', ('show info', 'show stat'))
+        process.behavior = test_calls.answering_all('\n', ('show info', 'show stat'))
     clock.go_on()
     read_before = [process.endpoint.version_use for process in on.hap._processes]
     try:
@@ -208,7 +208,7 @@ def test_all_processes_are_asked_at_the_same_time(fleet, clock):
                 process.problem('the others were not asked')
         client.sendall(process.reply_to(command) if command == 'show info' else b'\n')
     for process in started:
-        process.behaviour = behave
+        process.behavior = behave
     clock.go_on()
     assert hap.add_map(7, 'k', 'v w') is True
     assert len(asked) == 4
@@ -227,7 +227,7 @@ def test_where_it_cannot_be_asked_that_process_fails_and_the_others_change(
     started = fleet('2.2', 3)
     hap = started.haproxy()
     accept_all(started)
-    started[1].behaviour = failure
+    started[1].behavior = failure
     clock.go_on()
     with pytest.raises(kind) as caught:
         change(hap)
@@ -238,7 +238,7 @@ def test_where_it_cannot_be_asked_that_process_fails_and_the_others_change(
     assert started.connections == [2, 1, 2]
     for failed in caught.value.failures:
         assert failed.socket_file == started.paths[1]
-        assert failed.message.endswith('it was not sent')
+        assert failed.message.endswith('not sent')
 
 
 @pytest.mark.parametrize('change', [
@@ -429,7 +429,7 @@ def test_entries_that_the_new_version_cannot_take_were_not_sent(fleet, restart):
     with pytest.raises(exceptions.CommandFailed) as caught:
         hap.add_acl_entries(4, ['a b', 'c'])
     assert [failed.entry for failed in caught.value.failures] == ['a b', 'c']
-    assert all(failed.message.endswith('it was not sent') for failed in caught.value.failures)
+    assert all(failed.message.endswith('not sent') for failed in caught.value.failures)
     assert started.commands == [['show info']]
 
 

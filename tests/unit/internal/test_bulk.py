@@ -225,7 +225,7 @@ def test_what_was_refused_before_is_told_where_the_iterable_is_wrong(last, fleet
     assert [(failure.index, failure.socket_file) for failure in caught.value.failures] == [
         (1, path) for path in started.paths]
     assert caught.value.by_socket == [
-        (path, '{0} entries accepted, 1 not'.format(bulk.CHUNK - 1)) for path in started.paths]
+        (path, '{0} entries accepted, 1 not accepted'.format(bulk.CHUNK - 1)) for path in started.paths]
 
 
 def test_what_was_accepted_before_is_told_where_the_iterable_is_wrong(fleet):
@@ -242,7 +242,7 @@ def test_what_was_accepted_before_is_told_where_the_iterable_is_wrong(fleet):
         hap.add_map_entries(7, items())
     assert caught.value.failures == []
     assert caught.value.results == [
-        (number, '{0} entries accepted, 0 not'.format(bulk.CHUNK)) for number in (1, 2)]
+        (number, '{0} entries accepted, 0 not accepted'.format(bulk.CHUNK)) for number in (1, 2)]
 
 
 class Sealed(Exception):
@@ -293,7 +293,7 @@ def test_a_refusal_that_names_no_entry_is_told_of_all_that_it_may_mean(fleet):
     assert kept[0].entries == items
     # Later batches are stored, and no entry is stored twice.
     assert kept[1].entries == items[:3] + items[len(failed):]
-    assert caught.value.results[1] == (2, '{0} entries accepted, {1} not'.format(
+    assert caught.value.results[1] == (2, '{0} entries accepted, {1} not accepted'.format(
         400 - len(failed), len(failed)))
 
 
@@ -414,22 +414,22 @@ def test_an_unknown_map_is_told_once(version, fleet):
     assert caught.value.failures[0].index == 0
 
 
-@pytest.mark.parametrize('behaviour, kind', [
+@pytest.mark.parametrize('behavior, kind', [
     (fakes.closing, exceptions.SocketApplicationError),
     (fakes.silent, exceptions.SocketTimeout),
     (fakes.cut(0), exceptions.SocketApplicationError),
 ])
-def test_the_others_are_done_though_one_cannot_be_talked_to(behaviour, kind, fleet):
+def test_the_others_are_done_though_one_cannot_be_talked_to(behavior, kind, fleet):
     """[verdicts; retries] Commands that HAProxy may have received are not sent again."""
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=3)
     kept = stores(started)
 
     def first(process, client):
-        if behaviour is fakes.silent:
+        if behavior is fakes.silent:
             started.hasten(hap, 0)  # does not affect the current exchange
         fakes.answering(process, client)
-    started[0].script = [first, behaviour]
+    started[0].script = [first, behavior]
     items = pairs(1500)
     with pytest.raises(kind) as caught:
         hap.add_map_entries(7, items)
@@ -449,7 +449,7 @@ def test_the_others_are_done_though_one_cannot_be_talked_to(behaviour, kind, fle
     assert all('not known whether it took effect' in failure.message
                for failure in caught.value.failures)
     assert dict(caught.value.by_socket)[started[0].path] == (
-        '{0} entries accepted, {1} not, later ones were not sent'.format(accepted, len(lost)))
+        '{0} entries accepted, {1} not accepted; later entries were not sent'.format(accepted, len(lost)))
 
 
 def test_what_was_certainly_not_sent_is_told_so(fleet):
@@ -462,7 +462,7 @@ def test_what_was_certainly_not_sent_is_told_so(fleet):
         hap.add_map_entries(7, [('a', '1'), ('b', '2')])
     assert [(failure.index, failure.socket_file) for failure in caught.value.failures] == [
         (0, started[1].path), (1, started[1].path)]
-    assert all(failure.message.endswith('; it was not sent')
+    assert all(failure.message.endswith('; not sent')
                for failure in caught.value.failures)
     assert kept[0].entries == [('a', '1'), ('b', '2')]
 
@@ -609,7 +609,7 @@ def test_one_listing_serves_all_references(version, fleet, monkeypatch):
             (1, '0x5e is not the same entry of map 7 in all processes'),
             (5, '0x6f is neither the reference nor the key of an entry of map 7')]
         for process in started]
-    assert [result for _, result in caught.value.results] == ['4 entries accepted, 2 not'] * 2
+    assert [result for _, result in caught.value.results] == ['4 entries accepted, 2 not accepted'] * 2
 
 
 def test_a_reference_that_is_given_twice_is_there_once(fleet):
@@ -663,7 +663,7 @@ def test_a_reference_that_one_process_keeps_is_told_of_that_process(fleet):
     assert [failure[1:] for failure in caught.value.failures] == [
         ('0x1a', 2, started[1].path, 'Permission refused.')]
     assert [result for _, result in caught.value.results] == [
-        '1 entries accepted, 0 not', '0 entries accepted, 1 not']
+        '1 entries accepted, 0 not accepted', '0 entries accepted, 1 not accepted']
 
 
 def test_references_are_not_looked_up_in_a_process_that_is_gone(fleet):
@@ -672,7 +672,7 @@ def test_references_are_not_looked_up_in_a_process_that_is_gone(fleet):
     hap = started.haproxy(retry=None)
     for process in started:
         process.answers['show map #7'] = '0x1a 9 foo\n0x2b 8 bar\n\n'
-    started[1].behaviour = fakes.closing
+    started[1].behavior = fakes.closing
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         hap.del_map_entries(7, ['0x1a', '0x2b'])
     assert caught.value.socket_file == started[1].path

@@ -64,11 +64,11 @@ SOME_CHANGES = pytest.mark.parametrize('command, change', [CHANGES[0], CHANGES[9
 def refuse(started, *numbers):
     """Make the numbered processes refuse every command, and the others accept it."""
     for process in started:
-        process.behaviour = answering_all(REFUSAL if process.number in numbers else '\n')
+        process.behavior = answering_all(REFUSAL if process.number in numbers else '\n')
 
 
 def answering_all(reply, truly=('show info',)):
-    """Return a behaviour that sends ``reply`` unless the command starts with ``truly``."""
+    """Return a behavior that sends ``reply`` unless the command starts with ``truly``."""
     def behave(process, client):
         command = process.receive(client)
         client.sendall(process.reply_to(command) if command.startswith(truly)
@@ -175,7 +175,7 @@ def test_die_false_returns_false_in_place_of_raising(command, change, fleet):
     assert change(on, die=False) is False
     refuse(started, 2)
     assert change(on, die=False) is False
-    started[0].behaviour = fakes.closing
+    started[0].behavior = fakes.closing
     assert change(on, die=False) is False
     refuse(started)
     assert change(on, die=False) is True
@@ -216,20 +216,20 @@ def test_different_words_are_the_same_verdict(command, change, fleet):
 
 
 @SOME_CHANGES
-@pytest.mark.parametrize('behaviour, kind', [
+@pytest.mark.parametrize('behavior, kind', [
     (fakes.closing, exceptions.SocketApplicationError),
     (fakes.silent, exceptions.SocketTimeout),
     (fakes.resetting(), exceptions.SocketApplicationError),
     (fakes.replying(b'Donn'), exceptions.SocketApplicationError),
 ])
 def test_the_others_get_the_change_though_one_cannot_be_talked_to(
-        behaviour, kind, command, change, fleet):
+        behavior, kind, command, change, fleet):
     """[verdicts] The exception contains their replies."""
     started = fleet('2.2', 4)
     on = Objects(started)
     refuse(started, 4)
-    started[1].behaviour = behaviour
-    if behaviour is fakes.silent:
+    started[1].behavior = behavior
+    if behavior is fakes.silent:
         started.hasten(on.hap, 1)
     with pytest.raises(kind) as caught:
         change(on)
@@ -247,7 +247,7 @@ def test_of_several_that_cannot_be_talked_to_the_first_is_raised(fleet):
     on = Objects(started)
     refuse(started)
     started[3].refuse()
-    started[1].behaviour = fakes.closing
+    started[1].behavior = fakes.closing
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         on.hap.setmaxconn(5)
     assert caught.value.socket_file == started[1].path

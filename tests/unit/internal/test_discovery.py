@@ -381,9 +381,9 @@ class TestUnusableSockets(object):
     def test_the_message_tells_each_candidate_and_why_not(self, fleet):
         """[no HAProxy found]"""
         started = fleet('2.2', 3)
-        for process, behaviour in zip(started, [
+        for process, behavior in zip(started, [
                 fakes.silent, fakes.replying(b'220 ESMTP\n\n'), fakes.closing]):
-            process.behaviour = behaviour
+            process.behavior = behavior
         reasons = [
             (started[0].path, 'timed out after 1 s'),
             (started[1].path, "this is not HAProxy: '220 ESMTP'"),
@@ -412,7 +412,7 @@ class TestUnusableSockets(object):
     def test_the_others_are_used(self, fleet):
         """[no HAProxy found]"""
         started = fleet('2.2', 3)
-        started[1].behaviour = fakes.closing
+        started[1].behavior = fakes.closing
         started.stale()
         started.file('haproxy.pid')
         hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
@@ -421,7 +421,7 @@ class TestUnusableSockets(object):
     def test_what_did_not_answer_is_left_out(self, fleet, caplog):
         """[no HAProxy found; logging] Logged at INFO, because it is not the caller's fault."""
         started = fleet('2.2', 3)
-        started[0].behaviour = fakes.closing
+        started[0].behavior = fakes.closing
         paths = [started[0].path, started.stale(), started.deaf('deaf.sock')]
         started.file('haproxy.pid')
         os.mkdir(started.path('old'))
@@ -503,7 +503,7 @@ class TestUnusableSockets(object):
         """On Python 3, an exception refers to the frames that it passed through."""
         started = fleet('2.2', 2)
         started.stale()
-        started[0].behaviour = fakes.replying(b'220 ESMTP\n\n')
+        started[0].behavior = fakes.replying(b'220 ESMTP\n\n')
 
         def construct():
             large = Thing()
@@ -517,7 +517,7 @@ class TestUnusableSockets(object):
         """[no HAProxy found; concurrent processes]"""
         started = fleet('2.2', 4)
         for process in started:
-            process.behaviour = fakes.silent
+            process.behavior = fakes.silent
         start = time.time()
         with pytest.raises(ValueError):
             HAProxy(socket_dir=started.directory, timeout=2, retry=5, retry_interval=20)
@@ -534,7 +534,7 @@ class TestUnusableSockets(object):
                     client.sendall(b'x' * 20000)
             except socket.error:
                 pass
-        started[1].behaviour = stream
+        started[1].behavior = stream
         hap = HAProxy(socket_dir=started.directory, timeout=2)
         assert hap.processids == [4001]
         (address, error), = hap.left_out
@@ -553,7 +553,7 @@ class TestUnusableSockets(object):
     def test_a_master_socket_costs_no_timeout(self, fleet):
         """[cost of construction]"""
         started = fleet('2.2', 2)
-        started[0].behaviour = fakes.master
+        started[0].behavior = fakes.master
         start = time.time()
         hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
         assert time.time() - start < fakes.LONG / 2
@@ -574,13 +574,13 @@ class TestUnusableSockets(object):
         assert error.socket_file == path and path in str(error)
         assert isinstance(error.errno, int)
 
-    @pytest.mark.parametrize('behaviour', [
+    @pytest.mark.parametrize('behavior', [
         fakes.closing, fakes.replying(b'220 ESMTP\n\n'), fakes.replying(b'Name: x\n\n'),
         fakes.cut(30), fakes.master])
-    def test_what_is_not_haproxy_is_an_application_error(self, behaviour, fleet):
+    def test_what_is_not_haproxy_is_an_application_error(self, behavior, fleet):
         """[no HAProxy found]"""
         started = fleet('2.2', 1)
-        started[0].behaviour = behaviour
+        started[0].behavior = behavior
         error = not_found(socket_file=started[0].path, timeout=fakes.LONG)
         assert type(error.cause) is exceptions.SocketApplicationError
         assert started[0].path in str(error)
@@ -638,13 +638,13 @@ class TestProgramsThatCatchErrors(object):
         """[no HAProxy found]"""
         assert self.printed(**prepare(fleet('2.2', 0)))
 
-    @pytest.mark.parametrize('behaviour', [
+    @pytest.mark.parametrize('behavior', [
         fakes.closing, fakes.silent, fakes.replying(b'220 ESMTP\n\n'), fakes.master])
     @pytest.mark.parametrize('name', ['socket_dir', 'socket_file'])
-    def test_no_haproxy_is_printed(self, name, behaviour, fleet):
+    def test_no_haproxy_is_printed(self, name, behavior, fleet):
         """[no HAProxy found]"""
         started = fleet('2.2', 1)
-        started[0].behaviour = behaviour
+        started[0].behavior = behavior
         assert started[0].path in self.printed(**{
             name: started.directory if name == 'socket_dir' else started[0].path})
 

@@ -23,7 +23,7 @@ def test_a_call_costs_what_the_slowest_process_costs(call, fleet):
     started = fleet('2.2', 4)
     on = Objects(started)
     for process in started:
-        process.behaviour = fakes.delayed(0.2)
+        process.behavior = fakes.delayed(0.2)
     threads = threading.active_count()
     assert 0.19 <= fakes.fastest(lambda: call(on), 0.6) < 0.6
     assert threading.active_count() == threads
@@ -35,7 +35,7 @@ def test_what_follows_is_asked_at_the_same_time_too(fleet):
     started = fleet('2.2', 4)
     on = Objects(started)
     for process in started:
-        process.behaviour = fakes.delayed(0.2)
+        process.behavior = fakes.delayed(0.2)
 
     def read():
         for process in started:
@@ -222,7 +222,7 @@ def test_a_command_of_the_caller_is_repeated_only_when_it_shows(command, tries, 
     """[retries]"""
     started = fleet('2.2')
     hap = started.haproxy(retry=2)
-    started[0].behaviour = fakes.closing
+    started[0].behavior = fakes.closing
     with pytest.raises(exceptions.SocketApplicationError):
         hap.command(command)
     assert started.commands == [[command] * tries]

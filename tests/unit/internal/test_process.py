@@ -142,7 +142,7 @@ def test_listeners_are_no_servers(one):
 def test_a_cut_reply_is_an_error(one):
     """[errors are not data]"""
     started, process = one
-    started[0].behaviour = fakes.cut(1000)
+    started[0].behavior = fakes.cut(1000)
     for call in (process.proc_info, process.stats, process.frontends,
                  lambda: process.command('show info')):
         with pytest.raises(exceptions.SocketApplicationError):

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """internal/transaction.py: change all processes or none."""
+import gc
+import sys
+import weakref
+
 import pytest
 
 from haproxyadmin import exceptions
@@ -124,10 +128,7 @@ def test_a_process_that_is_replaced_is_not_taken_for_changed(fleet):
     site = Site(fleet)
     started = site.started
 
-    def replaced(process, client):
-        fakes.answering(process, client)
-        process.info['Pid'] = '4711'
-    started[1].script = [fakes.answering, replaced]
+    started[1].script = [fakes.answering, replace]
     error = site.fails(exceptions.CommandFailed)
     assert account(error) == (site.paths(0, 2), [], site.paths(1))
     assert started.paths[1] in str(error) and error.socket_file == started.paths[1]
@@ -159,23 +160,112 @@ def test_what_cannot_be_undone_is_told(fleet):
 def test_an_undo_that_is_lost_is_told(fleet):
     site = Site(fleet)
     site.started[0].answers[DO] = REFUSED
-    site.started[2].script = [fakes.answering] * 3 + [fakes.closing]
+    site.started[2].script = [fakes.answering] * 4 + [fakes.closing]
     error = site.fails(exceptions.MultipleCommandResults)
     assert account(error) == (site.paths(1), site.paths(2), [])
 
 
-def test_an_undo_that_fails_before_it_is_sent_is_told(fleet):
+def test_an_undo_that_cannot_be_built_keeps_no_other_from_being_undone(fleet):
     site = Site(fleet)
     site.started[0].answers[DO] = REFUSED
 
     def undo(process, reply):
-        raise RuntimeError('no')
-    with pytest.raises(RuntimeError) as caught:
+        if process is site.processes[1]:
+            raise RuntimeError('no')
+        return process.change_operation(UNDO.encode())
+    with pytest.raises(exceptions.MultipleCommandResults) as caught:
         transaction.change_all_or_none(
             site.processes, lambda process: process.change_operation(DO.encode()), undo)
-    reason = getattr(caught.value, '__context__', None)
-    if reason is not None:  # None on Python 2
-        assert account(reason) == ([], site.paths(1, 2), [])
+    assert account(caught.value) == (site.paths(2), site.paths(1), [])
+
+
+def replace(process, client):
+    """Answer, and let another process take over."""
+    fakes.answering(process, client)
+    process.info['Pid'] = '4711'
+
+
+def test_nothing_is_undone_in_a_process_that_has_taken_over(fleet):
+    """It was never changed."""
+    site = Site(fleet)
+    site.started[0].answers[DO] = REFUSED
+    site.started[1].script = [fakes.answering] * 2 + [replace]
+    error = site.fails(exceptions.MultipleCommandResults)
+    assert account(error) == (site.paths(2), [], site.paths(1))
+    assert site.commands == [[DO], [DO], [DO, UNDO]]
+
+
+def test_what_was_undone_in_a_process_that_then_ended_is_not_known(fleet):
+    site = Site(fleet)
+    site.started[0].answers[DO] = REFUSED
+    site.started[1].script = [fakes.answering] * 4 + [replace]
+    error = site.fails(exceptions.MultipleCommandResults)
+    assert account(error) == (site.paths(2), [], site.paths(1))
+
+
+def test_an_undo_is_not_repeated(fleet):
+    site = Site(fleet, retry=5, retry_interval=0)
+    site.started[0].answers[DO] = REFUSED
+    site.started[1].script = [fakes.answering] * 4 + [fakes.closing]
+    error = site.fails(exceptions.MultipleCommandResults)
+    assert account(error) == (site.paths(2), site.paths(1), [])
+    assert site.commands[1] == [DO, UNDO]
+
+
+def test_an_exception_has_the_replies_of_all_also_if_a_process_was_replaced(fleet):
+    site = Site(fleet)
+    site.started[1].script = [fakes.answering, replace]
+    error = site.fails(exceptions.CommandFailed)
+    assert error.by_socket == [(path, '') for path in site.started.paths]
+
+
+@pytest.mark.parametrize('place', [0, 1])
+def test_an_interrupt_asks_who_answers_before_it_undoes(place, fleet, monkeypatch):
+    site = Site(fleet)
+    look, interrupts = transaction._Transaction._look_who_answers, [Interrupt]
+
+    def interrupted(change):
+        if place or not interrupts:
+            look(change)
+        if interrupts:
+            raise interrupts.pop()
+    monkeypatch.setattr(transaction._Transaction, '_look_who_answers', interrupted)
+    site.started[1].script = [fakes.answering, replace]
+    error = site.fails(Interrupt)
+    assert account(error) == (site.paths(0, 2), [], site.paths(1))
+    assert site.commands == [[DO, UNDO], [DO], [DO, UNDO]]
+
+
+def test_an_interrupt_while_it_undoes_says_what_is_not_undone(fleet, monkeypatch):
+    site = Site(fleet)
+    site.started[0].answers[DO] = REFUSED
+    interpret = Operation.interpret_reply
+
+    def interrupted(operation, reply, *identified):
+        if operation.command == UNDO.encode():
+            raise Interrupt
+        return interpret(operation, reply, *identified)
+    monkeypatch.setattr(Operation, 'interpret_reply', interrupted)
+    error = site.fails(Interrupt)
+    assert account(error) == ([], site.paths(1, 2), [])
+
+
+@pytest.mark.skipif(not hasattr(sys, 'getrefcount'), reason='not CPython')
+def test_an_exception_is_in_no_cycle(fleet):
+    site = Site(fleet)
+    site.started[1].script = [fakes.answering, fakes.closing]
+    gc.collect()
+    gc.disable()
+    try:
+        try:
+            site.change()
+        except exceptions.SocketApplicationError as error:
+            gone = weakref.ref(error)
+        if sys.version_info < (3,):  # which keeps the last exception, and no traceback in it
+            sys.exc_clear()
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 def test_an_interrupt_puts_back_what_is_done(fleet, monkeypatch):
@@ -183,8 +273,8 @@ def test_an_interrupt_puts_back_what_is_done(fleet, monkeypatch):
     site = Site(fleet)
     interpret = Operation.interpret_reply
 
-    def interrupted(operation, reply):
-        outcome = interpret(operation, reply)
+    def interrupted(operation, reply, *identified):
+        outcome = interpret(operation, reply, *identified)
         if operation.command == DO.encode() and operation.socket_file == site.started.paths[1]:
             raise Interrupt
         return outcome

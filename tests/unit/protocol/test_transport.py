@@ -115,7 +115,7 @@ def test_the_end_of_the_input_is_not_told_otherwise(fleet):
 # Peers that are not HAProxy
 
 def endless(pause):
-    """Return a behaviour that sends data forever."""
+    """Return a behavior that sends data forever."""
     def behave(process, client):
         process.receive(client)
         try:
@@ -326,7 +326,7 @@ def test_all_sockets_are_asked_at_the_same_time(fleet):
     A call takes as long as the slowest process, and leaves no thread behind."""
     started = fleet('2.2', 4)
     for process in started:
-        process.behaviour = fakes.delayed(0.1)
+        process.behavior = fakes.delayed(0.1)
     threads = threading.active_count()
 
     def ask():
@@ -623,7 +623,7 @@ def test_a_larger_reply_is_an_application_error(size, taken, fleet, monkeypatch)
 
 # Connections closed before the reply
 
-@pytest.mark.parametrize('behaviour, command', [
+@pytest.mark.parametrize('behavior, command', [
     (fakes.closing, COMMAND),
     (fakes.closing_at_once, COMMAND),
     (fakes.closing_at_once, b'show info ' + b'x' * 1000000),
@@ -631,10 +631,10 @@ def test_a_larger_reply_is_an_application_error(size, taken, fleet, monkeypatch)
     (fakes.resetting(), COMMAND),
     (fakes.resetting(b'Name: HAP'), COMMAND),
 ])
-def test_an_end_before_the_answer_is_an_application_error(behaviour, command, fleet):
+def test_an_end_before_the_answer_is_an_application_error(behavior, command, fleet):
     """[exception tree] Closed, reset and EPIPE; this was a ValueError in 0.2.4, and still is."""
     started = fleet('2.2')
-    started[0].script = [behaviour]
+    started[0].script = [behavior]
     with took(0, 25):
         outcome = exchange(started[0].path, command)
     assert type(outcome) is exceptions.SocketApplicationError
@@ -653,14 +653,14 @@ def test_a_cut_answer_comes_as_far_as_it_came(fleet):
 
 # Nothing is left behind
 
-@pytest.mark.parametrize('behaviour', [
+@pytest.mark.parametrize('behavior', [
     fakes.answering, fakes.closing, fakes.closing_at_once, fakes.resetting(b'x'), fakes.silent,
     fakes.cut(5), fakes.dribbling(1, 0.02)])
-def test_no_file_descriptor_is_left_open(behaviour, fleet):
+def test_no_file_descriptor_is_left_open(behavior, fleet):
     """[concurrent processes]"""
     started = fleet('2.2')
     before = open_files()
-    started[0].behaviour = behaviour
+    started[0].behavior = behavior
     paths = [started[0].path, started.stale(), started.path('missing')]
     transport.exchange_all([transport.Request(path, COMMAND, 0.1) for path in paths])
     started[0].refuse()
