@@ -69,7 +69,8 @@ def pytest_configure(config):
             'lab(**options): how to start the HAProxy of a class, see tests/support/lab.py',
             'only(*names): the versions or layouts a test is for, by default all',
             'one_layout: one layout of each version is enough',
-            'one_haproxy: one version and layout is enough']:
+            'one_haproxy: one version and layout is enough',
+            'signals: a signal handler raises an exception, which may leave coverage locked']:
         config.addinivalue_line('markers', text)
 
 

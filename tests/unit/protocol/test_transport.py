@@ -210,6 +210,7 @@ class OSAlarm(OSError):
     pass
 
 
+@pytest.mark.signals
 @pytest.mark.parametrize('raised', [
     OSAlarm(), OSAlarm('late'), OSAlarm(errno.EAGAIN, 'late'), OSAlarm(errno.ECONNRESET, 'late'),
     socket.timeout('late'), ValueError('late'), Alarm(), select.error(), select.error(errno.EINTR)],
