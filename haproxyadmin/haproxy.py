@@ -11,7 +11,6 @@ from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_EN
 from haproxyadmin.protocol.metrics import (BACKEND_METRICS, FRONTEND_METRICS, HAPROXY_METRICS,
                                            SERVER_METRICS)
 from haproxyadmin.reading import Reading
-from haproxyadmin.snapshot import Snapshot
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
            'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',
@@ -113,6 +112,8 @@ class HAProxy(PatternMethods, Reading):
             ...     for server in backend.servers():
             ...         print(backend.name, server.name, server.requests)
         """
+        # Imported on first use, like everything that a check does not need.
+        from haproxyadmin.snapshot import Snapshot
         return Snapshot(self._found)
 
     # Settings of the processes

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """ACLs and maps: list, look up, add, set, delete."""
-from haproxyadmin.internal import patterns
 from haproxyadmin.internal.calls import read_each
 from haproxyadmin.methods import changes_entries, changes_many, reads_entries
 
@@ -287,13 +286,16 @@ class PatternMethods(object):
         """
         return self._many('del', 'map', mapid, keys)
 
-    # What they have in common
+    # What they have in common. Modules are imported on first use: most programs do not need them,
+    # and many run for a moment only.
 
     def _listing(self, family, ident):
+        from haproxyadmin.internal import patterns
         return self._read_first(
             lambda process: patterns.listing_operation(process, family, ident))
 
     def _match(self, family, ident, text):
+        from haproxyadmin.internal import patterns
         return self._read_first(
             lambda process: patterns.match_operation(process, family, ident, text))
 
@@ -301,12 +303,13 @@ class PatternMethods(object):
         return read_each(self._processes[:1], build)[0]
 
     def _patterns(self, action, family, ident, *texts):
+        from haproxyadmin.internal import patterns
         return patterns.change(self._found, action, family, ident, *texts)
 
     def _entry(self, action, family, ident, key, *texts):
+        from haproxyadmin.internal import patterns
         return patterns.change_entry(self._found, action, family, ident, key, *texts)
 
     def _many(self, action, family, ident, items):
-        # Imported on first use: most programs do not need it, and many run for a moment only.
         from haproxyadmin.internal import bulk
         return bulk.change(self._found, action, family, ident, items)

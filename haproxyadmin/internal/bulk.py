@@ -3,7 +3,6 @@
 import collections
 import functools
 import itertools
-import logging
 
 import six
 
@@ -15,11 +14,10 @@ from haproxyadmin.internal.batches import (MAX_BATCH, MAX_COMMANDS, BulkChange, 
                                            same_error)
 from haproxyadmin.internal.calls import prepare
 from haproxyadmin.internal.fanout import OneTimeOperation, Operation, VersionCheck, run_all
-from haproxyadmin.protocol import commands, replies, versions
+from haproxyadmin.protocol import commands, log, replies, versions
 from haproxyadmin.protocol.transport import now
 from haproxyadmin.protocol.words import check_text, parse_reference, to_bytes, to_native
 
-LOG = logging.getLogger('haproxyadmin')
 # Entries read from the caller's iterable before they are sent.
 CHUNK = 2048
 # HAProxy runs a line of deletions in one go and serves nobody meanwhile; after two seconds its
@@ -388,7 +386,9 @@ def _try_to_set_results(error, progresses):
     try:
         _set_results(error, progresses)
     except Exception as reason:  # whatever its __setattr__ raises
-        LOG.debug('%s accepts no attributes: %s', error.__class__.__name__, reason)
+        logger = log.logger()
+        if logger is not None:
+            logger.debug('%s accepts no attributes: %s', error.__class__.__name__, reason)
 
 
 def _set_results(error, progresses):

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find the processes that answer on stats sockets."""
-import logging
 import os
 import re
 
@@ -9,11 +8,10 @@ from haproxyadmin.internal.endpoint import check_option
 from haproxyadmin.internal.fanout import run_all, unchanged
 from haproxyadmin.internal.grouping import group_endpoints, highest_level
 from haproxyadmin.internal.process import _HAProxyProcess
-from haproxyadmin.protocol import transport
+from haproxyadmin.protocol import log, transport
 from haproxyadmin.protocol.words import decode_path, to_bytes
 from haproxyadmin.utils import is_unix_socket
 
-LOG = logging.getLogger('haproxyadmin')
 # Bytes of the longest path of a Unix socket.
 MAX_SOCKET_PATH = 107
 # Files that are not tried: hidden ones, and the names that HAProxy gives to the new and the old
@@ -143,8 +141,10 @@ def _left_out(candidates, outcomes):
     left_out = [(candidate.socket_file, outcome)
                 for candidate, outcome in zip(candidates, outcomes)
                 if isinstance(outcome, Exception)]
+    logger = log.logger()
     for _, error in left_out:
-        LOG.info('left out: %s', error)
+        if logger is not None:
+            logger.info('left out: %s', error)
         cause = getattr(error, '__cause__', None)
         if cause is not None:
             # It is kept, and would keep the frames of all callers.

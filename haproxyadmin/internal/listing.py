@@ -13,30 +13,66 @@ class Listing(object):
     """The servers of one backend in one process.
 
     :param backend: the :class:`haproxyadmin.internal._Backend`.
-    :param header: the header of the dump.
     :param names: the names of the servers.
-    :param texts: their rows.
-
-    ``in_memory`` is True if the rows never change.
+    :param sids: their ids as text; None if these are 1, 2, 3 and so on.
     """
 
-    __slots__ = ('backend', 'names', 'in_memory', '_header', '_texts')
+    __slots__ = ('backend', 'names', '_sids')
 
-    def __init__(self, backend, header, names, texts):
+    in_memory = False
+
+    def __init__(self, backend, names, sids=None):
         self.backend = backend
         self.names = names
-        self.in_memory = backend.hap_process.in_memory
-        self._header = header
-        self._texts = texts
+        self._sids = sids
 
     def of(self, name):
         """Return a listing of the servers that have a name; with None, of all of them."""
         if name is None:
             return self
         name = to_native(name)
-        places = [place for place, server in enumerate(self.names) if server == name]
-        return Listing(self.backend, self._header, [self.names[place] for place in places],
-                       [self._texts[place] for place in places])
+        return self._some([place for place, own in enumerate(self.names) if own == name])
+
+    def _some(self, places):
+        return Listing(self.backend, [self.names[place] for place in places],
+                       [self._sid(place) for place in places])
+
+    def _sid(self, place):
+        return place + 1 if self._sids is None else self._sids[place]
+
+    def server(self, place):
+        """Return a server.
+
+        :rtype: :class:`haproxyadmin.internal._Server`
+        """
+        return _Server(self.backend, self.names[place], self._sid(place))
+
+    def servers(self):
+        """Return all servers."""
+        return [self.server(place) for place in range(len(self.names))]
+
+
+class FrozenListing(Listing):
+    """The servers of one backend in one process of a snapshot.
+
+    :param backend: the :class:`haproxyadmin.internal._Backend`.
+    :param names: the names of the servers.
+    :param header: the header of the dump.
+    :param texts: the rows of the servers.
+    """
+
+    __slots__ = ('_header', '_texts')
+
+    in_memory = True
+
+    def __init__(self, backend, names, header, texts):
+        super(FrozenListing, self).__init__(backend, names)
+        self._header = header
+        self._texts = texts
+
+    def _some(self, places):
+        return FrozenListing(self.backend, [self.names[place] for place in places], self._header,
+                             [self._texts[place] for place in places])
 
     def row(self, place):
         """Return the row of a server."""
@@ -52,13 +88,7 @@ class Listing(object):
 
         :rtype: :class:`haproxyadmin.internal._Server`
         """
-        if self.in_memory:
-            return _Server(self.backend, self.names[place], None, self.row(place))
-        return _Server(self.backend, self.names[place], self.field(place, 'sid'))
-
-    def servers(self):
-        """Return all servers."""
-        return [self.server(place) for place in range(len(self.names))]
+        return _Server(self.backend, self.names[place], None, self.row(place))
 
 
 def list_servers(backend, dump):
@@ -67,8 +97,11 @@ def list_servers(backend, dump):
     :param backend: the :class:`haproxyadmin.internal._Backend`.
     :type dump: :class:`haproxyadmin.parsers.stats.Dump`
     """
-    return Listing(backend, dump.header, dump.names_of(backend.name),
-                   dump.servers.get(backend.name, []))
+    name = backend.name
+    names, texts = dump.names_of(name), dump.servers.get(name, [])
+    if backend.hap_process.in_memory:
+        return FrozenListing(backend, names, dump.header, texts)
+    return Listing(backend, names, dump.sids_of(name))
 
 
 class LazyMembers(object):

@@ -304,6 +304,19 @@ class Dump(object):
             return [text.split(',', 2)[1] for text in texts]
         return [self._identify(text)[1] for text in texts]
 
+    def sids_of(self, backend):
+        """Return the id of each server of a backend as text, None if they are 1, 2, 3 and so on.
+
+        That is what HAProxy assigns. Only the first and the last are looked at, which takes a
+        tenth of the time: ids are hints.
+        """
+        texts, position = self.servers.get(backend, ()), self.header.index.get('sid')
+        if position is None or not texts:
+            return None
+        if cut(texts[0], position) == '1' and cut(texts[-1], position) == str(len(texts)):
+            return None
+        return [cut(text, position) for text in texts]
+
     def iid_of(self, backend):
         """Return the id of a backend that has a row or servers."""
         text = self.backends.get(backend) or self.servers[backend][0]

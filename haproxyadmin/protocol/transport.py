@@ -7,7 +7,6 @@ leave nothing behind.
 """
 import collections
 import errno
-import logging
 import os
 import select
 import socket
@@ -17,10 +16,7 @@ import time
 from haproxyadmin.exceptions import (HAProxySocketError, SocketApplicationError,
                                      SocketConnectionError, SocketPermissionError, SocketTimeout,
                                      SocketTransportError)
-from haproxyadmin.protocol import commands
-
-LOG = logging.getLogger('haproxyadmin')
-LOG.addHandler(logging.NullHandler())
+from haproxyadmin.protocol import commands, log
 
 MAX_REPLY = 256 * 1024 * 1024
 # The most bytes that are read from a socket of which it is not known whether HAProxy listens.
@@ -426,7 +422,8 @@ class _Exchange(object):
         self.outcome = outcome
         self.chunks = None
         self.close()
-        if LOG.isEnabledFor(logging.DEBUG):
-            LOG.debug('%s: %d bytes in %.1f ms%s', self.request, self.size,
-                      (_now() - self.started) * 1000,
-                      '' if isinstance(outcome, bytes) else ', ' + outcome.__class__.__name__)
+        logger = log.logger()
+        if logger is not None and logger.isEnabledFor(log.DEBUG):
+            logger.debug('%s: %d bytes in %.1f ms%s', self.request, self.size,
+                         (_now() - self.started) * 1000,
+                         '' if isinstance(outcome, bytes) else ', ' + outcome.__class__.__name__)
