@@ -7,6 +7,8 @@ import haproxyadmin
 from haproxyadmin import haproxy, utils
 from haproxyadmin.haproxy import HAProxy
 
+
+
 @pytest.mark.parametrize('module', [haproxyadmin, haproxy, haproxyadmin.server])
 def test_the_states_are_reachable(module):
     """[documented names] The User Guide uses haproxy.STATE_DISABLE."""
