@@ -8,7 +8,6 @@ from haproxyadmin import haproxy, utils
 from haproxyadmin.haproxy import HAProxy
 
 
-
 @pytest.mark.parametrize('module', [haproxyadmin, haproxy, haproxyadmin.server])
 def test_the_states_are_reachable(module):
     """[documented names] The User Guide uses haproxy.STATE_DISABLE."""
