@@ -3,15 +3,9 @@
 """haproxy.py: what can be imported from where."""
 import pytest
 
-try:
-    import pathlib
-except ImportError:
-    pathlib = None
 import haproxyadmin
 from haproxyadmin import haproxy, utils
 from haproxyadmin.haproxy import HAProxy
-
-# Names
 
 
 @pytest.mark.parametrize('module', [haproxyadmin, haproxy, haproxyadmin.server])

@@ -3,10 +3,6 @@
 """maps.py: the methods for ACLs and maps."""
 import pytest
 
-try:
-    import pathlib
-except ImportError:
-    pathlib = None
 from haproxyadmin import exceptions
 from tests.support import captured, fakes
 

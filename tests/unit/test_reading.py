@@ -8,10 +8,6 @@ import json
 import pytest
 import six
 
-try:
-    import pathlib
-except ImportError:
-    pathlib = None
 import haproxyadmin
 from haproxyadmin import exceptions
 from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_SUM

@@ -4,11 +4,6 @@ import pytest
 
 from haproxyadmin.spelling import similar_names, suggest
 from tests.support import fakes
-
-try:
-    from unittest import mock
-except ImportError:
-    mock = None
 from tests.unit.test_surface import NAMES
 
 
