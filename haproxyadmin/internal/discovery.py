@@ -14,9 +14,8 @@ from haproxyadmin.utils import is_unix_socket
 
 # Bytes of the longest path of a Unix socket.
 MAX_SOCKET_PATH = 107
-# Files that are not tried: hidden ones, and the names that HAProxy gives to the new and the old
-# socket while it binds.
-_SKIPPED = re.compile(r'\A\.|\.[0-9]+\.(tmp|bak)\Z')
+# The names that HAProxy gives to the new and the old socket while it binds.
+_BINDING = r'\.[0-9]+\.(tmp|bak)\Z'
 
 
 def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
@@ -97,7 +96,7 @@ def _sockets_in(socket_dir, place):
         names = sorted(os.listdir(socket_dir))
     except OSError as error:
         raise _not_listed(place, error)
-    paths = [os.path.join(socket_dir, name) for name in names if not _SKIPPED.search(name)]
+    paths = [os.path.join(socket_dir, name) for name in names if not _is_skipped(name)]
     sockets = [path for path in paths if is_unix_socket(path) or not os.path.exists(path)]
     others = len(names) - len(sockets)
     if not sockets:
@@ -105,6 +104,12 @@ def _sockets_in(socket_dir, place):
             place, '; ' + _not_tried(others) if others else ': it is empty')
         raise NoHAProxyFound(place, message, SocketConnectionError(place, message))
     return sockets, others
+
+
+def _is_skipped(name):
+    """Return True for a file that is not tried."""
+    return name.startswith('.') or (
+        name.endswith(('.tmp', '.bak')) and bool(re.search(_BINDING, name)))
 
 
 def _not_tried(others):

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The reply to ``show info``."""
-from haproxyadmin.parsers.values import isint
 from haproxyadmin.protocol import versions
 
 
@@ -25,7 +24,7 @@ def info2dict(raw_info):
 
 def is_info(info):
     """Return True if a dictionary is the ``show info`` of HAProxy or HAPEE."""
-    return 'Name' in info and all(isint(info.get(name))
+    return 'Name' in info and all(info.get(name, '').isdigit()
                                   for name in ('Pid', 'Process_num', 'Uptime_sec'))
 
 

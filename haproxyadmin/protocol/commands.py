@@ -31,9 +31,10 @@ SHOW_LEVEL = b'show cli level'
 # 2.0.
 PROBE_ADMIN = b'set maxconn global'
 
-_BLANK = re.compile(br'[ \t]')
+# Patterns are compiled when they are used, which many programs never do.
+_BLANK = br'[ \t]'
 # The secret of a TLS ticket. That of a certificate is in a payload.
-_SECRET = re.compile(br'(\bset\s+ssl\s+tls-key\s+(?:\\.|[^\\\s;])+\s+)(?:\\.|[^\\\s;])+')
+_SECRET = br'(\bset\s+ssl\s+tls-key\s+(?:\\.|[^\\\s;])+\s+)(?:\\.|[^\\\s;])+'
 # Not an escaped one. The words of "x\\;y" are counted together, which is safe.
 _SEPARATOR = br'(?<!\\);'
 # From 3.0 on `<<` may be followed by a name, and a backslash at the end continues the line.
@@ -84,7 +85,7 @@ def describe_line(command):
     :type command: bytes
     :rtype: str
     """
-    return to_native(_SECRET.sub(br'\1...', command.split(b'\n', 1)[0]))
+    return to_native(re.sub(_SECRET, br'\1...', command.split(b'\n', 1)[0]))
 
 
 def only_shows(command):
@@ -251,8 +252,8 @@ def takes_payload(version, key, value):
     :type key: bytes
     :type value: bytes
     """
-    return (versions.has(version, versions.MAP_PAYLOAD) and not _BLANK.search(key)
-            and not _BLANK.match(value))
+    return (versions.has(version, versions.MAP_PAYLOAD) and not re.search(_BLANK, key)
+            and not re.match(_BLANK, value))
 
 
 def payload(keys, values, version):

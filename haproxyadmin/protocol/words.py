@@ -19,17 +19,18 @@ MAX_INT = 2147483647
 MAX_WEIGHT = 256
 MAX_PERCENT = 100 * MAX_WEIGHT
 MAX_PORT = 65535
-_DIGITS = re.compile(r'[0-9]+\Z')
-_PERCENT = re.compile(r'([0-9]+)%\Z')
-_REFERENCE = re.compile(r'#?(0x[0-9a-fA-F]+)\Z')
-_SPECIAL = re.compile(br'([ \t;\\<])')
-_SPECIAL_BEFORE = re.compile(br'([ \t\v\f;\\<])')
+# Patterns are compiled when they are used, which many programs never do.
+_DIGITS = r'[0-9]+\Z'
+_PERCENT = r'([0-9]+)%\Z'
+_REFERENCE = r'#?(0x[0-9a-fA-F]+)\Z'
+_SPECIAL = br'([ \t;\\<])'
+_SPECIAL_BEFORE = br'([ \t\v\f;\\<])'
 # Compared by name: importing their modules would take longer than importing this one.
 _TEXT_FORMS = frozenset([
     ('ipaddress', 'IPv4Address'), ('ipaddress', 'IPv6Address'), ('ipaddress', 'IPv4Network'),
     ('ipaddress', 'IPv6Network'), ('uuid', 'UUID')])
 _TEXT = (bytes, six.text_type)
-_FORBIDDEN = re.compile(br'[\n\r\0]')
+_FORBIDDEN = br'[\n\r\0]'
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
 
@@ -86,7 +87,7 @@ def check_text(text):
     if len(raw_text) >= MAX_LINE:
         raise ValueError('text of {0} bytes is too long: a command has at most {1} bytes'.format(
             len(raw_text), MAX_LINE - 1))
-    forbidden = _FORBIDDEN.search(raw_text)
+    forbidden = re.search(_FORBIDDEN, raw_text)
     if forbidden:
         raise ValueError('text must not contain {0}: {1!r}'.format(
             _FORBIDDEN_NAMES[forbidden.group()], text))
@@ -103,12 +104,12 @@ def escape_word(text, version):
     :raises ValueError: if that version has no escape for a character in it.
     """
     raw_text = check_text(text)
-    if not _SPECIAL_BEFORE.search(raw_text):
+    if not re.search(_SPECIAL_BEFORE, raw_text):
         # Most text; comparing the version may cost a command.
         return raw_text
     _check_sendable(raw_text, text, version)
     special = _SPECIAL if versions.has(version, versions.SPLITS_AT_BLANKS) else _SPECIAL_BEFORE
-    return special.sub(br'\\\1', raw_text)
+    return re.sub(special, br'\\\1', raw_text)
 
 
 def escape_name(name, version):
@@ -190,7 +191,7 @@ def check_number(value, name, highest=MAX_INT):
 def parse_digits(value):
     """Return the integer of text that consists of digits; anything else unchanged."""
     text = to_native(value)
-    return _parse_integer(text) if isinstance(text, str) and _DIGITS.match(text) else value
+    return _parse_integer(text) if isinstance(text, str) and re.match(_DIGITS, text) else value
 
 
 def _parse_integer(text):
@@ -222,7 +223,7 @@ def check_weight(value):
     :raises ValueError: for anything else.
     """
     text = to_native(value)
-    percent = isinstance(text, str) and _PERCENT.match(text)
+    percent = isinstance(text, str) and re.match(_PERCENT, text)
     if not percent:
         try:
             return check_number(value, 'weight', MAX_WEIGHT)
@@ -243,7 +244,7 @@ def check_identifier(value, version):
     text = to_native(text_of_path(value))
     if isinstance(text, str):
         name = text[1:] if text.startswith('#') else text
-        if not _DIGITS.match(name):
+        if not re.match(_DIGITS, name):
             if text.startswith(('#', '@')):
                 raise ValueError('not an id or file of an ACL or map: {0!r}'.format(value))
             return escape_word(text, version)
@@ -263,7 +264,7 @@ def parse_reference(key):
     text = to_native(key)
     if not isinstance(text, str):
         return None
-    match = _REFERENCE.match(text)
+    match = re.match(_REFERENCE, text)
     if match:
         return match.group(1)
     if text.startswith('#0x'):

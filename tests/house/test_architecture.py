@@ -21,7 +21,7 @@ PACKAGE = os.path.dirname(os.path.abspath(haproxyadmin.__file__))
 FLOORS = [
     ['exceptions'],
     # The protocol: bytes and words of the stats socket.
-    ['protocol.metrics', 'protocol.versions', 'protocol.replies'],
+    ['protocol.log', 'protocol.metrics', 'protocol.versions', 'protocol.replies'],
     ['protocol.words'],
     ['protocol.commands'],
     ['protocol.transport'],
@@ -61,7 +61,8 @@ FLOOR_OF = dict((name, number) for number, floor in enumerate(FLOORS) for name i
 
 # Available in both Python 2.7 and 3; anything else would be a dependency.
 STANDARD = {'collections', 'csv', 'difflib', 'errno', 'functools', 'heapq', 'inspect', 'itertools',
-            'logging', 'numbers', 'operator', 'os', 're', 'select', 'socket', 'stat', 'sys', 'time'}
+            'logging', 'numbers', 'operator', 'os', 're', 'select', 'socket', 'stat', 'sys', 'time',
+            'types'}
 
 COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepare|commit) ')
 

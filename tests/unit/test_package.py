@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The package itself and protocol/log.py: what is imported, and when."""
+import os
+import pickle
+import subprocess
+import sys
+
+import pytest
+
+import haproxyadmin
+from haproxyadmin import exceptions, haproxy
+from haproxyadmin.protocol import log
+from tests.support import fakes
+
+HERE = os.path.dirname(os.path.dirname(os.path.abspath(haproxyadmin.__file__)))
+
+# Of ours, all that a check imports: HAProxy, one frontend's requests, one server's status. A module
+# that is not needed for this belongs in a function that needs it.
+NEEDED = [
+    '', 'backend', 'combine', 'common', 'exceptions', 'facade', 'frontend', 'haproxy', 'internal',
+    'internal.backend', 'internal.base', 'internal.calls', 'internal.discovery',
+    'internal.endpoint', 'internal.fanout', 'internal.frontend', 'internal.grouping',
+    'internal.haproxy', 'internal.listing', 'internal.process', 'internal.rows',
+    'internal.server', 'internal.slots', 'maps', 'methods', 'parsers', 'parsers.errors',
+    'parsers.info', 'parsers.lines', 'parsers.stats', 'parsers.values', 'protocol',
+    'protocol.commands', 'protocol.log', 'protocol.metrics', 'protocol.replies',
+    'protocol.transport', 'protocol.versions', 'protocol.words', 'reading', 'server', 'spelling',
+    'utils']
+# Of the standard library, what takes a program longer to import than all of ours.
+SPARED = ['csv', 'difflib', 'heapq', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers',
+          'ssl', 'subprocess', 'tempfile', 'textwrap', 'traceback', 'uuid']
+
+CHECK = """
+import sys
+before = set(sys.modules)
+from haproxyadmin import haproxy
+hap = haproxy.HAProxy(socket_dir=sys.argv[1], retry=None, timeout=30)
+hap.frontend('frontend_proc1').requests
+hap.server('backend_proc1_srv1')[0].status
+print(' '.join(sorted(set(sys.modules) - before)))
+"""
+LATER = """
+import sys
+from haproxyadmin import haproxy
+hap = haproxy.HAProxy(socket_dir=sys.argv[1], retry=None, timeout=30)
+hap.info()
+assert 'logging' not in sys.modules
+import logging
+logging.basicConfig(level=logging.DEBUG, stream=sys.stdout, format='%(name)s %(message)s')
+hap.info()
+"""
+THREADS = """
+import sys, threading
+import haproxyadmin
+failures = []
+start = threading.Event()
+def read(name):
+    start.wait()
+    try:
+        getattr(haproxyadmin, name)
+    except BaseException as error:
+        failures.append((name, error))
+threads = [threading.Thread(target=read, args=(name,)) for name in haproxyadmin.__all__ * 3]
+for thread in threads:
+    thread.start()
+start.set()
+for thread in threads:
+    thread.join()
+print(failures)
+"""
+UNPICKLE = """
+import pickle, sys
+with open(sys.argv[1], 'rb') as file:
+    print(repr(pickle.load(file)))
+"""
+TRACEBACK = """
+import haproxyadmin
+haproxyadmin.HAProxy(timeout=-1, socket_file='/nonexistent')
+"""
+
+
+def run(program, *arguments):
+    """Return what a program prints in a Python of its own, errors included."""
+    process = subprocess.Popen(
+        [sys.executable, '-S', '-c', program] + list(arguments), stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT, env=dict(os.environ, PYTHONPATH=os.pathsep.join(
+            [HERE] + [path for path in sys.path if path])))
+    return process.communicate()[0].decode('utf-8')
+
+
+def test_a_check_imports_what_it_needs(fleet):
+    imported = run(CHECK, fleet('2.2', 2).directory).split()
+    ours = sorted(name[len('haproxyadmin'):].lstrip('.') for name in imported
+                  if name.split('.')[0] == 'haproxyadmin')
+    assert ours == NEEDED
+    assert not set(imported) & set(SPARED)
+
+
+def test_logging_that_is_switched_on_later_shows_what_is_sent(fleet):
+    """[logging]"""
+    printed = run(LATER, fleet('2.2', 1).directory).strip().split('\n')
+    assert len(printed) == 1
+    assert printed[0].startswith("haproxyadmin 'show info' on ")
+
+
+def test_there_is_no_logger_without_logging(monkeypatch):
+    monkeypatch.delitem(sys.modules, 'logging')
+    assert log.logger() is None
+
+
+def test_threads_may_import_at_the_same_time():
+    assert run(THREADS).strip() == '[]'
+
+
+@pytest.mark.parametrize('make', [
+    lambda hap: hap, lambda hap: hap.snapshot(), lambda hap: hap.frontends()[0],
+    lambda hap: hap.servers()[0], lambda hap: hap.backends()[0],
+    lambda hap: exceptions.CommandFailed('no')])
+def test_a_pickle_loads_where_nothing_is_imported(make, fleet, tmpdir):
+    thing = make(fleet('2.2', 1).haproxy(timeout=fakes.LONG))
+    path = tmpdir.join('pickle')
+    path.write_binary(pickle.dumps(thing, 2))
+    assert run(UNPICKLE, str(path)).strip() == repr(thing)
+
+
+def test_a_traceback_shows_real_modules():
+    printed = run(TRACEBACK)
+    assert os.path.join('haproxyadmin', 'haproxy.py') in printed
+    assert 'timeout must be' in printed
+    assert haproxyadmin.HAProxy is haproxy.HAProxy
+    assert haproxyadmin.HAProxy.__module__ == 'haproxyadmin.haproxy'
+
+
+@pytest.mark.parametrize('name', haproxyadmin.__all__ + ['snapshot', 'reading', 'maps'])
+def test_import_haproxyadmin_makes_everything_reachable(name):
+    """[documented names]"""
+    assert 'None' not in run('import haproxyadmin; print(haproxyadmin.{0})'.format(name))
+    assert 'Error' not in run('from haproxyadmin import {0}'.format(name))
+
+
+def test_what_is_not_there_is_an_error_as_of_any_module():
+    assert not hasattr(haproxyadmin, 'nothing')
+    with pytest.raises(AttributeError) as caught:
+        haproxyadmin.nothing
+    assert str(caught.value) == "module 'haproxyadmin' has no attribute 'nothing'"
+    with pytest.raises(ImportError):
+        exec('from haproxyadmin import nothing')
+
+
+def test_dir_lists_what_is_not_imported_yet():
+    assert 'STATE_DRAIN' in run('import haproxyadmin; print(dir(haproxyadmin))')
+
+
+def test_the_package_remains_a_module():
+    assert haproxyadmin.__name__ == 'haproxyadmin' and haproxyadmin.__doc__
+    assert haproxyadmin.__file__ and haproxyadmin.__path__
+    assert sys.modules['haproxyadmin'] is haproxyadmin
