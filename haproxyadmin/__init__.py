@@ -33,40 +33,44 @@ __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 
            'utils']
 
 
-class _Package(types.ModuleType):
+class LazyPackage(types.ModuleType):
     """A package whose modules and names are imported when they are used.
 
-    Python 2 and 3.6 do not look for a function ``__getattr__`` in a module.
+    ``_MODULES`` lists the modules, ``_DEFINED_IN`` says in which one a name is defined. (Python 2 and
+    3.6 do not look for a function ``__getattr__`` in a module.) Such a package must not import a
+    module of its own: two threads that import the one and the other would wait for each other.
     """
 
     def __getattr__(self, name):
-        if name in _MODULES:
-            return _import(name)
-        if name in _DEFINED_IN:
-            value = getattr(_import(_DEFINED_IN[name]), name)
-            setattr(self, name, value)
-            return value
-        raise AttributeError('module {0!r} has no attribute {1!r}'.format(__name__, name))
+        if name in self.__dict__.get('_MODULES', ()):
+            return self._import(name)
+        module = self.__dict__.get('_DEFINED_IN', {}).get(name)
+        if module is None:
+            raise AttributeError('module {0!r} has no attribute {1!r}'.format(
+                self.__name__, name))
+        value = getattr(self._import(module), name)
+        setattr(self, name, value)
+        return value
 
     def __dir__(self):
-        return sorted(set(self.__dict__).union(__all__))
+        return sorted(set(self.__dict__).union(self.__all__))
+
+    def _import(self, name):
+        full_name = '{0}.{1}'.format(self.__name__, name)
+        __import__(full_name)
+        return sys.modules[full_name]
 
 
-def _import(name):
-    full_name = '{0}.{1}'.format(__name__, name)
-    __import__(full_name)
-    return sys.modules[full_name]
-
-
-def _make_lazy(module):
-    """Have the attributes of the package imported when they are used."""
+def make_lazy(name):
+    """Have the attributes of a package imported when they are used."""
+    module = sys.modules[name]
     try:
-        module.__class__ = _Package
+        module.__class__ = LazyPackage
     except TypeError:
         # On Python 2 another object has to take its place, which keeps it alive: Python 2 clears
         # the globals of a module that is gone.
-        package = sys.modules[__name__] = _Package(__name__)
+        package = sys.modules[name] = LazyPackage(name)
         package.__dict__.update(module.__dict__, _module=module)
 
 
-_make_lazy(sys.modules[__name__])
+make_lazy(__name__)

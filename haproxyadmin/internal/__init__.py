@@ -3,9 +3,16 @@
 
 These classes are not meant for use outside of haproxyadmin.
 """
-from haproxyadmin.internal.backend import _Backend
-from haproxyadmin.internal.frontend import _Frontend
-from haproxyadmin.internal.haproxy import _HAProxyProcess
-from haproxyadmin.internal.server import _Server
+from haproxyadmin import make_lazy
+
+_DEFINED_IN = {
+    '_Backend': 'backend',
+    '_Frontend': 'frontend',
+    '_HAProxyProcess': 'haproxy',
+    '_Server': 'server',
+}
+_MODULES = ['backend', 'frontend', 'haproxy', 'server']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
+
+make_lazy(__name__)

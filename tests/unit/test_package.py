@@ -20,7 +20,7 @@ NEEDED = [
     '', 'backend', 'combine', 'common', 'exceptions', 'facade', 'frontend', 'haproxy', 'internal',
     'internal.backend', 'internal.base', 'internal.calls', 'internal.discovery',
     'internal.endpoint', 'internal.fanout', 'internal.frontend', 'internal.grouping',
-    'internal.haproxy', 'internal.listing', 'internal.process', 'internal.rows',
+    'internal.listing', 'internal.process', 'internal.rows',
     'internal.server', 'internal.slots', 'maps', 'methods', 'parsers', 'parsers.errors',
     'parsers.info', 'parsers.lines', 'parsers.stats', 'parsers.values', 'protocol',
     'protocol.commands', 'protocol.log', 'protocol.metrics', 'protocol.replies',

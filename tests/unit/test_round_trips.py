@@ -258,9 +258,17 @@ def big(fleet):
         for number in range(500):
             copy = list(row)
             copy[process.columns.index('svname')] = 'more{0:03d}'.format(number)
-            copy[process.columns.index('sid')] = str(1000 + number)
             process.rows.insert(place + 1 + number, copy)
+        number_servers(process, PROXY)
     return started
+
+
+def number_servers(process, proxy, order=lambda numbers: numbers):
+    """Give the servers of a backend the ids that HAProxy assigns, 1, 2, 3 and so on."""
+    rows = [row for row in process.rows if row[process.columns.index('pxname')] == proxy
+            and row[process.columns.index('type')] == '2']
+    for row, number in zip(rows, order(list(range(1, len(rows) + 1)))):
+        row[process.columns.index('sid')] = str(number)
 
 
 def forbidden(*arguments):
@@ -286,6 +294,26 @@ def test_servers_are_split_up_to_their_names(call, big, watched, monkeypatch):
     of_types = [limit for _, limit in watched if limit > 2]
     assert len(of_types) <= 2 * 100
     assert len(watched) < 2 * 3 * 600
+
+
+@pytest.mark.parametrize('order, commands', [
+    (lambda numbers: numbers, 1), (lambda numbers: [number + 7 for number in numbers], 1),
+    (lambda numbers: numbers[::-1], 1), (lambda numbers: numbers[1:] + numbers[:1], 1),
+    # As after servers were deleted and added: nothing shows it but the names.
+    (lambda numbers: numbers[:1] + numbers[1:-1][::-1] + numbers[-1:], 2)])
+def test_ids_that_are_not_those_that_haproxy_assigns_cost_a_command_at_most(
+        order, commands, fleet):
+    """[stale ids] Where they are 1, 2, 3 and so on they are not kept for each server."""
+    started = fleet('2.2', 1)
+    number_servers(started[0], PROXY, order)
+    server = started.haproxy().server(SERVER, PROXY)[0]
+    place = [name for _, name in started[0].names('2')].index(SERVER)
+    started.forget()
+    assert server.status == started[0].get(PROXY, SERVER, 'status')
+    assert len(started.commands[0]) <= commands, place
+    started.forget()
+    assert server.sid == int(started[0].get(PROXY, SERVER, 'sid'))
+    assert len(started.commands[0]) == 1
 
 
 def test_a_snapshot_splits_no_server(big, watched, monkeypatch):
