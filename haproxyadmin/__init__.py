@@ -36,9 +36,11 @@ __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 
 class LazyPackage(types.ModuleType):
     """A package whose modules and names are imported when they are used.
 
-    ``_MODULES`` lists the modules, ``_DEFINED_IN`` says in which one a name is defined. (Python 2 and
-    3.6 do not look for a function ``__getattr__`` in a module.) Such a package must not import a
-    module of its own: two threads that import the one and the other would wait for each other.
+    ``_MODULES`` lists the modules, ``_DEFINED_IN`` says in which one a name is defined. Such a
+    package must not import a module of its own: two threads that import the one and the other
+    would wait for each other.
+
+    (Python 2 and 3.6 do not look for a function ``__getattr__`` in a module.)
     """
 
     def __getattr__(self, name):

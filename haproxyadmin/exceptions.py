@@ -21,8 +21,6 @@
 
 A wrong argument is a plain :class:`ValueError`; then nothing was sent.
 """
-import socket
-
 import six
 
 # Characters of a command in a traceback.
@@ -33,8 +31,11 @@ __all__ = ['CommandFailed', 'EntriesFailed', 'HAProxyBaseError', 'HAProxyDataErr
            'NoHAProxyFound', 'NoSuchObject', 'SocketApplicationError', 'SocketConnectionError',
            'SocketPermissionError', 'SocketTimeout', 'SocketTransportError']
 
-# One class on Python 3; on Python 2 socket.error is an IOError.
-_SystemErrors = (OSError,) if socket.error is OSError else (OSError, socket.error)
+_SystemErrors = (OSError,)
+if six.PY2:
+    # An IOError there. (Importing it takes longer than importing this package.)
+    import socket
+    _SystemErrors += (socket.error,)
 
 
 class HAProxyBaseError(Exception):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ACLs and maps: list, look up, add, set, delete."""
-from haproxyadmin.internal.calls import read_each
+import haproxyadmin
 from haproxyadmin.methods import changes_entries, changes_many, reads_entries
 
 
@@ -286,30 +286,27 @@ class PatternMethods(object):
         """
         return self._many('del', 'map', mapid, keys)
 
-    # What they have in common. Modules are imported on first use: most programs do not need them,
-    # and many run for a moment only.
+    # What they have in common
 
     def _listing(self, family, ident):
-        from haproxyadmin.internal import patterns
         return self._read_first(
-            lambda process: patterns.listing_operation(process, family, ident))
+            lambda process: haproxyadmin.internal.patterns.listing_operation(
+                process, family, ident))
 
     def _match(self, family, ident, text):
-        from haproxyadmin.internal import patterns
         return self._read_first(
-            lambda process: patterns.match_operation(process, family, ident, text))
+            lambda process: haproxyadmin.internal.patterns.match_operation(
+                process, family, ident, text))
 
     def _read_first(self, build):
-        return read_each(self._processes[:1], build)[0]
+        return haproxyadmin.internal.calls.read_each(self._processes[:1], build)[0]
 
     def _patterns(self, action, family, ident, *texts):
-        from haproxyadmin.internal import patterns
-        return patterns.change(self._found, action, family, ident, *texts)
+        return haproxyadmin.internal.patterns.change(self._found, action, family, ident, *texts)
 
     def _entry(self, action, family, ident, key, *texts):
-        from haproxyadmin.internal import patterns
-        return patterns.change_entry(self._found, action, family, ident, key, *texts)
+        return haproxyadmin.internal.patterns.change_entry(
+            self._found, action, family, ident, key, *texts)
 
     def _many(self, action, family, ident, items):
-        from haproxyadmin.internal import bulk
-        return bulk.change(self._found, action, family, ident, items)
+        return haproxyadmin.internal.bulk.change(self._found, action, family, ident, items)

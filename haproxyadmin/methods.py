@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Decorators of public methods, and the paragraphs that their docstrings have in common."""
-from haproxyadmin.utils import should_die
+import functools
 
 _DIE = [
     ':param die: (optional) False returns False instead of raising an exception.',
@@ -25,6 +25,47 @@ _MANY = [
     '    ``failures`` lists the entries at which it stopped, whose fate is not known or that were',
     '    not sent. The change is complete in the other processes.',
 ]
+
+
+def should_die(old_implementation):
+    """Add the keyword argument ``die`` to a function.
+
+    With ``die=True``, the default, exceptions are raised; with ``die=False`` the function returns
+    False instead. A wrong list of arguments is always a :class:`TypeError`. The function may
+    declare ``die`` as its last parameter, so that :func:`help` shows it; it need not use it.
+
+    :param old_implementation: the function.
+    :rtype: function
+    """
+    code = getattr(old_implementation, '__code__', None)
+    names = code.co_varnames[:code.co_argcount] if code else ()
+    place = names.index('die') if 'die' in names else None
+
+    @functools.wraps(old_implementation)
+    def new_implementation(*args, **kwargs):
+        if place is None:
+            die = kwargs.pop('die', True)
+        elif len(args) > place:
+            die = args[place]
+            if not isinstance(die, bool):
+                # A surplus argument must not be taken for it.
+                raise TypeError(
+                    '{0}() got {1} arguments too many, or a die that is not a bool'.format(
+                        old_implementation.__name__, len(args) - place))
+        else:
+            die = kwargs.get('die', True)
+        if die:
+            return old_implementation(*args, **kwargs)
+        if code:
+            import inspect  # only needed here
+            inspect.getcallargs(old_implementation, *args, **kwargs)
+        try:
+            return old_implementation(*args, **kwargs)
+        except Exception:
+            return False
+    # functools.wraps() sets it on Python 3 only; mock.create_autospec() follows it.
+    new_implementation.__wrapped__ = old_implementation
+    return new_implementation
 
 
 def _decorator(parameter, fields, doc):

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The documented functions: parse replies, compare and add up what processes report."""
-import functools
 import os
 import stat
 
 from haproxyadmin.combine import (calculate, check_command, check_command_addr_port, compare_values,
                                   elements_of_list_same)
+from haproxyadmin.methods import should_die
 from haproxyadmin.parsers.info import info2dict, is_info
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.stats import CSVLine, stat2dict
@@ -42,47 +42,6 @@ def cmd_across_all_procs(hap_objects, method, *arg, **kargs):
     """
     return [(hap_object.process_nb, getattr(hap_object, method)(*arg, **kargs))
             for hap_object in hap_objects]
-
-
-def should_die(old_implementation):
-    """Add the keyword argument ``die`` to a function.
-
-    With ``die=True``, the default, exceptions are raised; with ``die=False`` the function returns
-    False instead. A wrong list of arguments is always a :class:`TypeError`. The function may
-    declare ``die`` as its last parameter, so that :func:`help` shows it; it need not use it.
-
-    :param old_implementation: the function.
-    :rtype: function
-    """
-    code = getattr(old_implementation, '__code__', None)
-    names = code.co_varnames[:code.co_argcount] if code else ()
-    place = names.index('die') if 'die' in names else None
-
-    @functools.wraps(old_implementation)
-    def new_implementation(*args, **kwargs):
-        if place is None:
-            die = kwargs.pop('die', True)
-        elif len(args) > place:
-            die = args[place]
-            if not isinstance(die, bool):
-                # A surplus argument must not be taken for it.
-                raise TypeError(
-                    '{0}() got {1} arguments too many, or a die that is not a bool'.format(
-                        old_implementation.__name__, len(args) - place))
-        else:
-            die = kwargs.get('die', True)
-        if die:
-            return old_implementation(*args, **kwargs)
-        if code:
-            import inspect  # only needed here
-            inspect.getcallargs(old_implementation, *args, **kwargs)
-        try:
-            return old_implementation(*args, **kwargs)
-        except Exception:
-            return False
-    # functools.wraps() sets it on Python 3 only; mock.create_autospec() follows it.
-    new_implementation.__wrapped__ = old_implementation
-    return new_implementation
 
 
 def is_unix_socket(path):

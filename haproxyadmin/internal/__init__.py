@@ -11,7 +11,9 @@ _DEFINED_IN = {
     '_HAProxyProcess': 'haproxy',
     '_Server': 'server',
 }
-_MODULES = ['backend', 'frontend', 'haproxy', 'server']
+_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'discovery', 'endpoint', 'fanout',
+            'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'patterns', 'process', 'rows',
+            'server', 'slots', 'transaction']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

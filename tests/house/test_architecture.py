@@ -19,7 +19,7 @@ PACKAGE = os.path.dirname(os.path.abspath(haproxyadmin.__file__))
 
 # From the bottom up. Within the package, a module may import only from the floors below its own.
 FLOORS = [
-    ['exceptions'],
+    ['exceptions', 'methods'],
     # The protocol: bytes and words of the stats socket.
     ['protocol.log', 'protocol.metrics', 'protocol.versions', 'protocol.replies'],
     ['protocol.words'],
@@ -30,7 +30,6 @@ FLOORS = [
     ['parsers.errors', 'parsers.info', 'parsers.patterns', 'parsers.stats'],
     ['combine'],
     ['utils'],
-    ['methods'],
     # The view of one process, and how processes are queried.
     ['internal.slots'],
     ['internal.endpoint'],
@@ -88,11 +87,16 @@ EVERY_MODULE = pytest.mark.parametrize('name', sorted(MODULES))
 
 
 def imports(tree):
-    """Return the full names of what a module imports, anywhere in its code."""
+    """Return the full names of what a module imports, anywhere in its code.
+
+    ``import haproxyadmin`` imports what is named in full after it: ``haproxyadmin.combine.merge``.
+    """
     names = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            names.extend(alias.name for alias in node.names)
+            names.extend(alias.name for alias in node.names if alias.name != 'haproxyadmin')
+        elif isinstance(node, ast.Attribute):
+            names.extend(module_named(node))
         elif isinstance(node, ast.ImportFrom):
             assert not node.level, 'imports are absolute'
             for alias in node.names:
@@ -100,6 +104,25 @@ def imports(tree):
                 inside = full[len('haproxyadmin.'):] if full.startswith('haproxyadmin.') else None
                 names.append(full if inside in MODULES else node.module)
     return names
+
+
+def module_named(node):
+    """Return the module in a name such as ``haproxyadmin.internal.calls.prepare``, in a list."""
+    parts = []
+    while isinstance(node, ast.Attribute):
+        parts.insert(0, node.attr)
+        node = node.value
+    if not isinstance(node, ast.Name) or node.id != 'haproxyadmin':
+        return []
+    while '.'.join(parts) not in MODULES:
+        parts.pop()
+    return ['.'.join(['haproxyadmin'] + parts)] if parts else []
+
+
+def test_a_name_in_full_is_an_import():
+    tree = ast.parse('import haproxyadmin\nhaproxyadmin.internal.calls.prepare(1)')
+    assert 'haproxyadmin.internal.calls' in imports(tree)
+    assert not imports(ast.parse('import haproxyadmin\nhaproxyadmin.HAProxy'))
 
 
 def docstrings(tree):
@@ -139,7 +162,7 @@ def test_the_table_names_every_module():
 def test_imports_run_downward(name):
     if name in PACKAGES + ['']:
         # Two threads that import a package and a module of it would wait for each other.
-        assert imports_of_ours(name) == ([''] if name == 'internal' else [])
+        assert set(imports_of_ours(name)) <= {''}
         return
     above = [other for other in imports_of_ours(name)
              if other not in PACKAGES and FLOOR_OF[other] >= FLOOR_OF[name]]
@@ -155,6 +178,21 @@ def test_what_runs_operations_asks_no_process_object(name):
     assert not names & {'hap_process', 'live', 'in_memory'}
     assert not [node.id for node in ast.walk(TREES[name])
                 if isinstance(node, ast.Name) and node.id == 'process']
+
+
+def test_nothing_above_what_a_program_starts_with_is_imported_with_it():
+    """All else is imported when it is used."""
+    started, left = set(), ['haproxy']
+    while left:
+        name = left.pop()
+        started.add(name)
+        top = [node for node in TREES[name].body if isinstance(node, (ast.Import, ast.ImportFrom))]
+        left += [full[len('haproxyadmin.'):] for full in imports(ast.Module(body=top))
+                 if full.startswith('haproxyadmin.')
+                 and full[len('haproxyadmin.'):] not in started]
+    assert started == {'haproxy', 'maps', 'methods', 'reading', 'common', 'exceptions',
+                       'protocol.commands', 'protocol.metrics', 'protocol.versions',
+                       'protocol.words'}
 
 
 def lines_of_code(node, source):
@@ -329,7 +367,7 @@ def documented():
             if module not in PUBLIC_MODULES:
                 continue
             owner = getattr(importlib.import_module('haproxyadmin.' + module), kind)
-        elif module not in ('combine', 'parsers.info', 'parsers.stats', 'parsers.values',
+        elif module not in ('combine', 'methods', 'parsers.info', 'parsers.stats', 'parsers.values',
                             'utils') or inner not in DOCUMENTED_UTILS:
             continue
         found.append((name, node, inspect.getdoc(vars(owner)[inner]) or ''))
