@@ -7,6 +7,8 @@ Parsing is lazy: a :class:`Dump` indexes the rows of a reply by name and keeps t
 import collections
 import operator
 
+from six.moves import intern
+
 from haproxyadmin.protocol import replies
 from haproxyadmin.protocol.metrics import is_figure
 
@@ -301,7 +303,8 @@ class Dump(object):
         """Return the name of each server of a backend."""
         texts = self.servers.get(backend, ())
         if self._plain:
-            return [text.split(',', 2)[1] for text in texts]
+            # Backends and processes mostly have the same names.
+            return [intern(text.split(',', 2)[1]) for text in texts]
         return [self._identify(text)[1] for text in texts]
 
     def sids_of(self, backend):
