@@ -56,12 +56,12 @@ def aggregate(name, texts):
     """
     try:
         # What HAProxy usually prints; converting each text separately takes several times as long.
-        plain = ''.join(texts).isdigit()
-        values = [int(text) for text in texts if text] if plain else None
+        if ''.join(texts).isdigit():
+            values = [int(text) for text in texts if text]
+            return sum(values) if name in SUMMED else calculate(name, values)
     except ValueError:
-        values = None
-    if values is None:
-        values = [value for value in map(converter, texts) if isinstance(value, six.integer_types)]
+        pass  # digits that are not ASCII
+    values = [value for value in map(converter, texts) if isinstance(value, six.integer_types)]
     return calculate(name, values)
 
 

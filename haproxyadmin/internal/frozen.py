@@ -2,6 +2,7 @@
 """A process as it was at one moment."""
 from haproxyadmin.internal.fanout import Operation, learn_info
 from haproxyadmin.internal.process import _HAProxyProcess
+from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.protocol import commands, replies
 
 
@@ -50,13 +51,15 @@ def freeze_operation(process):
 
     def show(repeat):
         marked = rows.marks_ids
+        # Looking for quotes in the bytes takes a tenth of the time.
         return Operation(process.endpoint, commands.show_all(marked),
-                         lambda lines: freeze(repeat, marked, lines))
+                         lambda parsed: freeze(repeat, marked, *parsed),
+                         parse=lambda reply: (split_lines(reply), b'"' in reply))
 
-    def freeze(repeat, marked, lines):
+    def freeze(repeat, marked, lines, quoted):
         end = lines.index('') if '' in lines else len(lines)
         info = learn_info(process.endpoint, lines[:end])
-        dump = rows.parse(lines[end + 1:], listeners=False)
+        dump = rows.parse(lines[end + 1:], listeners=False, quoted=quoted)
         stopping = info.get('Stopping') == '1' and not dump.header.rows_stay
         misread = not marked and rows.may_be_of_one(dump)
         if repeat and (stopping or misread or rows.lacks(commands.ROWS, dump)):

@@ -55,13 +55,14 @@ class RowReader(Slotted):
         return Operation(self.endpoint, commands.show_stat(iid, kind, sid, self.marks_ids),
                          lambda lines: interpret(self.parse(lines, listeners)))
 
-    def parse(self, lines, listeners):
+    def parse(self, lines, listeners, quoted=True):
         """Return the rows of a reply.
 
         :param listeners: True if listeners were asked for, too.
+        :param quoted: (optional) False if no field is known to be quoted.
         :rtype: :class:`haproxyadmin.parsers.stats.Dump`
         """
-        dump = Dump(lines, self._header, listeners)
+        dump = Dump(lines, self._header, listeners, quoted)
         self._header = dump.header
         return dump
 

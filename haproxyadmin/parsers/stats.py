@@ -245,12 +245,13 @@ class Dump(object):
     :param header: (optional) the header of an earlier reply, which is used again if it is equal.
     :param listeners: (optional) False if HAProxy was not asked for listeners, which only the type
         of a row distinguishes from servers.
+    :param quoted: (optional) False if no field is known to be quoted.
     :raises haproxyadmin.protocol.replies.Malformed: if a row or the header is not complete.
     """
 
     __slots__ = ('header', 'frontends', 'backends', 'servers', '_named', '_plain')
 
-    def __init__(self, lines, header=None, listeners=True):
+    def __init__(self, lines, header=None, listeners=True, quoted=True):
         if not lines:
             raise replies.Malformed('no header of statistics')
         if header is None or header.line != lines[0]:
@@ -261,7 +262,7 @@ class Dump(object):
         self.servers = collections.OrderedDict()
         self._named = {}
         texts = lines[1:]
-        quoted = '"' in '\n'.join(texts)
+        quoted = quoted and '"' in '\n'.join(texts)
         self._plain = header.leads and not quoted
         self._index(_join_quoted(texts) if quoted else texts, listeners)
 
@@ -331,12 +332,14 @@ class Dump(object):
     def _index(self, texts, listeners):
         plain, commas, servers = self._plain, self.header.commas, self.servers
         start = totals = append = None
+        length = 0
         for text in texts:
             if plain:
                 # Most rows. Calling a function for each would double the cost.
                 if text.count(',') != commas:
                     raise _malformed_row(text)
-                if start and text.startswith(start) and not text.startswith(totals):
+                if start and text.startswith(start) and (
+                        text[length] not in 'FB' or not text.startswith(totals)):
                     append(text)
                     continue
                 proxy, name, _ = text.split(',', 2)
@@ -351,6 +354,7 @@ class Dump(object):
                 if not listeners:
                     # The servers that follow are recognized by how their rows begin.
                     start = proxy + ','
+                    length = len(start)
                     totals = (start + 'FRONTEND,', start + 'BACKEND,')
 
     def _identify(self, text):
