@@ -57,10 +57,10 @@ def aggregate(name, texts):
     try:
         # What HAProxy usually prints; converting each text separately takes several times as long.
         if ''.join(texts).isdigit():
-            values = [int(text) for text in texts if text]
-            return sum(values) if name in SUMMED else calculate(name, values)
+            values = map(int, texts)
+            return sum(values) if name in SUMMED else calculate(name, list(values))
     except ValueError:
-        pass  # digits that are not ASCII
+        pass  # an empty text, or digits of another kind
     values = [value for value in map(converter, texts) if isinstance(value, six.integer_types)]
     return calculate(name, values)
 

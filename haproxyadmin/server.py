@@ -270,7 +270,7 @@ def servers_of(listings):
     :rtype: list of :class:`Server`
     """
     backend, names = listings[0].backend.name, listings[0].names
-    if len(set(names)) == len(names) and all(listing.names == names for listing in listings):
+    if len(set(names)) == len(names) and listings[0].agrees_with(listings[1:]):
         return [Server(members, backend) for members in map(
             LazyMembers, itertools.repeat(listings), range(len(names)))]
     return [Server(members, backend)

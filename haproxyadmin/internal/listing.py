@@ -26,6 +26,10 @@ class Listing(object):
         self.names = names
         self._sids = sids
 
+    def agrees_with(self, others):
+        """Return True if other processes list the same servers in the same order."""
+        return all(other.names == self.names for other in others)
+
     def of(self, name):
         """Return a listing of the servers that have a name; with None, of all of them."""
         if name is None:
@@ -40,39 +44,57 @@ class Listing(object):
     def _sid(self, place):
         return place + 1 if self._sids is None else self._sids[place]
 
-    def server(self, place):
-        """Return a server.
+    def server(self, place, name):
+        """Return the server at a place, which has this name.
 
         :rtype: :class:`haproxyadmin.internal._Server`
         """
-        return _Server(self.backend, self.names[place], self._sid(place))
+        return _Server(self.backend, name, self._sid(place))
 
     def servers(self):
         """Return all servers."""
-        return [self.server(place) for place in range(len(self.names))]
+        return [self.server(place, name) for place, name in enumerate(self.names)]
 
 
 class FrozenListing(Listing):
     """The servers of one backend in one process of a snapshot.
 
     :param backend: the :class:`haproxyadmin.internal._Backend`.
-    :param names: the names of the servers.
-    :param header: the header of the dump.
+    :param dump: the dump that has the rows.
+    :type dump: :class:`haproxyadmin.parsers.stats.Dump`
     :param texts: the rows of the servers.
     """
 
-    __slots__ = ('_header', '_texts')
+    __slots__ = ('_dump', '_header', '_texts', '_names')
 
     in_memory = True
 
-    def __init__(self, backend, names, header, texts):
-        super(FrozenListing, self).__init__(backend, names)
-        self._header = header
+    def __init__(self, backend, dump, texts):
+        self.backend = backend
+        self._dump = dump
+        self._header = dump.header
         self._texts = texts
+        self._names = None
+
+    @property
+    def names(self):
+        """The names of the servers."""
+        if self._names is None:
+            self._names = self._dump.names_in(self._texts)
+        return self._names
+
+    def agrees_with(self, others):
+        """Return True if other processes list the same servers in the same order."""
+        if not all(listing._dump.plain for listing in others):
+            return super(FrozenListing, self).agrees_with(others)
+        # Cutting the names out of all rows would take several times as long.
+        proxy = self.backend.name + ','
+        starts = [proxy + name + ',' for name in self.names]
+        return all(len(other._texts) == len(starts)
+                   and all(map(str.startswith, other._texts, starts)) for other in others)
 
     def _some(self, places):
-        return FrozenListing(self.backend, [self.names[place] for place in places], self._header,
-                             [self._texts[place] for place in places])
+        return FrozenListing(self.backend, self._dump, [self._texts[place] for place in places])
 
     def row(self, place):
         """Return the row of a server."""
@@ -93,12 +115,12 @@ class FrozenListing(Listing):
                 texts.append(text.split(',', position + 1)[position])
         return texts
 
-    def server(self, place):
-        """Return a server.
+    def server(self, place, name):
+        """Return the server at a place, which has this name.
 
         :rtype: :class:`haproxyadmin.internal._Server`
         """
-        return _Server(self.backend, self.names[place], None, self.row(place))
+        return _Server(self.backend, name, None, self.row(place))
 
 
 def list_servers(backend, dump):
@@ -107,11 +129,10 @@ def list_servers(backend, dump):
     :param backend: the :class:`haproxyadmin.internal._Backend`.
     :type dump: :class:`haproxyadmin.parsers.stats.Dump`
     """
-    name = backend.name
-    names, texts = dump.names_of(name), dump.servers.get(name, [])
+    texts = dump.servers.get(backend.name, [])
     if backend.hap_process.in_memory:
-        return FrozenListing(backend, names, dump.header, texts)
-    return Listing(backend, names, dump.sids_of(name))
+        return FrozenListing(backend, dump, texts)
+    return Listing(backend, dump.names_in(texts), dump.sids_in(texts))
 
 
 class LazyMembers(object):
@@ -158,5 +179,5 @@ class LazyMembers(object):
 
     def _objects(self):
         if self._made is None:
-            self._made = [listing.server(self._place) for listing in self._listings]
+            self._made = [listing.server(self._place, self.name) for listing in self._listings]
         return self._made

@@ -249,7 +249,7 @@ class Dump(object):
     :raises haproxyadmin.protocol.replies.Malformed: if a row or the header is not complete.
     """
 
-    __slots__ = ('header', 'frontends', 'backends', 'servers', '_named', '_plain')
+    __slots__ = ('header', 'frontends', 'backends', 'servers', '_named', 'plain')
 
     def __init__(self, lines, header=None, listeners=True, quoted=True):
         if not lines:
@@ -263,12 +263,12 @@ class Dump(object):
         self._named = {}
         texts = lines[1:]
         quoted = quoted and '"' in '\n'.join(texts)
-        self._plain = header.leads and not quoted
+        self.plain = header.leads and not quoted
         self._index(_join_quoted(texts) if quoted else texts, listeners)
 
     def __reduce__(self):
         return (_restore_dump, (
-            self.header, self.frontends, self.backends, self.servers, self._plain))
+            self.header, self.frontends, self.backends, self.servers, self.plain))
 
     def proxies(self):
         """Return the frontends, the backends and the backends with servers, as one set."""
@@ -288,33 +288,34 @@ class Dump(object):
         texts = self._named.get(backend)
         if texts is None:
             only = self.servers.get(backend, ())
-            if len(only) == 1 and self._plain:
+            if len(only) == 1 and self.plain:
                 # HAProxy was asked for one server; making an index would take longer.
                 return self._row(only[0]) if only[0].split(',', 2)[1] == name else None
-            texts = self._named[backend] = dict(zip(self.names_of(backend),
-                                                    self.servers.get(backend, ())))
+            texts = self._named[backend] = dict(self._named_in(backend))
         return self._row(texts.get(name))
 
     def servers_of(self, backend):
         """Return the name and row of each server of a backend."""
-        return [(name, Row(self.header, text)) for name, text
-                in zip(self.names_of(backend), self.servers.get(backend, ()))]
+        return [(name, Row(self.header, text)) for name, text in self._named_in(backend)]
 
-    def names_of(self, backend):
-        """Return the name of each server of a backend."""
+    def _named_in(self, backend):
         texts = self.servers.get(backend, ())
-        if self._plain:
+        return zip(self.names_in(texts), texts)
+
+    def names_in(self, texts):
+        """Return the name of the server in each of several rows."""
+        if self.plain:
             # Backends and processes mostly have the same names.
             return [intern(text.split(',', 2)[1]) for text in texts]
         return [self._identify(text)[1] for text in texts]
 
-    def sids_of(self, backend):
-        """Return the id of each server of a backend as text, None if they are 1, 2, 3 and so on.
+    def sids_in(self, texts):
+        """Return the ids in all rows of a backend as text, None if they are 1, 2, 3 and so on.
 
         That is what HAProxy assigns. Only the first and the last are looked at, which takes a
         tenth of the time: ids are hints.
         """
-        texts, position = self.servers.get(backend, ()), self.header.index.get('sid')
+        position = self.header.index.get('sid')
         if position is None or not texts:
             return None
         if cut(texts[0], position) == '1' and cut(texts[-1], position) == str(len(texts)):
@@ -330,7 +331,7 @@ class Dump(object):
         return None if text is None else Row(self.header, text)
 
     def _index(self, texts, listeners):
-        plain, commas, servers = self._plain, self.header.commas, self.servers
+        plain, commas, servers = self.plain, self.header.commas, self.servers
         start = totals = append = None
         length = 0
         for text in texts:
@@ -376,7 +377,7 @@ def _malformed_row(text):
 
 def _restore_dump(header, frontends, backends, servers, plain):
     dump = Dump([header.line], header)
-    dump._plain = plain
+    dump.plain = plain
     dump.frontends, dump.backends, dump.servers = frontends, backends, servers
     return dump
 
