@@ -4,20 +4,19 @@ import collections
 import functools
 import operator
 
-import six
-
 from haproxyadmin.exceptions import CommandFailed, IncosistentData, MultipleCommandResults
+from haproxyadmin.imports import PY2
 from haproxyadmin.parsers import stats
 from haproxyadmin.parsers.values import TEXT, converter
 from haproxyadmin.protocol import replies
 from haproxyadmin.protocol.metrics import AVERAGED, SUMMED, is_figure
-from haproxyadmin.protocol.words import to_native
+from haproxyadmin.protocol.words import is_integer, to_native
 from haproxyadmin.spelling import suggest, suggest_or_list
 
 BY_NAME = operator.attrgetter('name')
 _LABELS = ('pxname', 'svname', 'type', 'status')
 # On Python 2 other dictionaries have no order.
-_ORDERED = collections.OrderedDict if six.PY2 else dict
+_ORDERED = collections.OrderedDict if PY2 else dict
 # How many combinations of texts are remembered at a time.
 _MOST_REMEMBERED = 10000
 
@@ -61,7 +60,7 @@ def aggregate(name, texts):
             return sum(values) if name in SUMMED else calculate(name, list(values))
     except ValueError:
         pass  # an empty text, or digits of another kind
-    values = [value for value in map(converter, texts) if isinstance(value, six.integer_types)]
+    values = [value for value in map(converter, texts) if is_integer(value)]
     return calculate(name, values)
 
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all public objects have in common."""
-import haproxyadmin
+from haproxyadmin.combine import aggregate
+from haproxyadmin.internal.grouping import distinct
+from haproxyadmin.spelling import is_typo
 
 # Methods that change what a property shows, if they are not named after the property.
 _SETTERS = {'status': 'setstate'}
@@ -27,7 +29,7 @@ def _check_assignment(kind, name):
             kind.__name__, name, ', use {0}()'.format(setter) if hasattr(kind, setter) else ''))
     if known is None and not hasattr(kind, name):
         for own in dir(kind):
-            if not own.startswith('_') and haproxyadmin.spelling.is_typo(name, own):
+            if not own.startswith('_') and is_typo(name, own):
                 raise AttributeError('{0} has no attribute {1!r}; did you mean {2!r}?'.format(
                     kind.__name__, name, own))
 
@@ -41,7 +43,7 @@ class Combined(Checked):
     @property
     def _members(self):
         """Its objects, one of each process."""
-        return haproxyadmin.internal.grouping.distinct(self._found)
+        return distinct(self._found)
 
     def metric_per_process(self, name):
         """Return a metric of each process; see :meth:`metric`.
@@ -69,7 +71,7 @@ class Combined(Checked):
         return self._per_socket(self._metric_of_each(name))
 
     def _metric_of_each(self, name):
-        return [haproxyadmin.combine.aggregate(name, [text]) for text in self._metric_texts(name)]
+        return [aggregate(name, [text]) for text in self._metric_texts(name)]
 
     def _metric_texts(self, name):
         """Return what each process reports for a metric."""

@@ -21,7 +21,7 @@
 
 A wrong argument is a plain :class:`ValueError`; then nothing was sent.
 """
-import six
+from haproxyadmin.imports import PY2, ensure_str, text_type
 
 # Characters of a command in a traceback.
 MAX_SHOWN = 200
@@ -32,10 +32,10 @@ __all__ = ['CommandFailed', 'EntriesFailed', 'HAProxyBaseError', 'HAProxyDataErr
            'SocketPermissionError', 'SocketTimeout', 'SocketTransportError']
 
 _SystemErrors = (OSError,)
-if six.PY2:
-    # An IOError there. (Importing it takes longer than importing this package.)
-    import socket
-    _SystemErrors += (socket.error,)
+if PY2:
+    # An IOError there.
+    import _socket
+    _SystemErrors += (_socket.error,)
 
 
 class HAProxyBaseError(Exception):
@@ -112,7 +112,7 @@ class HAProxyBaseError(Exception):
 
 
 def _as_text(message):
-    return message if isinstance(message, str) else six.ensure_str(six.text_type(message))
+    return message if isinstance(message, str) else ensure_str(text_type(message))
 
 
 def _restore(kind, args):

@@ -2,10 +2,9 @@
 """What frontends, backends and servers have in common."""
 import operator
 
-import six
-
 from haproxyadmin import combine
 from haproxyadmin.common import Combined
+from haproxyadmin.imports import string_types
 from haproxyadmin.internal.calls import change_each
 from haproxyadmin.internal.fanout import run_reads
 from haproxyadmin.internal.grouping import distinct
@@ -43,7 +42,7 @@ class Facade(Combined):
     def __eq__(self, other):
         if isinstance(other, self.__class__):
             return self._IDENTITY(self) == self._IDENTITY(other)
-        if isinstance(other, six.string_types):
+        if isinstance(other, string_types):
             return self.name == to_native(other)
         return NotImplemented
 

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The entry point of haproxyadmin: HAProxy as a whole, over all its processes.
-
-Modules that are only needed in functions are named in full (``haproxyadmin.internal.calls``): the
-package imports them when they are used for the first time.
-"""
-import haproxyadmin
+"""The entry point of haproxyadmin: HAProxy as a whole, over all its processes."""
+from haproxyadmin.internal.calls import change_each, prepare
+from haproxyadmin.internal.discovery import find_processes
+from haproxyadmin.internal.fanout import run_reads
 from haproxyadmin.maps import PatternMethods
 from haproxyadmin.methods import changes, takes_die
 from haproxyadmin.protocol import commands
@@ -13,6 +11,7 @@ from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_EN
 from haproxyadmin.protocol.metrics import (BACKEND_METRICS, FRONTEND_METRICS, HAPROXY_METRICS,
                                            SERVER_METRICS)
 from haproxyadmin.reading import Reading
+from haproxyadmin.snapshot import Snapshot
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
            'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',
@@ -78,7 +77,7 @@ class HAProxy(PatternMethods, Reading):
     _left_out = ()
 
     def __init__(self, socket_dir=None, socket_file=None, retry=2, retry_interval=2, timeout=1):
-        self._found, self._left_out = haproxyadmin.internal.discovery.find_processes(
+        self._found, self._left_out = find_processes(
             socket_dir, socket_file, retry, retry_interval, timeout)
 
     @property
@@ -114,7 +113,7 @@ class HAProxy(PatternMethods, Reading):
             ...     for server in backend.servers():
             ...         print(backend.name, server.name, server.requests)
         """
-        return haproxyadmin.snapshot.Snapshot(self._found)
+        return Snapshot(self._found)
 
     # Settings of the processes
 
@@ -227,18 +226,16 @@ class HAProxy(PatternMethods, Reading):
 
     def _numbered(self, build):
         """Return the process number and the value of what is built for each process."""
-        processes, operations = haproxyadmin.internal.calls.prepare(self._found, build)
+        processes, operations = prepare(self._found, build)
         return [(process.process_nb, value)
-                for process, value in zip(
-                    processes, haproxyadmin.internal.fanout.run_reads(operations))]
+                for process, value in zip(processes, run_reads(operations))]
 
     def _change(self, build):
         """Send each process the command that is built for it.
 
         :param build: see :func:`haproxyadmin.internal.calls.prepare`.
         """
-        return haproxyadmin.internal.calls.change_each(
-            self._found, lambda process: process.change_operation(build(process)))
+        return change_each(self._found, lambda process: process.change_operation(build(process)))
 
 
 def __dir__():

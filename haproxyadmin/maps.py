@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ACLs and maps: list, look up, add, set, delete."""
 import haproxyadmin
+from haproxyadmin.internal.calls import read_each
 from haproxyadmin.methods import changes_entries, changes_many, reads_entries
 
 
@@ -299,7 +300,7 @@ class PatternMethods(object):
                 process, family, ident, text))
 
     def _read_first(self, build):
-        return haproxyadmin.internal.calls.read_each(self._processes[:1], build)[0]
+        return read_each(self._processes[:1], build)[0]
 
     def _patterns(self, action, family, ident, *texts):
         return haproxyadmin.internal.patterns.change(self._found, action, family, ident, *texts)

@@ -2,11 +2,20 @@
 """What can be read of HAProxy as a whole, live or from memory."""
 import operator
 
-import haproxyadmin
+from haproxyadmin import combine
+from haproxyadmin.backend import Backend
 from haproxyadmin.common import Combined
+from haproxyadmin.frontend import Frontend
+from haproxyadmin.internal.calls import read_each
+from haproxyadmin.internal.fanout import unchanged
+from haproxyadmin.internal.grouping import read_identified
+from haproxyadmin.parsers import stats
+from haproxyadmin.parsers.info import parse_description
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 from haproxyadmin.protocol.words import to_native
+from haproxyadmin.server import servers_of
+from haproxyadmin.spelling import suggest_or_list
 
 _LABEL = operator.itemgetter(0)
 _BY_BACKEND = operator.attrgetter('backend.name')
@@ -44,7 +53,7 @@ class Reading(Combined):
 
         :rtype: str
         """
-        return self._common_value(haproxyadmin.parsers.info.parse_description)
+        return self._common_value(parse_description)
 
     @property
     def nodename(self):
@@ -105,11 +114,10 @@ class Reading(Combined):
 
         :rtype: int
         """
-        field = haproxyadmin.parsers.stats.field
         dumps = self._read_each(
-            lambda process: process.list_operation(_unchanged, commands.FRONTENDS))
-        return haproxyadmin.combine.aggregate('req_tot', [
-            field(dump.frontend(name), 'req_tot') for dump in dumps for name in dump.frontends])
+            lambda process: process.list_operation(unchanged, commands.FRONTENDS))
+        return combine.aggregate('req_tot', [stats.field(dump.frontend(name), 'req_tot')
+                                             for dump in dumps for name in dump.frontends])
 
     @property
     def maxconn(self):
@@ -155,8 +163,7 @@ class Reading(Combined):
         :return: a dict for each process, in the order of the process numbers.
         :rtype: list of dict
         """
-        return haproxyadmin.internal.grouping.read_identified(
-            self._found, lambda process: process.info_operation(_unchanged))
+        return read_identified(self._found, lambda process: process.info_operation(unchanged))
 
     def metric(self, name):
         """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
@@ -170,7 +177,7 @@ class Reading(Combined):
         :rtype: int
         :raises ValueError: for any other name.
         """
-        return haproxyadmin.combine.combine_info_metric(name, HAPROXY_METRICS, self.info)
+        return combine.combine_info_metric(name, HAPROXY_METRICS, self.info)
 
     def metrics(self):
         """Return all metrics over all processes; costs as much as :meth:`metric`.
@@ -179,7 +186,6 @@ class Reading(Combined):
             ``show info`` reports.
         :rtype: dict
         """
-        combine = haproxyadmin.combine
         return combine.aggregate_all(HAPROXY_METRICS, combine.info_columns(self.info()))
 
     def stats(self):
@@ -197,9 +203,8 @@ class Reading(Combined):
             None.
         :rtype: list of dict
         """
-        combine, label_rows = haproxyadmin.combine, haproxyadmin.parsers.stats.label_rows
-        dumps = self._read_each(lambda process: process.list_operation(_unchanged, commands.ROWS))
-        proxies = combine.merge([label_rows(dump) for dump in dumps], _LABEL)
+        dumps = self._read_each(lambda process: process.list_operation(unchanged, commands.ROWS))
+        proxies = combine.merge([stats.label_rows(dump) for dump in dumps], _LABEL)
         things = [thing for proxy in proxies
                   for thing in combine.merge([rows for _, rows in proxy], _LABEL)]
         return combine.summarize(things, [dump.header for dump in dumps])
@@ -214,7 +219,7 @@ class Reading(Combined):
         :rtype: list of :class:`haproxyadmin.frontend.Frontend`
         """
         lists = self._read_each(lambda process: process.frontends_operation(name))
-        return list(map(haproxyadmin.frontend.Frontend, haproxyadmin.combine.merge(lists)))
+        return [Frontend(members) for members in combine.merge(lists)]
 
     def frontend(self, name):
         """Return one frontend; sends one ``show stat`` to each process.
@@ -224,7 +229,7 @@ class Reading(Combined):
         :rtype: :class:`haproxyadmin.frontend.Frontend`
         :raises ValueError: if there is none; the message contains the nearest names.
         """
-        return haproxyadmin.combine.find_by_name(self.frontends(), 'frontend', name)
+        return combine.find_by_name(self.frontends(), 'frontend', name)
 
     def backends(self, name=None):
         """Return the backends, in HAProxy's order; sends one ``show stat`` to each process.
@@ -234,7 +239,7 @@ class Reading(Combined):
         :rtype: list of :class:`haproxyadmin.backend.Backend`
         """
         lists = self._read_each(lambda process: process.backends_operation(name))
-        return list(map(haproxyadmin.backend.Backend, haproxyadmin.combine.merge(lists)))
+        return [Backend(members) for members in combine.merge(lists)]
 
     def backend(self, name):
         """Return one backend; sends one ``show stat`` to each process.
@@ -244,7 +249,7 @@ class Reading(Combined):
         :rtype: :class:`haproxyadmin.backend.Backend`
         :raises ValueError: if there is none; the message contains the nearest names.
         """
-        return haproxyadmin.combine.find_by_name(self.backends(), 'backend', name)
+        return combine.find_by_name(self.backends(), 'backend', name)
 
     def servers(self, backend=None):
         """Return the servers of all backends, in HAProxy's order.
@@ -280,32 +285,27 @@ class Reading(Combined):
             names = set(own for listings in lists for listing in listings for own in listing.names)
             raise ValueError('no server {0!r}{1}{2}'.format(
                 hostname, '' if backend is None else ' in backend {0!r}'.format(backend),
-                haproxyadmin.spelling.suggest_or_list(hostname, names)))
+                suggest_or_list(hostname, names)))
         return found
 
     # How the processes are asked
 
     def _metric_texts(self, name):
-        return haproxyadmin.combine.info_metric_texts(name, HAPROXY_METRICS, self.info)
+        return combine.info_metric_texts(name, HAPROXY_METRICS, self.info)
 
     def _listings(self, backend):
         return self._read_each(lambda process: process.servers_operation(backend))
 
     def _read_each(self, build):
-        return haproxyadmin.internal.calls.read_each(self._found, build)
+        return read_each(self._found, build)
 
     def _common(self, name):
         return self._common_value(lambda info: info.get(name, ''))
 
     def _common_value(self, value_of):
         values = [value_of(info) for info in self.info()]
-        return haproxyadmin.combine.common_value([
-            (process.process_nb, process.socket_file, value)
-            for process, value in zip(self._processes, values)])
-
-
-def _unchanged(value):
-    return value
+        return combine.common_value([(process.process_nb, process.socket_file, value)
+                                     for process, value in zip(self._processes, values)])
 
 
 def _servers_of(lists):
@@ -313,5 +313,5 @@ def _servers_of(lists):
 
     :param lists: for each process its listings, one of each backend.
     """
-    return [server for listings in haproxyadmin.combine.merge(lists, _BY_BACKEND)
-            for server in haproxyadmin.server.servers_of(listings)]
+    return [server for listings in combine.merge(lists, _BY_BACKEND)
+            for server in servers_of(listings)]

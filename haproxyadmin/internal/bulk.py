@@ -4,8 +4,7 @@ import collections
 import functools
 import itertools
 
-import six
-
+from haproxyadmin import imports
 from haproxyadmin.combine import results_of
 from haproxyadmin.exceptions import (CommandFailed, EntriesFailed, HAProxyBaseError,
                                      HAProxySocketError)
@@ -14,7 +13,8 @@ from haproxyadmin.internal.batches import (MAX_BATCH, MAX_COMMANDS, BulkChange, 
                                            same_error)
 from haproxyadmin.internal.calls import prepare
 from haproxyadmin.internal.fanout import OneTimeOperation, Operation, VersionCheck, run_all
-from haproxyadmin.protocol import commands, log, replies, versions
+from haproxyadmin.parsers.values import TEXT
+from haproxyadmin.protocol import commands, replies, versions
 from haproxyadmin.protocol.transport import now
 from haproxyadmin.protocol.words import check_text, parse_reference, to_bytes, to_native
 
@@ -277,7 +277,7 @@ def change(processes, action, family, ident, items):
 
 def _iterate(items, pairs):
     """Return an iterator over many entries; of a dictionary, over its keys, or over pairs."""
-    if isinstance(items, (six.text_type, bytes)):
+    if isinstance(items, TEXT):
         raise ValueError('expected many entries, got the text {0!r}'.format(items))
     if not hasattr(items, '__iter__') and not hasattr(items, '__getitem__'):
         raise ValueError('expected many entries, got {0!r}'.format(items))
@@ -386,7 +386,7 @@ def _try_to_set_results(error, progresses):
     try:
         _set_results(error, progresses)
     except Exception as reason:  # whatever its __setattr__ raises
-        logger = log.logger()
+        logger = imports.logger()
         if logger is not None:
             logger.debug('%s accepts no attributes: %s', error.__class__.__name__, reason)
 

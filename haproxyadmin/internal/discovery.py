@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find the processes that answer on stats sockets."""
 import os
-import re
 
+from haproxyadmin import imports
 from haproxyadmin.exceptions import NoHAProxyFound, SocketConnectionError
+from haproxyadmin.imports import Pattern
 from haproxyadmin.internal.endpoint import check_option
 from haproxyadmin.internal.fanout import run_all, unchanged
 from haproxyadmin.internal.grouping import group_endpoints, highest_level
 from haproxyadmin.internal.process import _HAProxyProcess
-from haproxyadmin.protocol import log, transport
+from haproxyadmin.protocol import transport
 from haproxyadmin.protocol.words import decode_path, to_bytes
 from haproxyadmin.utils import is_unix_socket
 
 # Bytes of the longest path of a Unix socket.
 MAX_SOCKET_PATH = 107
 # The names that HAProxy gives to the new and the old socket while it binds.
-_BINDING = r'\.[0-9]+\.(tmp|bak)\Z'
+_BINDING = Pattern(r'\.[0-9]+\.(tmp|bak)\Z')
 
 
 def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
@@ -109,7 +110,7 @@ def _sockets_in(socket_dir, place):
 def _is_skipped(name):
     """Return True for a file that is not tried."""
     return name.startswith('.') or (
-        name.endswith(('.tmp', '.bak')) and bool(re.search(_BINDING, name)))
+        name.endswith(('.tmp', '.bak')) and bool(_BINDING.search(name)))
 
 
 def _not_tried(others):
@@ -146,7 +147,7 @@ def _left_out(candidates, outcomes):
     left_out = [(candidate.socket_file, outcome)
                 for candidate, outcome in zip(candidates, outcomes)
                 if isinstance(outcome, Exception)]
-    logger = log.logger()
+    logger = imports.logger()
     for _, error in left_out:
         if logger is not None:
             logger.info('left out: %s', error)

@@ -7,8 +7,7 @@ Parsing is lazy: a :class:`Dump` indexes the rows of a reply by name and keeps t
 import collections
 import operator
 
-from six.moves import intern
-
+from haproxyadmin.imports import intern
 from haproxyadmin.protocol import replies
 from haproxyadmin.protocol.metrics import is_figure
 

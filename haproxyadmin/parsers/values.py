@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Numbers in replies."""
-import re
-
-import six
-
+from haproxyadmin.imports import Pattern, text_type
 from haproxyadmin.protocol.words import is_integer, to_native
 
-# Patterns are compiled when they are used, which many programs never do.
-_NUMBER = r'\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*\Z'
+_NUMBER = Pattern(r'\s*[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?\s*\Z')
 # By default int() accepts at most 4300 digits.
-_INTEGER = r'\s*[-+]?[0-9]{1,4300}\s*\Z'
-TEXT = (six.text_type, bytes)
+_INTEGER = Pattern(r'\s*[-+]?[0-9]{1,4300}\s*\Z')
+TEXT = (text_type, bytes)
 
 
 def converter(value):
@@ -38,7 +34,7 @@ def converter(value):
     if not value.isdigit():
         if not value.strip():
             return None
-        if not re.match(_NUMBER, to_native(value)):
+        if not _NUMBER.match(to_native(value)):
             return value
     try:
         return int(value)
@@ -61,5 +57,5 @@ def isint(value):
     """
     if isinstance(value, TEXT):
         # Not int(), which accepts '1_000' on Python 3 only.
-        return bool(re.match(_INTEGER, to_native(value)))
+        return bool(_INTEGER.match(to_native(value)))
     return is_integer(value) or (isinstance(value, float) and value.is_integer())

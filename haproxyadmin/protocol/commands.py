@@ -4,8 +4,8 @@
 To add a command, add a function here that returns its line: constants are bytes, everything that
 comes from a caller goes through a check of :mod:`haproxyadmin.protocol.words`.
 """
-import re
 
+from haproxyadmin.imports import Pattern
 from haproxyadmin.protocol import versions
 from haproxyadmin.protocol.words import (MAX_WORDS, check_identifier, check_number, check_weight,
                                          escape_name, escape_word, is_integer, join_words, to_bytes,
@@ -31,18 +31,17 @@ SHOW_LEVEL = b'show cli level'
 # 2.0.
 PROBE_ADMIN = b'set maxconn global'
 
-# Patterns are compiled when they are used, which many programs never do.
-_BLANK = br'[ \t]'
+_BLANK = Pattern(br'[ \t]')
 # The secret of a TLS ticket. That of a certificate is in a payload.
-_SECRET = br'(\bset\s+ssl\s+tls-key\s+(?:\\.|[^\\\s;])+\s+)(?:\\.|[^\\\s;])+'
+_SECRET = Pattern(br'(\bset\s+ssl\s+tls-key\s+(?:\\.|[^\\\s;])+\s+)(?:\\.|[^\\\s;])+')
 # Not an escaped one. The words of "x\\;y" are counted together, which is safe.
-_SEPARATOR = br'(?<!\\);'
+_SEPARATOR = Pattern(br'(?<!\\);')
 # From 3.0 on `<<` may be followed by a name, and a backslash at the end continues the line.
-_WAITS = br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z'
+_WAITS = Pattern(br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z')
 # What starts an interactive session, events that are followed, and what only a master understands.
-_OPEN_ENDED = (br'(\A|;)[ \t]*(prompt\b|@|(hard-)?reload\b|show[ \t]+proc\b|'
-               br'show[ \t]+events[ \t][^;]*-\w*w)')
-_WAIT = br'(?:\A|;)[ \t]*wait[ \t]+([0-9]{1,9})(us|ms|s|m|h|d|)(?=[ \t;]|\Z)'
+_OPEN_ENDED = Pattern(br'(\A|;)[ \t]*(prompt\b|@|(hard-)?reload\b|show[ \t]+proc\b|'
+                      br'show[ \t]+events[ \t][^;]*-\w*w)')
+_WAIT = Pattern(br'(?:\A|;)[ \t]*wait[ \t]+([0-9]{1,9})(us|ms|s|m|h|d|)(?=[ \t;]|\Z)')
 _UNITS = {b'us': 1e-6, b'ms': 1e-3, b'': 1e-3, b's': 1, b'm': 60, b'h': 3600, b'd': 86400}
 # After a number, it keeps HAProxy from looking for a proxy of that name; see show_stat().
 _MARK = b'+'
@@ -68,12 +67,12 @@ def check_raw(command):
         raise ValueError('a command must not contain NUL or a carriage return: {0}'.format(shown))
     if newline and not head.endswith(b' <<'):
         raise ValueError('a command is one line, unless it ends in " <<": {0}'.format(shown))
-    if re.search(_WAITS, head) and not newline:
+    if _WAITS.search(head) and not newline:
         raise ValueError('HAProxy would wait for a payload, or for the rest of the line: '
                          '{0}'.format(shown))
     if newline and any(not part.rstrip(b'\r') for part in payload.split(b'\n')):
         raise ValueError('an empty line would end the payload of {0}'.format(shown))
-    if any(len(part.split()) > MAX_WORDS for part in re.split(_SEPARATOR, head)):
+    if any(len(part.split()) > MAX_WORDS for part in _SEPARATOR.split(head)):
         raise ValueError('a command has at most {0} words'.format(MAX_WORDS))
     # An empty line ends the payload; the transport adds the last newline.
     return join_words(text + b'\n' if newline else text)
@@ -85,7 +84,8 @@ def describe_line(command):
     :type command: bytes
     :rtype: str
     """
-    return to_native(re.sub(_SECRET, br'\1...', command.split(b'\n', 1)[0]))
+    line = command.split(b'\n', 1)[0]
+    return to_native(_SECRET.sub(br'\1...', line) if b'tls-key' in line else line)
 
 
 def only_shows(command):
@@ -95,7 +95,7 @@ def only_shows(command):
 
 def is_open_ended(command):
     """Return True if HAProxy keeps the connection open until the client ends its side."""
-    return bool(re.search(_OPEN_ENDED, command))
+    return bool(_OPEN_ENDED.search(command))
 
 
 def seconds_waited(command):
@@ -103,7 +103,7 @@ def seconds_waited(command):
 
     :rtype: float
     """
-    return sum(int(count) * _UNITS[unit] for count, unit in re.findall(_WAIT, command))
+    return sum(int(count) * _UNITS[unit] for count, unit in _WAIT.findall(command))
 
 
 # Statistics and settings of the process
@@ -252,8 +252,8 @@ def takes_payload(version, key, value):
     :type key: bytes
     :type value: bytes
     """
-    return (versions.has(version, versions.MAP_PAYLOAD) and not re.search(_BLANK, key)
-            and not re.match(_BLANK, value))
+    return (versions.has(version, versions.MAP_PAYLOAD) and not _BLANK.search(key)
+            and not _BLANK.match(value))
 
 
 def payload(keys, values, version):

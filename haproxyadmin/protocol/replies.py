@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judge a reply: whether it is whole, a success, a refusal, or the data that was asked for."""
-import re
+from haproxyadmin.imports import Pattern
 
-# Patterns are compiled when they are used, which many programs never do.
-_JSON = br'[\[{].*[\]}]\n\Z'
+_JSON = Pattern(br'[\[{].*[\]}]\n\Z')
 # With `set severity-output number` (1.8) every message begins so, and no data except
 # `[6]: admin`, the answer to `show cli level`.
-_SEVERITY = r'\[[0-9]\]: (?!(user|operator|admin)$)'
+_SEVERITY = Pattern(r'\[[0-9]\]: (?!(user|operator|admin)$)')
 
 # How refusals begin in 1.5 to 3.4. Only needed where the command is not known; everything else is
 # judged by what a success looks like.
-_REFUSALS = '|'.join([
+_REFUSALS = Pattern('|'.join([
     r'Unknown ', r'No such ', r"Can't find ", r'Permission denied', r'This command is restricted ',
     r'Requires? ', r'Required ', r'Missing ', r'Expects ', r'This command expects ',
     r'Integer value expected', r'A frontend name is expected', r'Session pointer expected',
@@ -24,18 +23,18 @@ _REFUSALS = '|'.join([
     r'.*problem converting port ', r'Already exists ', r'Only servers in maintenance ',
     r"'(set|add|del|clear|show|get|enable|disable|shutdown)\b", r"'[^']*' is not a valid ",
     r'set server <b>/<s> ',
-])
+]))
 
 # Messages, and replies to changes, begin with a letter or a quote; these replies with data do, too.
-_MESSAGE = r"(?!Name: |type=|Total events captured |HTTP/)[A-Za-z'\[]"
+_MESSAGE = Pattern(r"(?!Name: |type=|Total events captured |HTTP/)[A-Za-z'\[]")
 
 _ADDRESS_DONE = {
-    'addr': r'IP changed from |no need to change the addr\b|nothing changed',
+    'addr': Pattern(r'IP changed from |no need to change the addr\b|nothing changed'),
     # From 3.0 on only what changes is mentioned; older versions always mention both.
-    'port': (r'port changed from |no need to change the port\b|nothing changed|'
-             r'IP changed from '),
+    'port': Pattern(r'port changed from |no need to change the port\b|nothing changed|'
+                    r'IP changed from '),
 }
-_ADDRESS_REFUSED = r'(?i)Invalid addr |problem converting port '
+_ADDRESS_REFUSED = Pattern(r'(?i)Invalid addr |problem converting port ')
 
 # Refusals that concern the ACL, the map or the caller, not the entry.
 _REFUSES_ALL = ('Unknown ACL identifier', 'Unknown map identifier', 'Unknown command',
@@ -68,7 +67,7 @@ def is_whole(reply, reads):
     if reply.endswith(b'\n\n') or reply == b'\n':
         return True
     return reply.find(b'\n') == len(reply) - 1 and (
-        bool(re.match(_JSON, reply)) or is_refusal(reply.decode('latin-1')))
+        bool(_JSON.match(reply)) or is_refusal(reply.decode('latin-1')))
 
 
 def is_success(reply):
@@ -88,20 +87,20 @@ def is_address_success(kind, reply):
 
     :param kind: ``'addr'`` or ``'port'``.
     """
-    if re.search(_ADDRESS_REFUSED, reply):
+    if _ADDRESS_REFUSED.search(reply):
         return False
     # 1.6 answers nothing, and cannot set a port.
-    return bool(re.search(_ADDRESS_DONE[kind], reply)) or (kind == 'addr' and reply == '')
+    return bool(_ADDRESS_DONE[kind].search(reply)) or (kind == 'addr' and reply == '')
 
 
 def is_refusal(line):
     """Return True if the first line of a reply is a known error of HAProxy 1.5 to 3.4."""
-    return bool(re.match(_SEVERITY, line) or re.match(_REFUSALS, line))
+    return bool(_SEVERITY.match(line) or _REFUSALS.match(line))
 
 
 def is_message(line):
     """Return True if the first line of a reply may be a message: neither data nor garbage."""
-    return not line or bool(re.match(_MESSAGE, line))
+    return not line or bool(_MESSAGE.match(line))
 
 
 def is_unknown_key(reply):

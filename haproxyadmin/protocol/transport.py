@@ -5,18 +5,20 @@ A connection carries one command line and its reply, and ends with the reply: en
 only framing that HAProxy offers. All exchanges of one call run concurrently, in one thread, and
 leave nothing behind.
 """
+# The part of socket that is written in C; see imports.sockets().
+import _socket
 import collections
 import errno
 import os
 import select
-import socket
 import sys
 import time
 
+from haproxyadmin import imports
 from haproxyadmin.exceptions import (HAProxySocketError, SocketApplicationError,
                                      SocketConnectionError, SocketPermissionError, SocketTimeout,
                                      SocketTransportError)
-from haproxyadmin.protocol import commands, log
+from haproxyadmin.protocol import commands
 
 MAX_REPLY = 256 * 1024 * 1024
 # The most bytes that are read from a socket of which it is not known whether HAProxy listens.
@@ -52,7 +54,7 @@ OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
 # A peer that closes early must not end the program, whatever the program does with SIGPIPE.
 # Python 2 has no name for the flag.
-_NO_SIGNAL = getattr(socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith('linux') else 0)
+_NO_SIGNAL = getattr(_socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith('linux') else 0)
 
 # How an exchange proceeds. ``half_close``: end our side after the command, which a master socket
 # waits for, and which ends commands that wait on purpose. ``max_reply``: the most bytes that are
@@ -298,7 +300,7 @@ class _Exchange(object):
         """Connect, or postpone it while HAProxy's backlog is full."""
         sock = None
         try:
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+            sock = imports.sockets().socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
             sock.setblocking(False)
             if isinstance(poller, _SelectPoller):
                 poller.check(sock.fileno())
@@ -306,7 +308,7 @@ class _Exchange(object):
         except BaseException as error:
             if sock is not None:
                 sock.close()
-            if not isinstance(error, (socket.error, TypeError, ValueError)) or not is_ours():
+            if not isinstance(error, (_socket.error, TypeError, ValueError)) or not is_ours():
                 raise
             if getattr(error, 'errno', None) not in _AGAIN:
                 self._fail(error, undelivered=True)
@@ -352,7 +354,7 @@ class _Exchange(object):
     def _write(self, now):
         try:
             sent = self.sock.send(self.unsent, _NO_SIGNAL)
-        except socket.error as error:
+        except _socket.error as error:
             if error.errno is None or not is_ours():
                 raise
             if error.errno in (errno.EPIPE, errno.ECONNRESET):
@@ -365,8 +367,8 @@ class _Exchange(object):
         self.unsent = self.unsent[sent:]
         if not self.unsent and self.request.conduct.half_close:
             try:
-                self.sock.shutdown(socket.SHUT_WR)
-            except socket.error:
+                self.sock.shutdown(_socket.SHUT_WR)
+            except _socket.error:
                 if not is_ours():
                     raise
                 # The peer has closed it already; reading finds out.
@@ -375,7 +377,7 @@ class _Exchange(object):
         for _ in range(MAX_CHUNKS):
             try:
                 chunk = self.sock.recv(CHUNK)
-            except socket.error as error:
+            except _socket.error as error:
                 if error.errno is None or not is_ours():
                     raise
                 if error.errno not in _AGAIN:
@@ -407,7 +409,7 @@ class _Exchange(object):
         self._end(SocketTimeout(
             self.request.socket_file,
             '{0}: {1}, {2} bytes received'.format(self.request, what, self.size),
-            socket.error(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)),
+            _socket.error(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)),
             undelivered=self.sock is None))
 
     def _fail(self, cause, undelivered=False):
@@ -422,8 +424,8 @@ class _Exchange(object):
         self.outcome = outcome
         self.chunks = None
         self.close()
-        logger = log.logger()
-        if logger is not None and logger.isEnabledFor(log.DEBUG):
+        logger = imports.logger()
+        if logger is not None and logger.isEnabledFor(imports.DEBUG):
             logger.debug('%s: %d bytes in %.1f ms%s', self.request, self.size,
                          (_now() - self.started) * 1000,
                          '' if isinstance(outcome, bytes) else ', ' + outcome.__class__.__name__)

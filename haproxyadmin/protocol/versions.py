@@ -6,7 +6,6 @@ A command that crashes, wedges or misleads a version is a :class:`Danger`; whoev
 command calls :func:`check_danger` first. What a caller sends by ``command()`` is not checked.
 """
 import collections
-import re
 
 from haproxyadmin.exceptions import CommandFailed
 
@@ -61,7 +60,8 @@ def parse_version(text):
     :param text: the ``Version`` of ``show info``.
     :rtype: tuple of int
     """
-    numbers = [int(number) for number in re.findall(r'[0-9]+', text.split('-')[0])[:3]]
+    digits = ''.join(char if char in '0123456789' else ' ' for char in text.split('-')[0])
+    numbers = [int(number) for number in digits.split()[:3]]
     return tuple(numbers + [0] * (3 - len(numbers)))
 
 

@@ -5,10 +5,8 @@ Text from a caller reaches HAProxy as one word, whatever it contains, or not at 
 (or the running version) cannot accept is a :class:`ValueError`.
 """
 import os
-import re
 
-import six
-
+from haproxyadmin.imports import Pattern, ensure_str, integer_types, text_type
 from haproxyadmin.protocol import versions
 
 # HAProxy's buffer minus its reserve, including the newline; longer lines wedge 2.0 to 2.6.
@@ -19,24 +17,23 @@ MAX_INT = 2147483647
 MAX_WEIGHT = 256
 MAX_PERCENT = 100 * MAX_WEIGHT
 MAX_PORT = 65535
-# Patterns are compiled when they are used, which many programs never do.
-_DIGITS = r'[0-9]+\Z'
-_PERCENT = r'([0-9]+)%\Z'
-_REFERENCE = r'#?(0x[0-9a-fA-F]+)\Z'
-_SPECIAL = br'([ \t;\\<])'
-_SPECIAL_BEFORE = br'([ \t\v\f;\\<])'
+_DIGITS = Pattern(r'[0-9]+\Z')
+_PERCENT = Pattern(r'([0-9]+)%\Z')
+_REFERENCE = Pattern(r'#?(0x[0-9a-fA-F]+)\Z')
+_SPECIAL = Pattern(br'([ \t;\\<])')
+_SPECIAL_BEFORE = Pattern(br'([ \t\v\f;\\<])')
 # Compared by name: importing their modules would take longer than importing this one.
 _TEXT_FORMS = frozenset([
     ('ipaddress', 'IPv4Address'), ('ipaddress', 'IPv6Address'), ('ipaddress', 'IPv4Network'),
     ('ipaddress', 'IPv6Network'), ('uuid', 'UUID')])
-_TEXT = (bytes, six.text_type)
-_FORBIDDEN = br'[\n\r\0]'
+_TEXT = (bytes, text_type)
+_FORBIDDEN = Pattern(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
 
 def to_bytes(text):
     """Return text as it is sent: encoded as UTF-8, bytes unchanged."""
-    if isinstance(text, six.text_type):
+    if isinstance(text, text_type):
         # Python 2 has no such error handler, and never needs it here.
         return text.encode('utf-8', 'surrogateescape')
     if isinstance(text, bytes):
@@ -46,8 +43,8 @@ def to_bytes(text):
 
 def to_native(text):
     """Return text or bytes as the ``str`` of this Python; anything else unchanged."""
-    if isinstance(text, (six.text_type, bytes)):
-        return six.ensure_str(text, 'utf-8', 'surrogateescape')
+    if isinstance(text, (text_type, bytes)):
+        return ensure_str(text, 'utf-8', 'surrogateescape')
     return text
 
 
@@ -87,7 +84,7 @@ def check_text(text):
     if len(raw_text) >= MAX_LINE:
         raise ValueError('text of {0} bytes is too long: a command has at most {1} bytes'.format(
             len(raw_text), MAX_LINE - 1))
-    forbidden = re.search(_FORBIDDEN, raw_text)
+    forbidden = _FORBIDDEN.search(raw_text)
     if forbidden:
         raise ValueError('text must not contain {0}: {1!r}'.format(
             _FORBIDDEN_NAMES[forbidden.group()], text))
@@ -104,12 +101,12 @@ def escape_word(text, version):
     :raises ValueError: if that version has no escape for a character in it.
     """
     raw_text = check_text(text)
-    if not re.search(_SPECIAL_BEFORE, raw_text):
+    if not _SPECIAL_BEFORE.search(raw_text):
         # Most text; comparing the version may cost a command.
         return raw_text
     _check_sendable(raw_text, text, version)
     special = _SPECIAL if versions.has(version, versions.SPLITS_AT_BLANKS) else _SPECIAL_BEFORE
-    return re.sub(special, br'\\\1', raw_text)
+    return special.sub(br'\\\1', raw_text)
 
 
 def escape_name(name, version):
@@ -157,7 +154,7 @@ def _check_sendable(raw_text, text, version):
 
 def is_integer(value):
     """Return True for an integer, False for a bool."""
-    return isinstance(value, six.integer_types) and not isinstance(value, bool)
+    return isinstance(value, integer_types) and not isinstance(value, bool)
 
 
 def format_integer(value):
@@ -191,7 +188,7 @@ def check_number(value, name, highest=MAX_INT):
 def parse_digits(value):
     """Return the integer of text that consists of digits; anything else unchanged."""
     text = to_native(value)
-    return _parse_integer(text) if isinstance(text, str) and re.match(_DIGITS, text) else value
+    return _parse_integer(text) if isinstance(text, str) and _DIGITS.match(text) else value
 
 
 def _parse_integer(text):
@@ -223,7 +220,7 @@ def check_weight(value):
     :raises ValueError: for anything else.
     """
     text = to_native(value)
-    percent = isinstance(text, str) and re.match(_PERCENT, text)
+    percent = isinstance(text, str) and _PERCENT.match(text)
     if not percent:
         try:
             return check_number(value, 'weight', MAX_WEIGHT)
@@ -244,7 +241,7 @@ def check_identifier(value, version):
     text = to_native(text_of_path(value))
     if isinstance(text, str):
         name = text[1:] if text.startswith('#') else text
-        if not re.match(_DIGITS, name):
+        if not _DIGITS.match(name):
             if text.startswith(('#', '@')):
                 raise ValueError('not an id or file of an ACL or map: {0!r}'.format(value))
             return escape_word(text, version)
@@ -264,7 +261,7 @@ def parse_reference(key):
     text = to_native(key)
     if not isinstance(text, str):
         return None
-    match = re.match(_REFERENCE, text)
+    match = _REFERENCE.match(text)
     if match:
         return match.group(1)
     if text.startswith('#0x'):

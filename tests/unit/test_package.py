@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The package itself and protocol/log.py: what is imported, and when."""
+"""The package itself and imports.py: what is imported, and when."""
 import os
 import pickle
 import subprocess
@@ -8,8 +8,7 @@ import sys
 import pytest
 
 import haproxyadmin
-from haproxyadmin import exceptions, haproxy
-from haproxyadmin.protocol import log
+from haproxyadmin import exceptions, haproxy, imports
 from tests.support import fakes
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(haproxyadmin.__file__)))
@@ -17,18 +16,17 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(haproxyadmin.__file__)))
 # Of ours, all that a check imports: HAProxy, one frontend's requests, one server's status. A module
 # that is not needed for this belongs in a function that needs it.
 NEEDED = [
-    '', 'combine', 'common', 'exceptions', 'facade', 'frontend', 'haproxy', 'internal',
-    'internal.backend', 'internal.base', 'internal.calls', 'internal.discovery',
-    'internal.endpoint', 'internal.fanout', 'internal.frontend', 'internal.grouping',
-    'internal.listing', 'internal.process', 'internal.rows',
+    '', 'backend', 'combine', 'common', 'exceptions', 'facade', 'frontend', 'haproxy', 'imports',
+    'internal', 'internal.backend', 'internal.base', 'internal.calls', 'internal.discovery',
+    'internal.endpoint', 'internal.fanout', 'internal.frontend', 'internal.frozen',
+    'internal.grouping', 'internal.listing', 'internal.process', 'internal.rows',
     'internal.server', 'internal.slots', 'maps', 'methods', 'parsers', 'parsers.errors',
     'parsers.info', 'parsers.lines', 'parsers.stats', 'parsers.values', 'protocol',
-    'protocol.commands', 'protocol.log', 'protocol.metrics', 'protocol.replies',
-    'protocol.transport', 'protocol.versions', 'protocol.words', 'reading', 'server', 'spelling',
-    'utils']
+    'protocol.commands', 'protocol.metrics', 'protocol.replies', 'protocol.transport',
+    'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot', 'spelling', 'utils']
 # Of the standard library, what takes a program longer to import than all of ours.
-SPARED = ['csv', 'difflib', 'heapq', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers',
-          'ssl', 'subprocess', 'tempfile', 'textwrap', 'traceback', 'uuid']
+SPARED = ['csv', 'difflib', 'enum', 'heapq', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers', 're',
+          'selectors', 'socket', 'ssl', 'subprocess', 'tempfile', 'textwrap', 'traceback', 'uuid']
 
 CHECK = """
 import sys
@@ -105,7 +103,7 @@ def test_logging_that_is_switched_on_later_shows_what_is_sent(fleet):
 
 def test_there_is_no_logger_without_logging(monkeypatch):
     monkeypatch.delitem(sys.modules, 'logging')
-    assert log.logger() is None
+    assert imports.logger() is None
 
 
 def test_threads_may_import_at_the_same_time():

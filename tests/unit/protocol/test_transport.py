@@ -424,7 +424,7 @@ class BrokenSocket(object):
 ])
 def test_each_errno_has_its_class(number, kind, monkeypatch):
     """[exception tree]"""
-    monkeypatch.setattr(transport.socket, 'socket', lambda *args: BrokenSocket(number))
+    monkeypatch.setattr(socket, 'socket', lambda *args: BrokenSocket(number))
     outcome = exchange('/run/1')
     assert_error(outcome, kind, number, '/run/1', True)
     assert outcome.strerror == os.strerror(number)
@@ -435,7 +435,7 @@ def test_a_process_without_free_file_descriptors_is_told_so(monkeypatch):
     """[exception tree] Not even a socket can be created."""
     def broken(*args):
         raise socket.error(errno.EMFILE, os.strerror(errno.EMFILE))
-    monkeypatch.setattr(transport.socket, 'socket', broken)
+    monkeypatch.setattr(socket, 'socket', broken)
     assert_error(exchange('/run/1'), exceptions.HAProxySocketError, errno.EMFILE, '/run/1', True)
 
 

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What takes long to import, and is imported when it is used.
+
+A check runs for twenty milliseconds, of which imports take most: :mod:`re`, :mod:`enum`, on which
+it and :mod:`socket` depend, :mod:`logging`, and ``six``, which is needed on Python 2 only.
+"""
+import _socket
+import sys
+
+__all__ = ['DEBUG', 'PY2', 'Pattern', 'ensure_str', 'integer_types', 'intern', 'logger', 'sockets',
+           'string_types', 'text_type']
+
+PY2 = str is bytes
+if PY2:
+    from six import ensure_str, integer_types, string_types, text_type
+    from six.moves import intern
+else:
+    from sys import intern
+    integer_types, string_types, text_type = int, str, str
+
+    def ensure_str(text, encoding='utf-8', errors='strict'):
+        """Return text or bytes as text."""
+        return text.decode(encoding, errors) if isinstance(text, bytes) else text
+
+# The level logging.DEBUG.
+DEBUG = 10
+
+
+class Pattern(object):
+    """A regular expression, which is compiled when one of its methods is used for the first time.
+
+    :param text: the pattern.
+    :type text: str or bytes
+    """
+
+    def __init__(self, text):
+        self._text = text
+
+    def __getattr__(self, name):
+        import re
+        method = self.__dict__[name] = getattr(re.compile(self._text), name)
+        return method
+
+
+def sockets():
+    """Return the module that makes sockets.
+
+    It is the part of :mod:`socket` that is written in C, unless the program has imported all of
+    it: eventlet and gevent replace what is in there.
+    """
+    return sys.modules.get('socket', _socket)
+
+
+def logger():
+    """Return the logger ``haproxyadmin``, or None as long as nobody has imported logging.
+
+    A program that has not imported it cannot have switched it on either.
+    """
+    if 'logging' not in sys.modules:
+        return None
+    import logging
+    found = logging.getLogger('haproxyadmin')
+    if not found.handlers:
+        # Otherwise Python 2 complains about a logger without a handler.
+        found.addHandler(logging.NullHandler())
+    return found
