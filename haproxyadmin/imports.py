@@ -7,8 +7,8 @@ it and :mod:`socket` depend, :mod:`logging`, and ``six``, which is needed on Pyt
 import _socket
 import sys
 
-__all__ = ['DEBUG', 'PY2', 'Pattern', 'ensure_str', 'integer_types', 'intern', 'logger', 'sockets',
-           'string_types', 'text_type']
+__all__ = ['DEBUG', 'PY2', 'Pattern', 'ensure_str', 'integer_types', 'intern', 'logger',
+           'socket_class', 'string_types', 'text_type']
 
 PY2 = str is bytes
 if PY2:
@@ -42,13 +42,13 @@ class Pattern(object):
         return method
 
 
-def sockets():
-    """Return the module that makes sockets.
+def socket_class():
+    """Return the class of sockets.
 
-    It is the part of :mod:`socket` that is written in C, unless the program has imported all of
-    it: eventlet and gevent replace what is in there.
+    It is that of the part of :mod:`socket` that is written in C, unless the program has imported
+    the rest: eventlet and gevent replace the class in there. (Another thread may be importing it.)
     """
-    return sys.modules.get('socket', _socket)
+    return getattr(sys.modules.get('socket'), 'socket', _socket.socket)
 
 
 def logger():

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change a server and read its statistics."""
 import functools
-import itertools
 import operator
 import time
 
@@ -271,8 +270,7 @@ def servers_of(listings):
     """
     backend, names = listings[0].backend.name, listings[0].names
     if len(set(names)) == len(names) and listings[0].agrees_with(listings[1:]):
-        return [Server(members, backend) for members in map(
-            LazyMembers, itertools.repeat(listings), range(len(names)))]
+        return [Server(LazyMembers(listings, place), backend) for place in range(len(names))]
     return [Server(members, backend)
             for members in merge([listing.servers() for listing in listings])]
 

@@ -5,7 +5,7 @@ A connection carries one command line and its reply, and ends with the reply: en
 only framing that HAProxy offers. All exchanges of one call run concurrently, in one thread, and
 leave nothing behind.
 """
-# The part of socket that is written in C; see imports.sockets().
+# The part of socket that is written in C; see imports.socket_class().
 import _socket
 import collections
 import errno
@@ -300,7 +300,7 @@ class _Exchange(object):
         """Connect, or postpone it while HAProxy's backlog is full."""
         sock = None
         try:
-            sock = imports.sockets().socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+            sock = imports.socket_class()(_socket.AF_UNIX, _socket.SOCK_STREAM)
             sock.setblocking(False)
             if isinstance(poller, _SelectPoller):
                 poller.check(sock.fileno())

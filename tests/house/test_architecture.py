@@ -159,6 +159,15 @@ def test_the_table_names_every_module():
     assert sum(map(len, FLOORS)) == len(FLOOR_OF)
 
 
+@pytest.mark.parametrize('name', ['', 'internal', 'parsers'])
+def test_a_package_that_imports_later_lists_all_of_its_modules(name):
+    package = importlib.import_module('.'.join(['haproxyadmin', name]).rstrip('.'))
+    start = name + '.' if name else ''
+    assert package._MODULES == sorted(
+        other[len(start):] for other in MODULES
+        if other.startswith(start) and other and '.' not in other[len(start):])
+
+
 @EVERY_MODULE
 def test_imports_run_downward(name):
     if name in PACKAGES + ['']:
@@ -238,7 +247,8 @@ def test_nothing_is_imported_but_six_and_the_standard_library(name):
 def test_sockets_are_opened_in_one_place(name):
     calls = [node for node in ast.walk(TREES[name]) if isinstance(node, ast.Attribute)
              and node.attr in ('socket', 'create_connection', 'socketpair', 'connect')]
-    if name == 'protocol.transport':
+    if name in ('protocol.transport', 'imports'):
+        # The one opens them, the other chooses their class.
         assert calls
         return
     assert not calls

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The package itself and imports.py: what is imported, and when."""
+import _socket
 import os
 import pickle
+import re
+import socket
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -25,7 +29,7 @@ NEEDED = [
     'protocol.commands', 'protocol.metrics', 'protocol.replies', 'protocol.transport',
     'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot', 'spelling', 'utils']
 # Of the standard library, what takes a program longer to import than all of ours.
-SPARED = ['csv', 'difflib', 'enum', 'heapq', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers', 're',
+SPARED = ['csv', 'difflib', 'enum', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers', 're',
           'selectors', 'socket', 'ssl', 'subprocess', 'tempfile', 'textwrap', 'traceback', 'uuid']
 
 CHECK = """
@@ -104,6 +108,38 @@ def test_logging_that_is_switched_on_later_shows_what_is_sent(fleet):
 def test_there_is_no_logger_without_logging(monkeypatch):
     monkeypatch.delitem(sys.modules, 'logging')
     assert imports.logger() is None
+
+
+@pytest.mark.parametrize('modules', [{}, {'socket': None}, {'socket': types.ModuleType('socket')}])
+def test_a_socket_needs_no_module_socket(modules, fleet, monkeypatch):
+    """... nor one that another thread is importing."""
+    hap = fleet('2.2', 1).haproxy()
+    monkeypatch.delitem(sys.modules, 'socket')
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    assert imports.socket_class() is _socket.socket
+    assert hap.processids
+
+
+def test_the_module_socket_is_used_where_it_is_patched(fleet, monkeypatch):
+    hap = fleet('2.2', 1).haproxy()
+    made = []
+
+    class Patched(socket.socket):
+        def __init__(self, *args, **options):
+            made.append(args)
+            super(Patched, self).__init__(*args, **options)
+    monkeypatch.setattr(socket, 'socket', Patched)
+    hap.processids
+    # The fake makes some, too, for the connections that it accepts.
+    assert (socket.AF_UNIX, socket.SOCK_STREAM) in made
+
+
+def test_a_pattern_is_compiled_once(monkeypatch):
+    pattern = imports.Pattern(r'b+')
+    assert pattern.search('abb').group() == 'bb'
+    monkeypatch.setattr(re, 'compile', None)
+    assert pattern.search('abb').group() == 'bb'
 
 
 def test_threads_may_import_at_the_same_time():
