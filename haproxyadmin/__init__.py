@@ -32,6 +32,16 @@ __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 
            'VALID_STATES', 'backend', 'exceptions', 'frontend', 'haproxy', 'internal', 'server',
            'utils']
 
+# Never true. Type checkers, and programs such as PyInstaller, find here what is imported later.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server, utils
+    from haproxyadmin.haproxy import HAProxy
+    from haproxyadmin.protocol.commands import (STATE_DISABLE, STATE_DRAIN, STATE_ENABLE,
+                                                STATE_MAINT, STATE_READY, VALID_STATES)
+    from haproxyadmin.protocol.metrics import (BACKEND_METRICS, FRONTEND_METRICS, HAPROXY_METRICS,
+                                               SERVER_METRICS)
+
 
 class LazyPackage(types.ModuleType):
     """A package whose modules and names are imported when they are used.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ACLs and maps: list, look up, add, set, delete."""
-import haproxyadmin
+from haproxyadmin.internal import patterns
 from haproxyadmin.internal.calls import read_each
 from haproxyadmin.methods import changes_entries, changes_many, reads_entries
 
@@ -291,23 +291,22 @@ class PatternMethods(object):
 
     def _listing(self, family, ident):
         return self._read_first(
-            lambda process: haproxyadmin.internal.patterns.listing_operation(
-                process, family, ident))
+            lambda process: patterns.listing_operation(process, family, ident))
 
     def _match(self, family, ident, text):
         return self._read_first(
-            lambda process: haproxyadmin.internal.patterns.match_operation(
-                process, family, ident, text))
+            lambda process: patterns.match_operation(process, family, ident, text))
 
     def _read_first(self, build):
         return read_each(self._processes[:1], build)[0]
 
     def _patterns(self, action, family, ident, *texts):
-        return haproxyadmin.internal.patterns.change(self._found, action, family, ident, *texts)
+        return patterns.change(self._found, action, family, ident, *texts)
 
     def _entry(self, action, family, ident, key, *texts):
-        return haproxyadmin.internal.patterns.change_entry(
-            self._found, action, family, ident, key, *texts)
+        return patterns.change_entry(self._found, action, family, ident, key, *texts)
 
     def _many(self, action, family, ident, items):
-        return haproxyadmin.internal.bulk.change(self._found, action, family, ident, items)
+        # Imported on first use: most programs do not need it, and many run for a moment only.
+        from haproxyadmin.internal import bulk
+        return bulk.change(self._found, action, family, ident, items)

@@ -17,4 +17,11 @@ _MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'discovery', 'endpoin
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from haproxyadmin.internal.backend import _Backend
+    from haproxyadmin.internal.frontend import _Frontend
+    from haproxyadmin.internal.haproxy import _HAProxyProcess
+    from haproxyadmin.internal.server import _Server
+
 make_lazy(__name__)

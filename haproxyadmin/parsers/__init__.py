@@ -4,10 +4,3 @@
 To read another kind of reply, add a module with a sample of it and a function that takes lines (or
 bytes) and returns a value, or raises :func:`haproxyadmin.parsers.lines.refusal_of` the reply.
 """
-from haproxyadmin import make_lazy
-
-_MODULES = ['errors', 'info', 'lines', 'patterns', 'stats', 'values']
-
-__all__ = []
-
-make_lazy(__name__)

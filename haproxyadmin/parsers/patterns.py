@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Listings of ACLs and maps, of their entries, and answers to lookups."""
-import re
-
+from haproxyadmin.imports import Pattern
 from haproxyadmin.parsers.lines import first_line, join_lines, refusal_of
 from haproxyadmin.protocol.words import parse_reference, to_native
 
 HEADING = '# id (file) description'
-_ENTRY = re.compile(r'0x[0-9a-f]+ ')
-_BETWEEN_ENTRIES = re.compile(r'\n(?=0x[0-9a-f]+ )')
+_ENTRY = Pattern(r'0x[0-9a-f]+ ')
+_BETWEEN_ENTRIES = Pattern(r'\n(?=0x[0-9a-f]+ )')
 
 
 def parse_list(lines):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The package itself and imports.py: what is imported, and when."""
 import _socket
+import modulefinder
 import os
 import pickle
 import re
@@ -23,11 +24,12 @@ NEEDED = [
     '', 'backend', 'combine', 'common', 'exceptions', 'facade', 'frontend', 'haproxy', 'imports',
     'internal', 'internal.backend', 'internal.base', 'internal.calls', 'internal.discovery',
     'internal.endpoint', 'internal.fanout', 'internal.frontend', 'internal.frozen',
-    'internal.grouping', 'internal.listing', 'internal.process', 'internal.rows',
-    'internal.server', 'internal.slots', 'maps', 'methods', 'parsers', 'parsers.errors',
-    'parsers.info', 'parsers.lines', 'parsers.stats', 'parsers.values', 'protocol',
-    'protocol.commands', 'protocol.metrics', 'protocol.replies', 'protocol.transport',
-    'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot', 'spelling', 'utils']
+    'internal.grouping', 'internal.listing', 'internal.patterns', 'internal.process',
+    'internal.rows', 'internal.server', 'internal.slots', 'maps', 'methods', 'parsers',
+    'parsers.errors', 'parsers.info', 'parsers.lines', 'parsers.patterns', 'parsers.stats',
+    'parsers.values', 'protocol', 'protocol.commands', 'protocol.metrics', 'protocol.replies',
+    'protocol.transport', 'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot',
+    'spelling', 'utils']
 # Of the standard library, what takes a program longer to import than all of ours.
 SPARED = ['csv', 'difflib', 'enum', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers', 're',
           'selectors', 'socket', 'ssl', 'subprocess', 'tempfile', 'textwrap', 'traceback', 'uuid']
@@ -157,6 +159,16 @@ def test_a_pickle_loads_where_nothing_is_imported(make, fleet, tmpdir):
     path = tmpdir.join('pickle')
     path.write_binary(pickle.dumps(thing, 2))
     assert run(UNPICKLE, str(path)).strip() == repr(thing)
+
+
+def test_what_reads_the_source_finds_everything(tmpdir):
+    """PyInstaller, for example, which packs what a program imports."""
+    program = tmpdir.join('program.py')
+    program.write('import haproxyadmin')
+    finder = modulefinder.ModuleFinder([HERE])
+    finder.run_script(str(program))
+    for name in NEEDED + ['internal.bulk', 'internal.batches', 'snapshot']:
+        assert '.'.join(['haproxyadmin', name]).rstrip('.') in finder.modules
 
 
 def test_a_traceback_shows_real_modules():
