@@ -30,7 +30,8 @@ def run(*options):
 def test_a_small_run(version, tmpdir):
     words = run('--haproxy', version, '--alone', '--sweep', '--profile',
                 '--json', str(tmpdir.join('figures')), '--svg', str(tmpdir.join('chart')))
-    for title in ('Time', 'Goals', 'Commands', 'Memory', 'Growth', 'Profile: servers()'):
+    for title in ('Time', 'CPU time of whole processes', 'Goals', 'Commands', 'Memory', 'Growth',
+                  'Profile: imports of a check', 'Profile: servers()'):
         assert '\n{0}'.format(title) in words
     report = json.loads(tmpdir.join('figures').read())
     assert report['haproxy'].startswith(version)
@@ -53,6 +54,15 @@ def test_beside_the_former_version(tmpdir):
     assert set(report['medians']['README loop']) == {
         'in sequence', 'at once', 'live', 'snapshot', '0.2.4'}
     assert report['counts']['README loop']['0.2.4']['connections'] > 100
+
+
+@pytest.mark.timeout(300)
+def test_whole_processes(tmpdir):
+    words = run('--haproxy', labs.available()[-1][0], '--starts', '--profile', '--alone',
+                '--json', str(tmpdir.join('figures')))
+    assert 'modules of haproxyadmin' in words
+    starts = json.loads(tmpdir.join('figures').read())['starts']
+    assert starts['nothing']['live'] < starts['one-shot check']['live']
 
 
 def test_it_explains_itself():
