@@ -60,17 +60,22 @@ class LazyPackage(types.ModuleType):
         if module is None:
             raise AttributeError('module {0!r} has no attribute {1!r}'.format(
                 self.__name__, name))
-        value = getattr(self._import(module), name)
-        setattr(self, name, value)
-        return value
+        # Not kept: a test may have replaced it for a while.
+        return getattr(self._import(module), name)
+
+    def __reduce__(self):
+        return (_import_module, (self.__name__,))
 
     def __dir__(self):
         return sorted(set(self.__dict__).union(self.__all__))
 
     def _import(self, name):
-        full_name = '{0}.{1}'.format(self.__name__, name)
-        __import__(full_name)
-        return sys.modules[full_name]
+        return _import_module('{0}.{1}'.format(self.__name__, name))
+
+
+def _import_module(name):
+    __import__(name)
+    return sys.modules[name]
 
 
 def make_lazy(name):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What takes long to import, and is imported when it is used.
 
-A check runs for twenty milliseconds, of which imports take most: :mod:`re`, :mod:`enum`, on which
-it and :mod:`socket` depend, :mod:`logging`, and ``six``, which is needed on Python 2 only.
+A check runs for twenty milliseconds, of which imports take most. It can do without :mod:`re`,
+:mod:`enum`, on which it and :mod:`socket` depend, :mod:`logging`, and ``six``, which is needed on
+Python 2 only.
 """
 import _socket
 import sys
@@ -27,7 +28,7 @@ DEBUG = 10
 
 
 class Pattern(object):
-    """A regular expression, which is compiled when one of its methods is used for the first time.
+    """A regular expression, which is compiled when it is used for the first time.
 
     :param text: the pattern.
     :type text: str or bytes
@@ -37,6 +38,8 @@ class Pattern(object):
         self._text = text
 
     def __getattr__(self, name):
+        if name.startswith('_'):
+            raise AttributeError(name)
         import re
         method = self.__dict__[name] = getattr(re.compile(self._text), name)
         return method
@@ -56,9 +59,9 @@ def logger():
 
     A program that has not imported it cannot have switched it on either.
     """
-    if 'logging' not in sys.modules:
-        return None
-    import logging
+    logging = sys.modules.get('logging')
+    if not hasattr(logging, 'NullHandler'):
+        return None  # another thread may be importing it
     found = logging.getLogger('haproxyadmin')
     if not found.handlers:
         # Otherwise Python 2 complains about a logger without a handler.

@@ -54,7 +54,8 @@ def read_imports(package):
         for name in names:
             inside = os.path.relpath(os.path.join(directory, name), package).split(os.sep)
             part = inside[0] if len(inside) > 1 else os.path.splitext(name)[0]
-            if not name.endswith('.py') or part == '__init__':
+            # A package imports nothing, whatever it shows to type checkers.
+            if not name.endswith('.py') or name == '__init__.py':
                 continue
             with open(os.path.join(directory, name), 'rb') as file:
                 tree = ast.parse(file.read())

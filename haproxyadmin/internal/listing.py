@@ -14,7 +14,7 @@ class Listing(object):
 
     :param backend: the :class:`haproxyadmin.internal._Backend`.
     :param names: the names of the servers.
-    :param sids: their ids as text; None if these are 1, 2, 3 and so on.
+    :param sids: their ids, which are hints; None if they seem to be 1, 2, 3 and so on.
     """
 
     __slots__ = ('backend', 'names', '_sids')
@@ -170,11 +170,11 @@ class LazyMembers(object):
         return self._listings[0].in_memory
 
     def rows(self):
-        """Return the row of each process, as it was listed."""
+        """Return the row of each process of a snapshot."""
         return [listing.row(self._place) for listing in self._listings]
 
     def fields(self, name):
-        """Return a field of each row, as it was listed."""
+        """Return a field of each row of a snapshot."""
         return FrozenListing.fields(self._listings, self._place, name)
 
     def _objects(self):

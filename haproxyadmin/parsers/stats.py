@@ -312,10 +312,12 @@ class Dump(object):
         """Return the ids in all rows of a backend as text, None if they are 1, 2, 3 and so on.
 
         That is what HAProxy assigns. Only the first and the last are looked at, which takes a
-        tenth of the time: ids are hints.
+        tenth of the time: ids are hints. Without the field they are ``''``.
         """
         position = self.header.index.get('sid')
-        if position is None or not texts:
+        if position is None:
+            return [''] * len(texts)
+        if not texts:
             return None
         if cut(texts[0], position) == '1' and cut(texts[-1], position) == str(len(texts)):
             return None

@@ -241,7 +241,7 @@ def test_sockets_are_opened_in_one_place(name):
         assert calls
         return
     assert not calls
-    # On Python 2 its errors are caught as socket.error.
+    # On Python 2 its errors are caught as _socket.error.
     assert '_socket' not in imports(TREES[name]) or name in ('exceptions', 'imports')
     assert 'socket' not in imports(TREES[name])
 

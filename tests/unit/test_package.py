@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The package itself and imports.py: what is imported, and when."""
 import _socket
+import copy
 import modulefinder
 import os
 import pickle
@@ -30,7 +31,7 @@ NEEDED = [
     'parsers.values', 'protocol', 'protocol.commands', 'protocol.metrics', 'protocol.replies',
     'protocol.transport', 'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot',
     'spelling', 'utils']
-# Of the standard library, what takes a program longer to import than all of ours.
+# Of the standard library, what takes long to import, and a check has no use for.
 SPARED = ['csv', 'difflib', 'enum', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers', 're',
           'selectors', 'socket', 'ssl', 'subprocess', 'tempfile', 'textwrap', 'traceback', 'uuid']
 
@@ -109,9 +110,35 @@ def test_logging_that_is_switched_on_later_shows_what_is_sent(fleet):
     assert printed[0].startswith("haproxyadmin 'show info' on ")
 
 
-def test_there_is_no_logger_without_logging(monkeypatch):
+@pytest.mark.parametrize('modules', [{}, {'logging': None},
+                                     {'logging': types.ModuleType('logging')}])
+def test_there_is_no_logger_without_logging(modules, monkeypatch):
+    """... nor while another thread is importing it."""
     monkeypatch.delitem(sys.modules, 'logging')
+    for name, module in modules.items():
+        monkeypatch.setitem(sys.modules, name, module)
     assert imports.logger() is None
+
+
+def test_a_name_that_is_replaced_for_a_while_comes_back(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr(haproxy, 'HAProxy', 'replaced')
+        assert haproxyadmin.HAProxy == 'replaced'
+    assert haproxyadmin.HAProxy is haproxy.HAProxy
+
+
+@pytest.mark.parametrize('protocol', range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_package_is_pickled_by_name(protocol):
+    """As cloudpickle does with every module."""
+    for package in (haproxyadmin, haproxyadmin.internal):
+        assert pickle.loads(pickle.dumps(package, protocol)) is package
+        assert copy.copy(package) is package
+
+
+def test_a_pattern_can_be_copied():
+    pattern = imports.Pattern(r'b+')
+    for copied in (copy.copy(pattern), copy.deepcopy(pattern), pickle.loads(pickle.dumps(pattern))):
+        assert copied.search('abb').group() == 'bb'
 
 
 @pytest.mark.parametrize('modules', [{}, {'socket': None}, {'socket': types.ModuleType('socket')}])
