@@ -2,7 +2,7 @@
 """Read a backend's statistics and its servers."""
 from haproxyadmin.combine import find_by_name
 from haproxyadmin.facade import Facade
-from haproxyadmin.internal.fanout import run_reads
+from haproxyadmin.internal.grouping import read_members
 from haproxyadmin.protocol.metrics import BACKEND_METRICS
 from haproxyadmin.server import servers_of
 
@@ -54,7 +54,7 @@ class Backend(Facade):
         :type name: str
         :rtype: list of :class:`haproxyadmin.server.Server`
         """
-        listings = run_reads([member.servers_operation() for member in self._members])
+        listings = read_members(self._found, lambda member: member.servers_operation())
         return servers_of([listing.of(name) for listing in listings])
 
 

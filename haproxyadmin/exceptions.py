@@ -6,11 +6,13 @@
 
     HAProxyBaseError
     ├── CommandFailed                (HAProxy refused)
-    │   └── EntriesFailed            (... some entries of many)
+    │   ├── EntriesFailed            (... some entries of many)
+    │   └── ReloadFailed             (... its configuration)
     ├── NoSuchObject                 (it is gone; also a KeyError)
     ├── HAProxyDataError             (processes disagree)
     │   ├── IncosistentData          (... on a value)
     │   └── MultipleCommandResults   (... on a change)
+    ├── WaitTimeout                  (it did not happen before the deadline)
     └── HAProxySocketError           (cannot reach HAProxy; also an OSError)
         ├── NoHAProxyFound           (HAProxy() finds none; also a ValueError)
         ├── SocketApplicationError   (closed early, or not HAProxy; also a ValueError)
@@ -28,8 +30,9 @@ MAX_SHOWN = 200
 
 __all__ = ['CommandFailed', 'EntriesFailed', 'HAProxyBaseError', 'HAProxyDataError',
            'HAProxySocketError', 'InconsistentData', 'IncosistentData', 'MultipleCommandResults',
-           'NoHAProxyFound', 'NoSuchObject', 'SocketApplicationError', 'SocketConnectionError',
-           'SocketPermissionError', 'SocketTimeout', 'SocketTransportError']
+           'NoHAProxyFound', 'NoSuchObject', 'ReloadFailed', 'SocketApplicationError',
+           'SocketConnectionError', 'SocketPermissionError', 'SocketTimeout',
+           'SocketTransportError', 'WaitTimeout']
 
 _SystemErrors = (OSError,)
 if PY2:
@@ -144,6 +147,31 @@ class EntriesFailed(CommandFailed):
         super(EntriesFailed, self).__init__('failures: {0}{1}'.format(len(failures), first))
         self.args = (failures,)
         self.failures = failures
+
+
+class ReloadFailed(CommandFailed):
+    """HAProxy refused its configuration at a reload; its workers go on as before.
+
+    :param message: what HAProxy wrote while it started, from 2.8 on.
+    :param result: (optional) how far it has come.
+    :type result: haproxyadmin.workers.ReloadResult
+    """
+
+    def __init__(self, message='', result=None):
+        super(ReloadFailed, self).__init__(message)
+        self.result = result
+
+
+class WaitTimeout(HAProxyBaseError):
+    """What a call waits for did not happen before its deadline.
+
+    :param message: what did not happen.
+    :param result: (optional) how far it has come: what the call returns otherwise.
+    """
+
+    def __init__(self, message='', result=None):
+        super(WaitTimeout, self).__init__(message)
+        self.result = result
 
 
 class NoSuchObject(HAProxyBaseError, KeyError):
@@ -275,7 +303,8 @@ class SocketTransportError(HAProxySocketError):
 class NoHAProxyFound(HAProxySocketError, ValueError):
     """No HAProxy answers where :class:`haproxyadmin.haproxy.HAProxy` looks for it.
 
-    :param socket_file: the directory or the socket file that was named.
+    :param socket_file: the directory, socket file or address that was named; of several, the first
+        one that does not answer.
     :param message: (optional) the reason for each candidate.
     :param cause: (optional) the precise exception of the first candidate, or of the directory.
     :type cause: HAProxySocketError

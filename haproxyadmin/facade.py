@@ -5,9 +5,8 @@ import operator
 from haproxyadmin import combine
 from haproxyadmin.common import Combined
 from haproxyadmin.imports import string_types
-from haproxyadmin.internal.calls import change_each
-from haproxyadmin.internal.fanout import run_reads
-from haproxyadmin.internal.grouping import distinct
+from haproxyadmin.internal.calls import change_each, members_to_change
+from haproxyadmin.internal.grouping import distinct, read_members
 from haproxyadmin.internal.listing import LazyMembers
 from haproxyadmin.parsers import stats
 from haproxyadmin.protocol.words import to_native
@@ -164,7 +163,7 @@ class Facade(Combined):
     def _rows(self):
         if self._is_in_memory():
             return self._found.rows()
-        return run_reads([member.row_operation() for member in self._members])
+        return read_members(self._found, lambda member: member.row_operation())
 
     def _fields(self, name):
         if self._is_in_memory():
@@ -199,5 +198,5 @@ class Facade(Combined):
             self._live(), lambda member: member.hap_process.change_operation(build(member)), judge)
 
     def _live(self):
-        """Return the members that HAProxy itself answers for, one for each socket."""
-        return [member.live for member in self._found]
+        """Return the members that HAProxy itself answers for, and that can be changed."""
+        return members_to_change([member.live for member in self._found])

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The entry point of haproxyadmin: HAProxy as a whole, over all its processes."""
-from haproxyadmin.internal.calls import change_each, prepare
-from haproxyadmin.internal.discovery import find_processes
-from haproxyadmin.internal.fanout import run_reads
+import collections
+
+from haproxyadmin.internal.calls import change_each, members_to_change, read_pairs
+from haproxyadmin.internal.discovery import Search
 from haproxyadmin.maps import PatternMethods
 from haproxyadmin.methods import changes, takes_die
 from haproxyadmin.protocol import commands
@@ -13,9 +14,14 @@ from haproxyadmin.protocol.metrics import (BACKEND_METRICS, FRONTEND_METRICS, HA
 from haproxyadmin.reading import Reading
 from haproxyadmin.snapshot import Snapshot
 
-__all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
+__all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'Refreshed',
+           'SERVER_METRICS',
            'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',
            'VALID_STATES']
+
+# What refresh() has found: addresses of processes that are new, and of those that have gone; and
+# left_out, see HAProxy.left_out.
+Refreshed = collections.namedtuple('Refreshed', 'joined left left_out')
 
 
 class HAProxy(PatternMethods, Reading):
@@ -27,7 +33,7 @@ class HAProxy(PatternMethods, Reading):
         ``socket_file``. Hidden files are not tried, nor those that HAProxy only uses while it
         binds.
     :type socket_dir: str
-    :param socket_file: (optional) the only stats socket.
+    :param socket_file: (optional) the only stats socket, or any other address; see below.
     :type socket_file: str
     :param retry: (optional) how often a failed exchange is repeated: None for never, 0 for no
         limit. A change is repeated only while HAProxy has certainly not received it.
@@ -35,13 +41,43 @@ class HAProxy(PatternMethods, Reading):
     :param retry_interval: (optional) seconds between two attempts.
     :param timeout: (optional) seconds to wait for the connection, and for each further reply data;
         None waits without limit.
-    :raises haproxyadmin.exceptions.NoHAProxyFound: if no socket answers as HAProxy; the message
-        lists each candidate and the reason, ``cause`` is the exception of the first.
-    :raises ValueError: if neither a directory nor a file is given, and for a wrong argument.
+    :param addresses: (optional) more stats sockets: an address, or an iterable of addresses. A
+        directory stands for all sockets in it.
+    :type addresses: str or list
+    :param master: (optional) the address of a master's socket (``haproxy -W -S ADDRESS``, HAProxy
+        1.9), or several: the object then works with the workers of the master, through it.
+    :type master: str or list
+    :param workers: (optional) ``'current'``, or ``'all'`` to read also from former workers, which
+        serve their last connections after a reload. A change goes to the current ones only.
+    :type workers: str
+    :param ssl_context: (optional) for addresses with ``ssl@``; by default what
+        :func:`ssl.create_default_context` returns.
+    :type ssl_context: ssl.SSLContext
+    :param allow_missing: (optional) True to leave out what was named and does not answer, instead
+        of raising an exception; see :attr:`left_out`. Changes do not reach it.
+    :type allow_missing: bool
+    :param allow_plain_secrets: (optional) True to send private keys and other secrets over TCP
+        without TLS, also to another host.
+    :type allow_plain_secrets: bool
+    :raises haproxyadmin.exceptions.NoHAProxyFound: if nothing answers as HAProxy, or an address
+        that was named does not; the message lists each candidate and the reason, ``cause`` is the
+        exception of the first.
+    :raises ValueError: if nothing is named, and for a wrong argument.
 
     An empty name, or any other false value, counts as not given. A relative path is made absolute,
     so that ``os.chdir()`` does no harm, unless it is then longer than the 107 bytes that the
     address of a Unix socket may have.
+
+    **Addresses.** An address is a path, ``unix@PATH``, ``abns@NAME`` or ``abnsz@NAME`` (abstract
+    sockets of Linux, the latter for HAProxy 3.1), ``HOST:PORT``, ``ipv4@HOST:PORT``,
+    ``ipv6@[HOST]:PORT``, or ``ssl@HOST:PORT`` for TLS. HOST is a name or an IP address; an IPv6
+    address stands in brackets. Exceptions, ``by_socket`` and ``left_out`` show an address as it was
+    given. Each address has to belong to HAProxy instances with the same purpose: the object treats
+    all processes as one.
+
+    **Many addresses.** At most 256 connections are open at a time, and never more than half of the
+    file descriptors that the system allows. A name is resolved when it is needed, and again after
+    ten seconds; that takes as long as the resolver of the machine takes, whatever ``timeout`` is.
 
     **Freshness.** Every property and method asks HAProxy again: each process with one command, all
     processes concurrently. Only the ids of rows are remembered, never figures. A process is sent
@@ -76,18 +112,22 @@ class HAProxy(PatternMethods, Reading):
 
     _left_out = ()
 
-    def __init__(self, socket_dir=None, socket_file=None, retry=2, retry_interval=2, timeout=1):
-        self._found, self._left_out = find_processes(
-            socket_dir, socket_file, retry, retry_interval, timeout)
+    def __init__(self, socket_dir=None, socket_file=None, retry=2, retry_interval=2, timeout=1,
+                 addresses=None, master=None, workers='current', ssl_context=None,
+                 allow_missing=False, allow_plain_secrets=False):
+        self._search = Search(socket_dir, socket_file, retry, retry_interval, timeout, addresses,
+                              master, workers, ssl_context, allow_missing, allow_plain_secrets)
+        self._found, self._left_out = self._search.find()
 
     @property
     def left_out(self):
-        """The sockets that did not answer as HAProxy when this object was made.
+        """What did not answer as HAProxy when this object was made or last refreshed.
 
-        They are not asked again. The list does not contain other files of the directory, nor
-        further sockets of a process that was found.
+        It is not asked again before the next :meth:`refresh`. The list contains sockets of a
+        directory and, with ``allow_missing=True``, addresses that were named. It does not contain
+        other files of a directory, nor further sockets of a process that was found.
 
-        :return: list of ``(socket file, exception)``, empty if all sockets answered.
+        :return: list of ``(address, exception)``, empty if all answered.
         :rtype: list of tuple
 
         Usage::
@@ -96,6 +136,78 @@ class HAProxy(PatternMethods, Reading):
             []
         """
         return list(self._left_out)
+
+    def refresh(self):
+        """Look again where this object was told to look.
+
+        Sends one ``show info`` to each address, concurrently and once. Processes that answer now
+        join, those that no longer answer leave. Frontends, backends and servers that were made
+        before keep the processes that they had.
+
+        :return: ``joined`` and ``left`` list the addresses of processes, ``left_out`` is
+            :attr:`left_out`.
+        :rtype: Refreshed
+        :raises haproxyadmin.exceptions.NoHAProxyFound: as when the object is made; then nothing
+            has changed.
+
+        Usage::
+
+            >>> hap.refresh()
+            Refreshed(joined=[], left=[], left_out=[])
+        """
+        before = [process.socket_file for process in self._found
+                  if not process.endpoint.address.is_former]
+        self._found, self._left_out = self._search.find(self._found)
+        now = [process.socket_file for process in self._found]
+        return Refreshed([address for address in now if address not in before],
+                         [address for address in before if address not in now], self.left_out)
+
+    # Workers of a master
+
+    def workers(self):
+        """Return the workers of the masters, the current ones first.
+
+        Sends one ``show proc`` to each master (management guide, "show proc").
+
+        :return: for each worker its ``pid``; ``current``, False for one that a reload has replaced
+            and that serves its last connections; ``reloads``, how many it has survived; ``uptime``
+            in seconds; ``version``; ``number``, from 1, of several current ones (before HAProxy
+            2.5); and ``master``, the address of its master. From 3.1 on, a new worker counts as
+            current while it reads its configuration.
+        :rtype: list of :class:`haproxyadmin.workers.Worker`
+        :raises ValueError: if this object was made without ``master=``.
+        :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a master cannot be reached.
+        """
+        return self._workers().list()
+
+    @takes_die
+    def reload(self, timeout=30, interval=0.05, progress=None, die=True):
+        """Reload HAProxy, and wait until the new workers answer.
+
+        Sends ``reload`` to each master (management guide, "reload"), one after the other, and
+        ``show proc`` until its workers are new ones, each of which is sent one ``show info``. If
+        one master fails, those after it are not reloaded.
+
+        :param timeout: (optional) seconds until the last worker must answer.
+        :param interval: (optional) seconds between two looks.
+        :param progress: (optional) a callable that gets an object with ``done`` and ``total``,
+            numbers of masters, and ``what``, a text.
+        :return: ``succeeded``, True; ``output``, what HAProxy wrote while it started, ``''`` before
+            2.8; ``old_pids`` and ``new_pids``, of the workers before and after.
+        :rtype: haproxyadmin.workers.ReloadResult
+        :raises ValueError: if this object was made without ``master=``.
+        :raises haproxyadmin.exceptions.ReloadFailed: if HAProxy refuses its configuration; the old
+            workers go on. From 2.8 on the message contains what HAProxy wrote.
+        :raises haproxyadmin.exceptions.WaitTimeout: if the time is over; its ``result`` says how
+            far it has come.
+        :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
+        """
+        return self._workers().reload(timeout, interval, progress)
+
+    def _workers(self):
+        from haproxyadmin.workers import Workers  # for a master only
+        return Workers(self._search.masters)
 
     def snapshot(self):
         """Read everything at once, to answer from memory from then on.
@@ -113,7 +225,7 @@ class HAProxy(PatternMethods, Reading):
             ...     for server in backend.servers():
             ...         print(backend.name, server.name, server.requests)
         """
-        return Snapshot(self._found)
+        return Snapshot(self._sources())
 
     # Settings of the processes
 
@@ -206,7 +318,9 @@ class HAProxy(PatternMethods, Reading):
         :rtype: list of tuple
         :raises ValueError: for what crashes HAProxy or leaves it waiting; nothing is sent.
         """
-        return self._numbered(lambda process: process.raw_operation(cmd, full_output=True))
+        reads = commands.only_shows(commands.check_raw(cmd))
+        return self._numbered(lambda process: process.raw_operation(cmd, full_output=True),
+                              self._sources() if reads else members_to_change(self._found))
 
     @takes_die
     def errors(self, iid=None, die=True):
@@ -222,13 +336,16 @@ class HAProxy(PatternMethods, Reading):
         :raises ValueError: if the id is not an integer; nothing is sent.
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
         """
-        return self._numbered(lambda process: process.errors_operation(iid))
+        return self._numbered(lambda process: process.errors_operation(iid), self._sources())
 
-    def _numbered(self, build):
+    def _numbered(self, build, processes):
         """Return the process number and the value of what is built for each process."""
-        processes, operations = prepare(self._found, build)
-        return [(process.process_nb, value)
-                for process, value in zip(processes, run_reads(operations))]
+        return [(process.process_nb, value) for process, value in read_pairs(processes, build)]
+
+    def _sources(self):
+        """Return the processes to read; asks masters if former workers are to be read, too."""
+        self._found = self._search.with_former(self._found)
+        return self._found
 
     def _change(self, build):
         """Send each process the command that is built for it.

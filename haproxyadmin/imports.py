@@ -9,7 +9,7 @@ import _socket
 import sys
 
 __all__ = ['DEBUG', 'PY2', 'Pattern', 'ensure_str', 'integer_types', 'intern', 'logger',
-           'socket_class', 'string_types', 'text_type']
+           'socket_part', 'string_types', 'text_type']
 
 PY2 = str is bytes
 if PY2:
@@ -45,13 +45,13 @@ class Pattern(object):
         return method
 
 
-def socket_class():
-    """Return the class of sockets.
+def socket_part(name):
+    """Return something that :mod:`socket` contains: the class ``socket``, or a function.
 
     It is that of the part of :mod:`socket` that is written in C, unless the program has imported
-    the rest: eventlet and gevent replace the class in there. (Another thread may be importing it.)
+    the rest: eventlet and gevent replace what is in there. (Another thread may be importing it.)
     """
-    return getattr(sys.modules.get('socket'), 'socket', _socket.socket)
+    return getattr(sys.modules.get('socket'), name, getattr(_socket, name))
 
 
 def logger():

@@ -163,7 +163,7 @@ class Reading(Combined):
         :return: a dict for each process, in the order of the process numbers.
         :rtype: list of dict
         """
-        return read_identified(self._found, lambda process: process.info_operation(unchanged))
+        return read_identified(self._sources(), lambda process: process.info_operation(unchanged))
 
     def metric(self, name):
         """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
@@ -296,8 +296,12 @@ class Reading(Combined):
     def _listings(self, backend):
         return self._read_each(lambda process: process.servers_operation(backend))
 
+    def _sources(self):
+        """Return the processes to read, one for each socket."""
+        return self._found
+
     def _read_each(self, build):
-        return read_each(self._found, build)
+        return read_each(self._sources(), build)
 
     def _common(self, name):
         return self._common_value(lambda info: info.get(name, ''))

@@ -60,15 +60,18 @@ def is_unix_socket(path):
 def connected_socket(path, timeout=1):
     """Return True if HAProxy answers ``show info`` on a socket; sends that one command.
 
-    :param path: file name.
+    :param path: file name, or any other address; see :class:`haproxyadmin.haproxy.HAProxy`.
     :type path: str
     :param timeout: (optional) seconds to wait for the connection, and for each further reply data;
         None waits without limit.
     :return: False if there is no answer, or it is not HAProxy's.
     :rtype: bool
     """
-    reply, = transport.exchange_all([transport.Request(
-        decode_path(path), commands.SHOW_INFO, timeout, transport.PROBE)])
+    try:
+        request = transport.Request(path, commands.SHOW_INFO, timeout, transport.PROBE)
+    except ValueError:
+        return False
+    reply, = transport.exchange_all([request])
     return isinstance(reply, bytes) and is_info(info2dict(split_lines(reply)))
 
 

@@ -11,7 +11,7 @@ from haproxyadmin.exceptions import (CommandFailed, EntriesFailed, HAProxyBaseEr
 from haproxyadmin.internal import patterns
 from haproxyadmin.internal.batches import (MAX_BATCH, MAX_COMMANDS, BulkChange, join_batches,
                                            same_error)
-from haproxyadmin.internal.calls import prepare
+from haproxyadmin.internal.calls import members_to_change, prepare
 from haproxyadmin.internal.fanout import OneTimeOperation, Operation, VersionCheck, run_all
 from haproxyadmin.parsers.values import TEXT
 from haproxyadmin.protocol import commands, replies, versions
@@ -261,7 +261,7 @@ def change(processes, action, family, ident, items):
         bulk.head(process.version)
         _plan(bulk, process.version, chunk)
         return tuple(process.version)
-    processes, process_versions = prepare(processes, check)
+    processes, process_versions = prepare(members_to_change(processes), check)
     progresses = [ProcessProgress(process, version, bulk)
                   for process, version in zip(processes, process_versions)]
     try:

@@ -7,9 +7,10 @@ Members, below, are processes or objects in them: frontends, backends and server
 import functools
 
 from haproxyadmin.combine import check_command, results_of
-from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, MultipleCommandResults
-from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all, run_reads
-from haproxyadmin.internal.grouping import distinct, renew
+from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, MultipleCommandResults,
+                                     NoSuchObject)
+from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
+from haproxyadmin.internal.grouping import any_has_ended, distinct, renew
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.versions import NotForVersion
 
@@ -70,7 +71,36 @@ def read_each(members, build):
 
     :param build: see :func:`prepare`.
     """
-    return run_reads(prepare(members, build)[1])
+    return [value for _, value in read_pairs(members, build)]
+
+
+def read_pairs(members, build):
+    """Return pairs of each member and the value of what is built for it.
+
+    It is read again if a former worker turns out to have ended.
+
+    :param build: see :func:`prepare`.
+    :raises Exception: the first one.
+    """
+    while True:
+        current, operations = prepare(members, build)
+        outcomes = run_all(operations)
+        if not any_has_ended(current):
+            return list(zip(current, raise_first_error(outcomes)))
+
+
+def members_to_change(members):
+    """Return the members without those of former workers, which only end.
+
+    :raises haproxyadmin.exceptions.NoSuchObject: if none is left.
+    """
+    if not any([member.hap_process.endpoint.address.is_former for member in members]):
+        return members
+    current = [member for member in members if not member.hap_process.endpoint.address.is_former]
+    if not current:
+        name = members[0].name
+        raise NoSuchObject(name, '{0!r} is gone: only workers that are ending have it'.format(name))
+    return current
 
 
 def change_each(members, build, judge=check_command):
@@ -81,7 +111,7 @@ def change_each(members, build, judge=check_command):
     :return: True if every process accepted it.
     :rtype: bool
     """
-    members, operations = prepare(members, build)
+    members, operations = prepare(members_to_change(members), build)
     return check_outcomes(members, operations, run_all(operations), judge)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Find the processes that answer on stats sockets."""
+"""Find the processes that answer where a caller looks for them."""
 import os
 
 from haproxyadmin import imports
@@ -9,67 +9,219 @@ from haproxyadmin.internal.endpoint import check_option
 from haproxyadmin.internal.fanout import run_all, unchanged
 from haproxyadmin.internal.grouping import group_endpoints, highest_level
 from haproxyadmin.internal.process import _HAProxyProcess
+from haproxyadmin.parsers.values import TEXT
 from haproxyadmin.protocol import transport
-from haproxyadmin.protocol.words import decode_path, to_bytes
+from haproxyadmin.protocol.addresses import FORMS, Address, Tls, parse_address
+from haproxyadmin.protocol.words import decode_path, text_of_path, to_bytes
 from haproxyadmin.utils import is_unix_socket
 
 # Bytes of the longest path of a Unix socket.
 MAX_SOCKET_PATH = 107
+WORKERS = ('current', 'all')
 # The names that HAProxy gives to the new and the old socket while it binds.
 _BINDING = Pattern(r'\.[0-9]+\.(tmp|bak)\Z')
 
 
-def find_processes(socket_dir, socket_file, retry, retry_interval, timeout):
-    """Return the processes that answer on the sockets of a directory, or on one socket.
+class Search(object):
+    """Where to look for processes, and how to talk to them.
 
-    Sends one ``show info`` to each socket, concurrently and once. Processes are sorted by process
-    number, then by socket file.
+    The parameters are those of :class:`haproxyadmin.haproxy.HAProxy`.
 
-    :return: the processes, and ``(socket file, exception)`` of each socket that did not answer.
-    :rtype: tuple of list
-    :raises haproxyadmin.exceptions.NoHAProxyFound: if no socket answers as HAProxy; the message
-        lists each candidate and the reason.
-    :raises haproxyadmin.exceptions.HAProxySocketError: if descriptors or memory run out, even if
-        other sockets answered.
-    :raises ValueError: for a wrong argument; nothing is sent.
+    :raises ValueError: for a wrong argument.
     """
-    if not (socket_dir or socket_file):
-        raise ValueError('pass socket_dir= or socket_file=')
-    path = (_check_path('socket_dir', socket_dir) if socket_dir
-            else _check_path('socket_file', socket_file))
-    place = _make_absolute(path)
-    # Wrong options are reported before anything is looked for.
-    candidates, others = [_HAProxyProcess(place, retry, retry_interval, timeout)], 0
-    if socket_dir:
-        paths, others = _sockets_in(path, place)
-        candidates = [_HAProxyProcess(_make_absolute(path), retry, retry_interval, timeout)
-                      for path in paths]
-    for candidate in candidates:
-        candidate.endpoint.set_retry(None)
-    outcomes = run_all([candidate.info_operation(unchanged, transport.PROBE)
-                        for candidate in candidates])
-    for outcome in outcomes:
-        if transport.is_our_own(outcome):
-            # Leaving processes out would mean changing only some of many.
-            raise outcome
-    answered = [candidate for candidate, outcome in zip(candidates, outcomes)
-                if not isinstance(outcome, Exception)]
-    if not answered:
-        raise _none_answered(place, outcomes, others) if socket_dir else NoHAProxyFound(
-            place, '{0}{1}'.format(outcomes[0], _no_socket(place)), outcomes[0])
-    kept = [highest_level(group)
-            for group in group_endpoints([candidate.endpoint for candidate in answered])]
-    processes = [candidate for candidate in answered if candidate.endpoint in kept]
-    for process in processes:
-        process.endpoint.set_retry(retry)
-    return (sorted(processes, key=lambda process: (process.process_nb, process.socket_file)),
-            _left_out(candidates, outcomes))
+
+    def __init__(self, socket_dir, socket_file, retry, retry_interval, timeout, addresses, master,
+                 workers, ssl_context, allow_missing, allow_plain_secrets):
+        self._options = retry, retry_interval, timeout, bool(allow_plain_secrets)
+        self._allow_missing = bool(allow_missing)
+        check_option('workers', workers, workers in WORKERS, "'current' or 'all'")
+        check_option('ssl_context', ssl_context, ssl_context is None or hasattr(
+            ssl_context, 'wrap_socket'), 'an ssl.SSLContext')
+        tls = Tls(ssl_context)
+        self._places = []
+        if socket_dir:
+            path = _make_absolute(_check_path('socket_dir', socket_dir))
+            self._places.append(Place(Address(path, path), is_directory=True))
+        elif socket_file:
+            address = parse_address(_check_path('socket_file', socket_file), tls)
+            if address.path:
+                path = _make_absolute(address.path)
+                address = Address(path if address.text == address.path else address.text, path)
+            self._places.append(Place(address, is_directory=False))
+        self._places += [Place(_absolute(parse_address(value, tls)))
+                         for value in _as_list(addresses)]
+        masters = [_absolute(parse_address(value, tls)) for value in _as_list(master)]
+        self._masters = None
+        if masters:
+            from haproxyadmin.internal.masters import Masters  # for a master only
+            self._masters = Masters(masters, self._options, workers == 'all')
+        elif workers != 'current':
+            raise ValueError("workers='all' needs master=")
+        if not self._places and not masters:
+            raise ValueError('pass socket_dir=, socket_file=, addresses= or master=')
+        # Wrong options are reported before anything is looked for.
+        self._process(Address('/', '/'))
+
+    @property
+    def masters(self):
+        """The masters; None if none was named."""
+        return self._masters
+
+    def find(self, known=()):
+        """Find the processes: send a ``show info`` to each candidate, concurrently and once.
+
+        :param known: (optional) the processes that were found before; those that still answer are
+            the same objects.
+        :return: the processes, sorted by process number and socket file, and ``(socket file,
+            exception)`` of each candidate that did not answer.
+        :rtype: tuple of list
+        :raises haproxyadmin.exceptions.NoHAProxyFound: if nothing answers as HAProxy, or something
+            that was named does not; the message lists each candidate and the reason.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if descriptors or memory run out, even
+            if others answered.
+        """
+        for place in self._places:
+            place.look()
+        places = list(self._places)
+        if self._masters is not None:
+            places += [Place(*found) for found in self._masters.look()]
+        known = dict((process.socket_file, process) for process in known)
+        candidates = {}
+        for place in places:
+            for address in place.addresses:
+                candidates.setdefault(
+                    address.text, known.get(address.text) or self._process(address))
+        names = sorted(candidates)
+        outcomes = dict(zip(names, run_all([candidates[name].info_operation(
+            unchanged, transport.PROBE) for name in names], repeat=False)))
+        for name in names:
+            if transport.is_our_own(outcomes[name]):
+                # Leaving processes out would mean changing only some of many.
+                raise outcomes[name]
+        self._check(places, outcomes)
+        answered = [candidates[name] for name in names
+                    if not isinstance(outcomes[name], Exception)]
+        return (sorted(_one_of_each(answered, known), key=_rank),
+                _left_out(places, outcomes))
+
+    def with_former(self, processes):
+        """Return the processes together with the former workers of masters that still run.
+
+        Asks each master, if the caller wants to read from former workers; otherwise it costs
+        nothing.
+        """
+        if self._masters is None or not self._masters.wants_former:
+            return processes
+        known = dict((process.socket_file, process) for process in processes)
+        return [process for process in processes if not process.endpoint.address.is_former] + [
+            known.get(address.text) or self._process(address)
+            for address in self._masters.former()]
+
+    def _process(self, address):
+        return _HAProxyProcess(address, *self._options)
+
+    def _check(self, places, outcomes):
+        """Check that enough has answered.
+
+        :raises haproxyadmin.exceptions.NoHAProxyFound: if not.
+        """
+        missing = [place for place in places if place.is_missing(outcomes)]
+        if not missing or (self._allow_missing and len(missing) < len(places)):
+            return
+        if len(places) == 1:
+            raise missing[0].error(outcomes)
+        errors = [place.error(outcomes) for place in missing]
+        raise NoHAProxyFound(errors[0].socket_file, '\n  '.join(
+            ['no HAProxy at {0} of {1} addresses'.format(len(missing), len(places))]
+            + [str(error) for error in errors]), errors[0].cause)
+
+
+class Place(object):
+    """Something that a caller has named, where processes may answer.
+
+    :param address: what was named.
+    :type address: :class:`haproxyadmin.protocol.addresses.Address`
+    :param is_directory: (optional) True for a directory with stats sockets, False for one socket;
+        None to find out each time.
+    :param addresses: (optional) what to ask, by default the address itself.
+    :param failure: (optional) why nothing can be asked.
+
+    ``addresses`` lists what to ask, after :meth:`look`.
+    """
+
+    def __init__(self, address, is_directory=None, addresses=None, failure=None):
+        self.name = address.text
+        self.addresses = [address] if addresses is None else addresses
+        self._address = address
+        self._is_directory = is_directory
+        self._failure = failure
+        self._others = 0
+
+    def look(self):
+        """Find out what to ask."""
+        path, self._failure = self._address.path, None
+        self.addresses = [self._address]
+        if self._is_directory or (self._is_directory is None and path and os.path.isdir(path)):
+            self.addresses, self._others = [], 0
+            try:
+                paths, self._others = _sockets_in(path, self.name)
+            except NoHAProxyFound as error:
+                self._failure = transport.without_trace(error)
+            else:
+                self.addresses = [Address(path, path) for path in map(_make_absolute, paths)]
+
+    def errors(self, outcomes):
+        """Return ``(socket file, exception)`` of what did not answer.
+
+        :param outcomes: what each address has answered.
+        """
+        if self._failure is not None:
+            return [(self.name, self._failure)]
+        return [(address.text, outcomes[address.text]) for address in self.addresses
+                if isinstance(outcomes[address.text], Exception)]
+
+    def is_missing(self, outcomes):
+        """Return True if no process answers here."""
+        return self._failure is not None or len(self.errors(outcomes)) == len(self.addresses)
+
+    def error(self, outcomes):
+        """Return the exception that says why no process answers here.
+
+        :rtype: haproxyadmin.exceptions.NoHAProxyFound
+        """
+        errors = [error for _, error in self.errors(outcomes)]
+        if isinstance(self._failure, NoHAProxyFound):
+            return self._failure
+        if self.addresses == [self._address] or self._failure is not None:
+            hint = _hint(self._address) or (
+                '; if this is the socket of a master, use master='
+                if 'Unknown command' in str(errors[0]) and not self._address.prefix else '')
+            return NoHAProxyFound(self.name, '{0}{1}'.format(errors[0], hint), errors[0])
+        lines = ['no HAProxy in {0}'.format(self.name)] + list(map(str, errors))
+        if self._others:
+            lines.append(_not_tried(self._others))
+        return NoHAProxyFound(self.name, '\n  '.join(lines), errors[0])
+
+
+def _as_list(values):
+    """Return what a caller passed as one address or as several, as a list."""
+    if values is None or isinstance(text_of_path(values), TEXT):
+        return [values] if values else []
+    if not hasattr(values, '__iter__'):
+        raise ValueError('expected an address or several, got {0!r}'.format(values))
+    return list(values)
 
 
 def _check_path(name, value):
     """Return a caller's path as a ``str``."""
     path = decode_path(value)
     return check_option(name, path, isinstance(path, str) and '\0' not in path, 'a path')
+
+
+def _absolute(address):
+    """Return an address that remains right after a change of the working directory."""
+    path = address.path
+    return Address(address.text, _make_absolute(path)) if path else address
 
 
 def _make_absolute(path):
@@ -117,12 +269,16 @@ def _not_tried(others):
     return 'not tried: {0} other file{1}'.format(others, '' if others == 1 else 's')
 
 
-def _no_socket(path):
-    """Return what to add to the error for a path that is not a socket."""
+def _hint(address):
+    """Return what to add to the error for something that is not a socket."""
+    path = address.path
+    if path is None or is_unix_socket(path):
+        return ''
     if os.path.isdir(path):
         return '; this is a directory, use socket_dir='
-    return '; this is not a socket' if (
-        os.path.exists(path) and not is_unix_socket(path)) else ''
+    if os.path.exists(path):
+        return '; this is not a socket'
+    return '' if '/' in address.text else '; the forms of an address are {0}'.format(FORMS)
 
 
 def _not_listed(socket_dir, error):
@@ -134,19 +290,32 @@ def _not_listed(socket_dir, error):
         socket_dir, str(cause), cause)
 
 
-def _none_answered(socket_dir, errors, others):
-    """Return the exception for a directory without HAProxy, with the reason of each candidate."""
-    lines = ['no HAProxy in {0}'.format(socket_dir)] + list(map(str, errors))
-    if others:
-        lines.append(_not_tried(others))
-    return NoHAProxyFound(socket_dir, '\n  '.join(lines), errors[0])
+def _one_of_each(answered, known):
+    """Return the processes that have answered, without those that are the same as another one.
+
+    Of several sockets of a process, the one with the highest level is kept. Sockets that were
+    known before stay, because a reload may give them a process of their own again.
+    """
+    kept = []
+    by_endpoint = dict((process.endpoint, process) for process in answered)
+    for group in group_endpoints([process.endpoint for process in answered]):
+        best = highest_level(group)
+        best.use_itself()
+        kept.append(by_endpoint[best])
+        for endpoint in group:
+            if endpoint is not best and endpoint.socket_file in known:
+                endpoint.use_instead(best)
+                kept.append(by_endpoint[endpoint])
+    return kept
 
 
-def _left_out(candidates, outcomes):
-    """Return ``(socket file, exception)`` of the candidates that did not answer."""
-    left_out = [(candidate.socket_file, outcome)
-                for candidate, outcome in zip(candidates, outcomes)
-                if isinstance(outcome, Exception)]
+def _rank(process):
+    return process.process_nb, process.socket_file
+
+
+def _left_out(places, outcomes):
+    """Return ``(socket file, exception)`` of what did not answer."""
+    left_out = [pair for place in places for pair in place.errors(outcomes)]
     logger = imports.logger()
     for _, error in left_out:
         if logger is not None:

@@ -2,8 +2,9 @@
 """A stats socket: how to talk to it, and what is known of the process behind it."""
 from haproxyadmin.internal.slots import Slotted
 from haproxyadmin.protocol import versions
+from haproxyadmin.protocol.addresses import parse_address
 from haproxyadmin.protocol.transport import now
-from haproxyadmin.protocol.words import decode_path, is_integer
+from haproxyadmin.protocol.words import is_integer
 
 # The longest time that is accepted: thirty years, which time.sleep() accepts, too.
 MAX_SECONDS = 10 ** 9
@@ -33,28 +34,44 @@ class Identity(object):
         return self.key == other.key and abs(self.start - other.start) <= SAME_START
 
 
-class Endpoint(Slotted):
-    """A stats socket.
+class _Nobody(object):
+    """Stands for the endpoint of a process that has ended for good."""
 
-    :param socket_file: its file.
-    :type socket_file: str
+    has_ended = True
+    identity = None
+
+    def has_old_version(self):
+        """Return False: there is nothing to ask."""
+        return False
+
+
+class Endpoint(Slotted):
+    """A stats socket, or a worker behind a master's socket.
+
+    :param address: see :func:`haproxyadmin.protocol.addresses.parse_address`.
     :param retry: how often a failed exchange is repeated: None for never, 0 for no limit.
     :type retry: int or None
     :param retry_interval: seconds between two attempts.
     :param timeout: seconds to wait for the connection, and for each further reply data; None waits
         without limit.
+    :param allow_plain_secrets: (optional) True to send secrets to another host without TLS.
     :raises ValueError: for a wrong argument.
+
+    ``lookup`` asks a master for the worker that a change is for; None without a master.
     """
 
-    __slots__ = ('socket_file', 'retry', 'retry_interval', 'timeout', 'number', 'identity',
-                 'version_use', 'duplicate_of', 'duplicate_while', '_version', '_version_since')
+    __slots__ = ('address', 'lookup', 'retry', 'retry_interval', 'timeout', 'allow_plain_secrets',
+                 'number', 'identity', 'version_use', 'duplicate_of', 'duplicate_while',
+                 '_version', '_version_since')
 
-    def __init__(self, socket_file, retry, retry_interval, timeout):
-        self.socket_file = decode_path(socket_file)
+    has_ended = False
+
+    def __init__(self, address, retry, retry_interval, timeout, allow_plain_secrets=False):
+        self.socket_file = address
+        self.allow_plain_secrets = allow_plain_secrets
         self.retry = check_option('retry', retry, retry is None or (
             is_integer(retry) and retry >= 0), 'None or an integer of at least 0')
-        self.retry_interval = check_option(
-            'retry_interval', retry_interval, _is_seconds(retry_interval), 'a number of seconds')
+        self.retry_interval = check_seconds('retry_interval', retry_interval)
         self.timeout = check_option('timeout', timeout, timeout is None or (
             _is_seconds(timeout) and timeout > 0), 'None or a number of seconds above 0')
         # What the last `show info` says: the process number, and who answered.
@@ -75,13 +92,34 @@ class Endpoint(Slotted):
 
     def copy(self):
         """Return an endpoint that knows who has answered, and is not changed with this one."""
-        copied = Endpoint(self.socket_file, self.retry, self.retry_interval, self.timeout)
+        copied = Endpoint(self.address, self.retry, self.retry_interval, self.timeout,
+                          self.allow_plain_secrets)
         copied.number, copied.identity = self.number, self.identity
         return copied
 
-    def set_retry(self, retry):
-        """Set how often a failed exchange is repeated."""
-        self.retry = retry
+    @property
+    def socket_file(self):
+        """The stats socket, as it was given."""
+        return self.address.text
+
+    @socket_file.setter
+    def socket_file(self, address):
+        self.address = parse_address(address)
+        self.lookup = None
+        if self.address.number is not None:
+            from haproxyadmin.internal.lookup import WorkerLookup  # for a master only
+            self.lookup = WorkerLookup(self.address)
+
+    def check_secret(self):
+        """Check that nobody else can read what is sent.
+
+        :raises ValueError: if it would be sent to another host without TLS, unless the caller has
+            allowed that.
+        """
+        if not self.allow_plain_secrets and self.address.is_exposed():
+            raise ValueError(
+                'a secret would be sent without TLS to {0}; use ssl@, or pass '
+                'allow_plain_secrets=True'.format(self.socket_file))
 
     def tries_left(self, failures):
         """Return True if an exchange that has failed that often may be repeated."""
@@ -143,6 +181,11 @@ class Endpoint(Slotted):
         """Remember that this endpoint is of a process of its own."""
         self.duplicate_of = None
 
+    def end(self):
+        """Remember that the process, a former worker, has ended."""
+        self.duplicate_while = None
+        self.duplicate_of = _Nobody()
+
     def confirm_duplicate(self):
         """Remember who the process is that the two endpoints have in common."""
         self.duplicate_while = self.duplicate_of.identity
@@ -157,6 +200,14 @@ def check_option(name, value, valid, allowed):
     if not valid:
         raise ValueError('{0} must be {1}, got {2!r}'.format(name, allowed, value))
     return value
+
+
+def check_seconds(name, value):
+    """Return a number of seconds.
+
+    :raises ValueError: if it is not one.
+    """
+    return check_option(name, value, _is_seconds(value), 'a number of seconds')
 
 
 def _is_seconds(value):

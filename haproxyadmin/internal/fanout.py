@@ -4,7 +4,8 @@ import time
 
 from haproxyadmin.combine import results_of
 from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, HAProxySocketError,
-                                     SocketApplicationError, SocketPermissionError)
+                                     SocketApplicationError, SocketConnectionError,
+                                     SocketPermissionError)
 from haproxyadmin.parsers.info import info2dict, is_info
 from haproxyadmin.parsers.lines import first_line, split_lines
 from haproxyadmin.protocol import commands, replies, transport, versions
@@ -35,7 +36,12 @@ class Operation(transport.Request):
     def __init__(self, endpoint, command, interpret, reads=True, parse=split_lines, judged=True,
                  conduct=transport.PLAIN):
         # Without the base class: a loop over all servers makes tens of thousands of operations.
-        self.socket_file = endpoint.socket_file
+        address = self.address = endpoint.address
+        self.lookup = None
+        if address.prefix:
+            address.check_length(command)
+            if not reads:
+                self.lookup = endpoint.lookup
         self.command = command
         self.timeout = endpoint.timeout
         self.conduct = conduct
@@ -52,7 +58,12 @@ class Operation(transport.Request):
             exception that says so.
         """
         if isinstance(reply, HAProxySocketError):
+            if self.address.is_former and isinstance(reply, SocketApplicationError):
+                # It ends, and the master closes the connection.
+                self.endpoint.end()
             return reply
+        if self.address.prefix and replies.is_without_worker(reply):
+            return self._has_no_worker(reply)
         if not replies.is_whole(reply, self.reads):
             return self._unusable('the answer was cut short after {0} bytes, or this is not '
                                   'HAProxy: {1!r}'.format(len(reply), to_native(reply[:80])))
@@ -63,11 +74,11 @@ class Operation(transport.Request):
         try:
             if self.judged and replies.is_denied(reply) and self.endpoint.may_have(
                     versions.SHOW_LEVEL):
-                return _LevelCheck(self, reply)
+                return _LevelCheck(commands.SHOW_LEVEL, self, reply)
             return self.interpret(self.parse(reply))
         except CommandFailed as error:
             if self.endpoint.number is None and not identified:
-                return _Identification(self, reply)
+                return _Identification(commands.SHOW_INFO, self, reply)
             error.set_results(*results_of([
                 (self.endpoint.number, self.socket_file, str(error))]))
             error.set_context(commands.describe_line(self.command), self.socket_file)
@@ -92,6 +103,12 @@ class Operation(transport.Request):
         """Return what is sent after a failure: what depends on the version is built again."""
         # Not initialized: a loop over all servers makes tens of thousands of operations.
         return VersionCheck(self.endpoint, self.rebuild) if hasattr(self, 'rebuild') else self
+
+    def _has_no_worker(self, reply):
+        if self.address.is_former:
+            self.endpoint.end()
+        return SocketConnectionError(self.socket_file, '{0}: {1}'.format(
+            self, to_native(reply.strip())), undelivered=True)
 
     def _unusable(self, reason):
         return SocketApplicationError(self.socket_file, '{0}: {1}'.format(self, reason))
@@ -138,9 +155,10 @@ class VersionCheck(Operation):
         return operation
 
 
-class _Identification(Operation):
-    """Asks for the number of a process that has refused something, for the exception.
+class _Inquiry(Operation):
+    """Asks something about a process that has refused a command, for the exception.
 
+    :param command: what is asked.
     :param refused: what was refused; its reply is interpreted once more afterwards.
     :type refused: :class:`Operation`
     :param refusal: the reply to it.
@@ -149,11 +167,16 @@ class _Identification(Operation):
 
     __slots__ = ('refused', 'refusal')
 
-    def __init__(self, refused, refusal):
-        super(_Identification, self).__init__(
-            refused.endpoint, commands.SHOW_INFO, None, judged=False)
+    def __init__(self, command, refused, refusal):
+        super(_Inquiry, self).__init__(refused.endpoint, command, None, judged=False)
         self.refused = refused
         self.refusal = refusal
+
+
+class _Identification(_Inquiry):
+    """Asks for the number of a process."""
+
+    __slots__ = ()
 
     def interpret_reply(self, reply, identified=False):
         """Return what the refusal amounts to."""
@@ -165,30 +188,19 @@ class _Identification(Operation):
         return self.refused.interpret_reply(self.refusal, identified=True)
 
 
-class _LevelCheck(Operation):
-    """Asks for the level of a socket whose level was too low for a command.
+class _LevelCheck(_Inquiry):
+    """Asks for the level of a socket whose level was too low for a command."""
 
-    :param denied: what was refused; its reply is interpreted after the level.
-    :type denied: :class:`Operation`
-    :param refusal: the reply to it.
-    :type refusal: bytes
-    """
-
-    __slots__ = ('denied', 'refusal')
-
-    def __init__(self, denied, refusal):
-        super(_LevelCheck, self).__init__(denied.endpoint, commands.SHOW_LEVEL, None, judged=False)
-        self.denied = denied
-        self.refusal = refusal
+    __slots__ = ()
 
     def interpret_reply(self, reply, identified=False):
         """Return what the refusal amounts to."""
-        denied, refusal = self.denied, self.refusal
+        refused, refusal = self.refused, self.refusal
         if isinstance(reply, bytes) and to_native(reply.strip()) in replies.LEVELS:
             refusal = replies.denied_because(refusal, b'the level of ' + to_bytes(
-                denied.socket_file) + b' is ' + reply.strip())
-        denied.judged = False
-        return denied.interpret_reply(refusal, identified)
+                refused.socket_file) + b' is ' + reply.strip())
+        refused.judged = False
+        return refused.interpret_reply(refusal, identified)
 
 
 def run_all(operations, outcomes=None, repeat=True):

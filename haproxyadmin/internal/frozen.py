@@ -20,7 +20,7 @@ class _FrozenProcess(_HAProxyProcess):
     in_memory = True
 
     def __init__(self, process, info, dump):
-        super(_FrozenProcess, self).__init__(process.socket_file, process.retry,
+        super(_FrozenProcess, self).__init__(process.endpoint.address, process.retry,
                                              process.retry_interval, process.timeout)
         # Not the live one: later changes must not show in a snapshot.
         self.endpoint = process.endpoint.copy()

@@ -7,13 +7,17 @@ servers, which have a ``hap_process``.
 """
 import collections
 
+from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.internal.fanout import (info_operation, level_operation, raise_first_error,
                                           run_all, unchanged)
 from haproxyadmin.protocol import replies, transport
 
 
 def distinct(members):
-    """Return the members without those that belong to the process of another one."""
+    """Return the members without those that belong to the process of another one.
+
+    Members of a former worker that has ended are left out, too.
+    """
     for member in members:
         if member.hap_process.endpoint.duplicate_of is not None:
             break
@@ -23,9 +27,36 @@ def distinct(members):
     for member in members:
         endpoint = member.hap_process.endpoint
         owner = endpoint.duplicate_of or endpoint
-        if endpoint is owner or owner not in kept:
+        if not owner.has_ended and (endpoint is owner or owner not in kept):
             kept[owner] = member
     return list(kept.values())
+
+
+def read_members(members, build):
+    """Read from each process.
+
+    It is read again if a former worker turns out to have ended.
+
+    :param build: takes a member, returns the operation.
+    :return: the value of each operation.
+    :rtype: list
+    :raises haproxyadmin.exceptions.NoSuchObject: if only workers that have ended have it.
+    """
+    current = distinct(members)
+    outcomes = run_all([build(member) for member in current])
+    while any_has_ended(current):
+        current = distinct(members)
+        outcomes = run_all([build(member) for member in current])
+    if not current and members:
+        raise NoSuchObject(members[0].name, '{0!r} is gone: only workers that have ended had '
+                           'it'.format(members[0].name))
+    return raise_first_error(outcomes)
+
+
+def any_has_ended(members):
+    """Return True if one of the members is of a former worker that has ended."""
+    return any([member.hap_process.endpoint.duplicate_of is not None
+                and member.hap_process.endpoint.duplicate_of.has_ended for member in members])
 
 
 def read_identified(processes, build):
@@ -37,9 +68,10 @@ def read_identified(processes, build):
     :return: the value of each operation.
     :rtype: list
     """
-    outcomes = run_all([build(process) for process in distinct(processes)])
-    if regroup(processes):
-        outcomes = run_all([build(process) for process in distinct(processes)])
+    current = distinct(processes)
+    outcomes = run_all([build(process) for process in current])
+    if regroup(processes) or any_has_ended(current):
+        return read_members(processes, build)
     return raise_first_error(outcomes)
 
 
@@ -89,14 +121,17 @@ def group_endpoints(endpoints):
 
     :rtype: list of list
     """
-    groups = []
+    groups, by_key = [], collections.defaultdict(list)
     for endpoint in endpoints:
-        for group in groups:
+        # Of hundreds of processes, most do not even have the same pid.
+        alike = by_key[endpoint.identity and endpoint.identity.key]
+        for group in alike:
             if _is_one_process(group[0], endpoint):
                 group.append(endpoint)
                 break
         else:
-            groups.append([endpoint])
+            alike.append([endpoint])
+            groups.append(alike[-1])
     return groups
 
 

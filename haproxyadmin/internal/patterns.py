@@ -2,7 +2,8 @@
 """What can be done with the ACLs and maps of processes."""
 from haproxyadmin.combine import elements_of_list_same, results_of
 from haproxyadmin.exceptions import CommandFailed
-from haproxyadmin.internal.calls import change_each, check_outcomes, prepare
+from haproxyadmin.internal.calls import (change_each, check_outcomes,
+                                         members_to_change, prepare)
 from haproxyadmin.internal.fanout import (OneTimeOperation, Operation, raise_first_error, run_all,
                                           run_reads)
 from haproxyadmin.parsers.lines import join_lines
@@ -86,7 +87,7 @@ def change_by_reference(processes, action, family, ident, key, *texts):
     :raises haproxyadmin.exceptions.CommandFailed: if it is neither, or not the same entry in all
         processes; nothing is changed then.
     """
-    processes, operations = prepare(processes, lambda process: OneTimeOperation(
+    processes, operations = prepare(members_to_change(processes), lambda process: OneTimeOperation(
         process.endpoint,
         commands.by_reference(action, family, ident, process.version, parse_reference(key), *texts),
         join_lines, reads=False))

@@ -65,14 +65,15 @@ class _HAProxyProcess(Slotted):
 
     Nothing is sent before the first call that needs an answer.
 
-    :param socket_file: its stats socket.
-    :type socket_file: str
+    :param socket_file: its stats socket; see
+        :func:`haproxyadmin.protocol.addresses.parse_address`.
     :param retry: (optional) how often a failed exchange is repeated: None for never, 0 for no
         limit. A change is repeated only while HAProxy has certainly not received it.
     :type retry: int or None
     :param retry_interval: (optional) seconds between two attempts.
     :param timeout: (optional) seconds to wait for the connection, and for each further reply data;
         None waits without limit.
+    :param allow_plain_secrets: (optional) True to send secrets to another host without TLS.
     """
 
     __slots__ = ('endpoint', 'rows')
@@ -80,8 +81,9 @@ class _HAProxyProcess(Slotted):
     # True if reads are answered from memory, where rows never change.
     in_memory = False
 
-    def __init__(self, socket_file, retry=3, retry_interval=2, timeout=1):
-        self.endpoint = Endpoint(socket_file, retry, retry_interval, timeout)
+    def __init__(self, socket_file, retry=3, retry_interval=2, timeout=1,
+                 allow_plain_secrets=False):
+        self.endpoint = Endpoint(socket_file, retry, retry_interval, timeout, allow_plain_secrets)
         self.rows = RowReader(self.endpoint)
 
     def __repr__(self):
@@ -252,6 +254,11 @@ class _HAProxyProcess(Slotted):
         if b'\n' in line and not versions.has(self.version, versions.PAYLOAD):
             raise versions.NotForVersion('{0}: each line would be a command'.format(
                 versions.describe_lack(versions.PAYLOAD, self.version, self.socket_file)))
+        if self.endpoint.address.prefix and commands.is_routed(line):
+            raise ValueError('through a master, a command must not begin with @: {0!r}'.format(
+                commands.describe_line(line)))
+        if commands.holds_secret(line):
+            self.endpoint.check_secret()
         operation = Operation(
             self.endpoint, line, lines_or_empty if full_output else first_line,
             reads=commands.only_shows(line), judged=False,

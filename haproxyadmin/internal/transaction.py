@@ -2,7 +2,7 @@
 """A change of all processes or of none: make it everywhere, or undo it where it was made."""
 from haproxyadmin.combine import check_command, results_of
 from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, HAProxySocketError
-from haproxyadmin.internal.calls import check_outcomes, prepare
+from haproxyadmin.internal.calls import check_outcomes, members_to_change, prepare
 from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
 from haproxyadmin.internal.grouping import renew
 
@@ -34,6 +34,7 @@ def change_all_or_none(members, do, undo, judge=check_command):
     Any exception that interrupts it, such as :class:`KeyboardInterrupt`, gets the same three
     attributes, after the change was undone where it is known to be made.
     """
+    members = members_to_change(members)
     _raise_first(members, renew(members))
     members, operations = prepare(members, do)
     raise_first_error(operations)

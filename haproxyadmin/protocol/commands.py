@@ -27,6 +27,9 @@ ROWS = FRONTENDS | BACKENDS | SERVERS
 
 SHOW_INFO = b'show info'
 SHOW_LEVEL = b'show cli level'
+# For a master only.
+SHOW_PROC = b'show proc'
+RELOAD = b'reload'
 # Changes nothing, because the value is missing; only an admin gets that far. For versions before
 # 2.0.
 PROBE_ADMIN = b'set maxconn global'
@@ -34,6 +37,8 @@ PROBE_ADMIN = b'set maxconn global'
 _BLANK = Pattern(br'[ \t]')
 # The secret of a TLS ticket. That of a certificate is in a payload.
 _SECRET = Pattern(br'(\bset\s+ssl\s+tls-key\s+(?:\\.|[^\\\s;])+\s+)(?:\\.|[^\\\s;])+')
+# The commands of a line, without the separators.
+_PARTS = Pattern(br'(?:\\.|[^\\;])+|\\')
 # Not an escaped one. The words of "x\\;y" are counted together, which is safe.
 _SEPARATOR = Pattern(br'(?<!\\);')
 # From 3.0 on `<<` may be followed by a name, and a backslash at the end continues the line.
@@ -86,6 +91,17 @@ def describe_line(command):
     """
     line = command.split(b'\n', 1)[0]
     return to_native(_SECRET.sub(br'\1...', line) if b'tls-key' in line else line)
+
+
+def holds_secret(command):
+    """Return True if a command contains the secret of a TLS ticket, or a private key."""
+    return b'PRIVATE KEY-----' in command or bool(_SECRET.search(command))
+
+
+def is_routed(command):
+    """Return True if a master would send a part of a command line to a worker of its choice."""
+    line = command.split(b'\n', 1)[0]
+    return any(part.lstrip(b' \t').startswith(b'@') for part in _PARTS.findall(line))
 
 
 def only_shows(command):

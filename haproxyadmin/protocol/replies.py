@@ -45,6 +45,9 @@ NOTHING = 'HAProxy answered nothing'
 MAX_ROUNDS = 100000
 
 _DENIED = b'Permission denied'
+# What a master says if it cannot pass on a command.
+_WITHOUT_WORKER = (b"Can't find the target PID matching the prefix ",
+                   b"Can't connect to the target CLI!")
 # From the one that permits least.
 LEVELS = ('user', 'operator', 'admin')
 
@@ -123,6 +126,14 @@ def is_denied(reply):
     :type reply: bytes
     """
     return reply.startswith(_DENIED)
+
+
+def is_without_worker(reply):
+    """Return True if a master has not passed on a command, because there is no such worker.
+
+    :type reply: bytes
+    """
+    return reply.startswith(_WITHOUT_WORKER) and reply.endswith(b'\n')
 
 
 def level_of_probe(reply):

@@ -5,10 +5,11 @@ A connection carries one command line and its reply, and ends with the reply: en
 only framing that HAProxy offers. All exchanges of one call run concurrently, in one thread, and
 leave nothing behind.
 """
-# The part of socket that is written in C; see imports.socket_class().
+# The part of socket that is written in C; see imports.socket_part().
 import _socket
 import collections
 import errno
+import itertools
 import os
 import select
 import sys
@@ -18,7 +19,9 @@ from haproxyadmin import imports
 from haproxyadmin.exceptions import (HAProxySocketError, SocketApplicationError,
                                      SocketConnectionError, SocketPermissionError, SocketTimeout,
                                      SocketTransportError)
-from haproxyadmin.protocol import commands
+from haproxyadmin.protocol import commands, replies
+from haproxyadmin.protocol.addresses import Address, parse_address
+from haproxyadmin.protocol.errors import TlsError, is_ours
 
 MAX_REPLY = 256 * 1024 * 1024
 # The most bytes that are read from a socket of which it is not known whether HAProxy listens.
@@ -34,12 +37,18 @@ MAX_WAIT = 3600
 MAX_CHUNKS = 8
 # Descriptors from here on may be too high for select().
 SELECT_LIMIT = 1024
+# The most connections that are open at a time, and how many are opened without asking whether the
+# system allows them.
+MAX_CONNECTIONS = 256
+FEW_CONNECTIONS = 16
 # The events of select.poll(), which does not exist everywhere.
 _READ, _WRITE = 1, 4
 
 _KINDS = {
     errno.ENOENT: SocketConnectionError,
     errno.ECONNREFUSED: SocketConnectionError,
+    errno.EHOSTUNREACH: SocketConnectionError,
+    errno.ENETUNREACH: SocketConnectionError,
     errno.EPROTOTYPE: SocketConnectionError,
     errno.ENOTSOCK: SocketConnectionError,
     errno.EACCES: SocketPermissionError,
@@ -52,6 +61,7 @@ _KINDS = {
 # What the caller's machine has run out of: descriptors or memory.
 OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
+_GONE = (errno.EPIPE, errno.ECONNRESET)
 # A peer that closes early must not end the program, whatever the program does with SIGPIPE.
 # Python 2 has no name for the flag.
 _NO_SIGNAL = getattr(_socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith('linux') else 0)
@@ -87,28 +97,42 @@ def is_our_own(outcome):
 
 def kind_of(cause):
     """Return the class of exception for an error of the operating system."""
+    if isinstance(cause, _socket.gaierror):
+        return SocketConnectionError
     return _KINDS.get(getattr(cause, 'errno', None), HAProxySocketError)
 
 
 class Request(object):
     """A command for one socket.
 
-    :param socket_file: the stats socket.
+    :param address: the stats socket; see
+        :func:`haproxyadmin.protocol.addresses.parse_address`.
     :param command: the line (and payload) to send, without the last newline.
     :type command: bytes
     :param timeout: seconds to wait for the connection, and for each further reply data; None waits
         without limit.
     :param conduct: (optional) how the exchange proceeds.
     :type conduct: :class:`Conduct`
+
+    ``lookup`` is None, or what asks a master on the same connection, before the command, which
+    worker the command is for: it has a ``command``, and a method ``resolve(reply)`` that returns
+    the worker's address, an error, or None if the reply is a refusal. A reload ends the connection,
+    so that the command cannot reach a worker that is no longer the current one.
     """
 
-    __slots__ = ('socket_file', 'command', 'timeout', 'conduct')
+    __slots__ = ('address', 'command', 'timeout', 'conduct', 'lookup')
 
-    def __init__(self, socket_file, command, timeout, conduct=PLAIN):
-        self.socket_file = socket_file
+    def __init__(self, address, command, timeout, conduct=PLAIN):
+        self.address = parse_address(address)
         self.command = command
         self.timeout = timeout
         self.conduct = conduct
+        self.lookup = None
+
+    @property
+    def socket_file(self):
+        """The stats socket, as it was given."""
+        return self.address.text
 
     def __str__(self):
         """Return the command line for messages, without secrets."""
@@ -129,6 +153,9 @@ def without_trace(error):
 def exchange_all(requests, follow=None):
     """Send all requests concurrently and read each reply to its end.
 
+    Of many requests, some wait until others have ended: see :func:`most_connections`. Names of
+    hosts are resolved first, one after the other.
+
     :type requests: list of :class:`Request`
     :param follow: (optional) a function that takes the place of a request in the list, and its
         outcome, as soon as it has ended; it returns the request to send next in its place while
@@ -137,72 +164,146 @@ def exchange_all(requests, follow=None):
     :rtype: list of bytes and :class:`haproxyadmin.exceptions.HAProxySocketError`
     """
     outcomes = [None] * len(requests)
-    now = _now()
-    running = [_Exchange(place, request, now) for place, request in enumerate(requests)]
+    exchanges = _Exchanges(most_connections(len(requests)))
+    for place, request in enumerate(requests):
+        exchanges.add(_Exchange(place, request))
     try:
-        for place, outcome in _run(running, now):
+        for place, outcome in exchanges.run():
             if follow is None:
                 outcomes[place] = outcome
                 continue
             request = follow(place, outcome)
             if request is not None:
-                running.append(_Exchange(place, request, _now()))
+                exchanges.add_next(_Exchange(place, request))
     finally:
-        for exchange in running:
-            exchange.close()
+        exchanges.close()
     return outcomes
 
 
-def _run(running, now):
-    """Advance exchanges, each as soon as possible; yield place and outcome of those that end.
+def most_connections(wanted):
+    """Return how many connections may be open at a time: at most half of what the system allows.
 
-    :param running: the exchanges; those that end are removed, and others may be added then.
+    :param wanted: how many would be open.
     """
-    poller, connected = _poller(), {}
-    late_at = _late_at(running)
-    while running:
-        waits = False
-        for exchange in running:
+    if wanted <= FEW_CONNECTIONS:
+        return wanted
+    import resource  # only needed here
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    if limit == resource.RLIM_INFINITY:
+        limit = 2 * MAX_CONNECTIONS
+    return max(1, min(wanted, MAX_CONNECTIONS, limit // 2))
+
+
+class _Exchanges(object):
+    """Exchanges that run concurrently, in one thread.
+
+    :param most: how many connections may be open at a time.
+    """
+
+    def __init__(self, most):
+        self._most = most
+        self._poller = _poller()
+        # Those without a connection, in the order of their turns; those with one, by descriptor;
+        # and those that have ended.
+        self._waiting = collections.deque()
+        self._connected = {}
+        self._ended = []
+        self._now = _now()
+        # When the first one may be late; sending and receiving only postpones that.
+        self._late_at = float('inf')
+
+    def add(self, exchange):
+        """Add an exchange, whose turn comes last."""
+        exchange.resolve(self._now)
+        self._waiting.append(exchange)
+
+    def add_next(self, exchange):
+        """Add an exchange, whose turn comes first."""
+        self._now = _now()
+        exchange.resolve(self._now)
+        self._waiting.appendleft(exchange)
+
+    def close(self):
+        """Close all connections."""
+        for exchange in self._connected.values():
+            exchange.close()
+
+    def run(self):
+        """Advance exchanges, each as soon as possible; yield place and outcome of those that end.
+
+        Others may be added then.
+        """
+        # Resolving names may have taken long.
+        self._now = _now()
+        while self._waiting or self._connected:
+            postponed = self._connect()
+            if not self._ended:
+                pause = self._late_at - self._now
+                self._advance(_poll(self._poller, min(pause, BACKLOG_PAUSE) if postponed else pause))
+            if self._now >= self._late_at:
+                self._check_times()
+            while self._ended:
+                # Not kept until the last one has ended, because a dump may be large.
+                exchange = self._ended.pop(0)
+                place, outcome = exchange.place, exchange.outcome
+                exchange = None
+                yield place, outcome
+                outcome = None
+
+    def _connect(self):
+        """Connect what is waiting; return True if some of it has to try again."""
+        postponed = []
+        while self._waiting and len(self._connected) < self._most:
+            exchange = self._waiting.popleft()
+            exchange.connect(self._now, self._poller, alone=not self._connected)
+            if exchange.outcome is not None:
+                self._ended.append(exchange)
+                continue
+            if exchange.sock is not None:
+                self._connected[exchange.fileno] = exchange
+                self._poller.register(exchange.fileno, exchange.awaited)
+            else:
+                postponed.append(exchange)
+                if exchange.started is None:
+                    break  # no descriptor is left
+            self._late_at = min(self._late_at, exchange.late_at())
+        self._waiting.extendleft(reversed(postponed))
+        return bool(postponed)
+
+    def _advance(self, ready):
+        self._now = _now()
+        for fileno, _ in ready:
+            exchange = self._connected[fileno]
+            awaited = exchange.awaited
+            exchange.advance(self._now)
             if exchange.sock is None:
-                late_at = min(late_at, exchange.deadline)
-                exchange.connect(now, poller)
-                if exchange.sock is not None:
-                    exchange.fileno = exchange.sock.fileno()
-                    connected[exchange.fileno] = exchange
-                    poller.register(exchange.fileno, exchange.awaited())
-                elif exchange.outcome is None:
-                    waits = True
-        if not any([exchange.outcome is not None for exchange in running]):
-            pause = min(late_at - now, BACKLOG_PAUSE) if waits else late_at - now
-            ready = _poll(poller, pause)
-            now = _now()
-            for fileno, _ in ready:
-                connected[fileno].advance(now)
-                poller.register(fileno, connected[fileno].awaited())
-        if now >= late_at:
-            for exchange in running:
-                exchange.check_time(now)
-            late_at = _late_at(running)
-        ended = [exchange for exchange in running if exchange.outcome is not None]
+                self._disconnected(exchange)
+            elif exchange.awaited != awaited:
+                self._poller.register(fileno, exchange.awaited)
+
+    def _check_times(self):
+        for exchange in list(self._connected.values()):
+            exchange.check_time(self._now)
+            if exchange.sock is None:
+                self._disconnected(exchange)
+        for exchange in [each for each in self._waiting if each.started is not None]:
+            exchange.check_time(self._now)
+            if exchange.outcome is not None:
+                self._waiting.remove(exchange)
+                self._ended.append(exchange)
+        self._late_at = min([exchange.late_at() for exchange in itertools.chain(
+            self._connected.values(), self._waiting) if exchange.started is not None]
+            or [float('inf')])
+
+    def _disconnected(self, exchange):
         # Before another connection is made, which may get the same descriptor.
-        for exchange in ended:
-            running.remove(exchange)
-            if exchange.fileno is not None:
-                del connected[exchange.fileno]
-                poller.unregister(exchange.fileno)
-        while ended:
-            # Not kept until the last one has ended, because a dump may be large.
-            exchange = ended.pop(0)
-            place, outcome = exchange.place, exchange.outcome
-            exchange = None
-            yield place, outcome
-            outcome = None
-            now = _now()
-
-
-def _late_at(exchanges):
-    """Return when the first one may be late; sending and receiving only postpones that."""
-    return min([exchange.late_at() for exchange in exchanges] or [0])
+        del self._connected[exchange.fileno]
+        self._poller.unregister(exchange.fileno)
+        if exchange.outcome is None:
+            # It tries the next address of a host.
+            self._waiting.appendleft(exchange)
+        else:
+            self._ended.append(exchange)
 
 
 def _poll(poller, seconds):
@@ -213,22 +314,6 @@ def _poll(poller, seconds):
         if not error.args or error.args[0] != errno.EINTR or not is_ours():
             raise
         return []
-
-
-def is_ours():
-    """Return False if the current exception was raised by a signal handler.
-
-    Such an exception is the caller's, whatever its class. A handler is recognized by its second
-    argument, which is the frame that it interrupts and returns to.
-    """
-    trace = sys.exc_info()[2].tb_next
-    while trace is not None:
-        frame = trace.tb_frame
-        for value in frame.f_locals.values():
-            if value is frame.f_back or (type(value) is tuple and frame.f_back in value):
-                return False
-        trace = trace.tb_next
-    return True
 
 
 def _poller():
@@ -272,78 +357,149 @@ class _Exchange(object):
 
     :param place: the place of its outcome.
     :type request: :class:`Request`
-    :param now: the time.
+
+    ``awaited`` is the event that a connection waits for.
     """
 
-    __slots__ = ('place', 'request', 'sock', 'fileno', 'unsent', 'chunks', 'size', 'outcome',
-                 'started', 'timeout', 'deadline', 'end', 'window_end', 'window_size')
+    __slots__ = ('place', 'request', 'sock', 'fileno', 'awaited', 'outcome', 'started', '_address',
+                 '_targets', '_step', '_lookup', '_unsent', '_undelivered', '_chunks', '_size',
+                 '_timeout', '_deadline', '_turn_end', '_end', '_window_end', '_window_size')
 
-    def __init__(self, place, request, now):
+    def __init__(self, place, request):
         self.place = place
         self.request = request
-        self.sock = self.fileno = None
-        self.unsent = request.command + b'\n'
-        self.chunks = []
-        self.size = 0
-        self.outcome = None
+        self.sock = self.fileno = self.outcome = self.started = None
+        self.awaited = _WRITE
+        self._address = request.address
+        self._targets = ()
+        # What is done next with the connection. Not a bound method, which would form a cycle that
+        # keeps a dump alive.
+        self._step = None
+        # What to ask a master first, None once it has answered.
+        self._lookup = request.lookup
+        self._unsent = b''
+        # True until a byte of the command may have been sent.
+        self._undelivered = True
+        self._chunks = []
+        self._size = 0
+        self._timeout = float('inf') if request.timeout is None else request.timeout
+        self._window_size = 0
+
+    # Its time
+
+    def _start(self, now):
         self.started = now
-        self.timeout = float('inf') if request.timeout is None else request.timeout
-        self.deadline = self.window_end = now + self.timeout
-        self.end = now + self.timeout * request.conduct.periods
-        self.window_size = 0
-
-    def awaited(self):
-        """Return the event that the exchange waits for."""
-        return _WRITE if self.unsent else _READ
-
-    def connect(self, now, poller):
-        """Connect, or postpone it while HAProxy's backlog is full."""
-        sock = None
-        try:
-            sock = imports.socket_class()(_socket.AF_UNIX, _socket.SOCK_STREAM)
-            sock.setblocking(False)
-            if isinstance(poller, _SelectPoller):
-                poller.check(sock.fileno())
-            sock.connect(self.request.socket_file)
-        except BaseException as error:
-            if sock is not None:
-                sock.close()
-            if not isinstance(error, (_socket.error, TypeError, ValueError)) or not is_ours():
-                raise
-            if getattr(error, 'errno', None) not in _AGAIN:
-                self._fail(error, undelivered=True)
-            return
-        self.sock = sock
-        self.advance(now)
-
-    def advance(self, now):
-        """Write what is left, or read what has arrived."""
-        if self.unsent:
-            self._write(now)
-        else:
-            self._read(now)
+        self._deadline = self._window_end = now + self._timeout
+        self._end = now + self._timeout * self.request.conduct.periods
+        # Each address of a host gets its share of the time.
+        self._turn_end = now + self._timeout / max(1, len(self._targets))
 
     def late_at(self):
         """Return when it may be time to give up."""
-        return min(self.deadline, self.window_end, self.end)
+        return min(self._deadline, self._turn_end, self._window_end, self._end)
 
     def check_time(self, now):
         """Give up on a peer that is silent, or that sends too slowly."""
         if self.sock is not None and now >= self.late_at():
             # This program may have been stopped, and the reply may be there.
             self.advance(now)
-        if self.outcome is not None:
+        if self.outcome is not None or (self.sock is None and now < self._deadline):
             return
-        if now >= self.deadline:
-            self._time_out('timed out after {0:g} s'.format(self.timeout))
-        elif now >= self.window_end or now >= self.end:
-            if not self.size:
-                self._time_out('timed out after {0:g} s'.format(self.timeout))
-            elif self.size - self.window_size < MIN_PROGRESS or now >= self.end:
+        if now >= self._deadline:
+            self._time_out('timed out after {0:g} s{1}'.format(self._timeout, self._doing()))
+        elif now >= self._turn_end:
+            self._try_next(_socket.error(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)), now)
+        elif now >= self._window_end or now >= self._end:
+            if not self._size:
+                self._time_out('timed out after {0:g} s'.format(self._timeout))
+            elif self._size - self._window_size < MIN_PROGRESS or now >= self._end:
                 self._time_out('gave up after {0:.1f} s: the answer arrives too slowly'.format(
                     now - self.started))
-            self.window_end = now + self.timeout
-            self.window_size = self.size
+            self._window_end = now + self._timeout
+            self._window_size = self._size
+
+    def _doing(self):
+        """Return what has taken so long, for messages."""
+        if self._step == _Exchange._finish_connecting:
+            return ' while connecting'
+        return ' during the TLS handshake' if self._step == _Exchange._shake_hands else ''
+
+    # The connection
+
+    def resolve(self, now):
+        """Find out what to connect to."""
+        try:
+            self._targets = self._address.targets(now)
+        except _socket.error as error:
+            if not is_ours():
+                raise
+            self._fail(error, 'the name of the host cannot be resolved: ')
+
+    def connect(self, now, poller, alone):
+        """Connect, or postpone it while HAProxy's backlog is full or no descriptor is left.
+
+        :param alone: True if no other exchange will make a descriptor available.
+        """
+        while self.sock is None and self.outcome is None:
+            sock = None
+            family, target = self._targets[0]
+            try:
+                sock = imports.socket_part('socket')(family, _socket.SOCK_STREAM)
+                sock.setblocking(False)
+                if isinstance(poller, _SelectPoller):
+                    poller.check(sock.fileno())
+                if self.started is None:
+                    self._start(now)
+                sock.connect(target)
+            except BaseException as error:
+                number = getattr(error, 'errno', None)
+                if number == errno.EINPROGRESS and is_ours():
+                    self._connected(sock, _Exchange._finish_connecting)
+                    return
+                if sock is not None:
+                    sock.close()
+                if not isinstance(error, (_socket.error, TypeError, ValueError)) or not is_ours():
+                    raise
+                if number in OUR_OWN and not alone:
+                    return
+                if self.started is None:
+                    self._start(now)
+                if number in _AGAIN:
+                    return
+                self._try_next(error, now)
+                continue
+            self._connected(sock, _Exchange._open)
+            self.advance(now)
+
+    def _connected(self, sock, step):
+        self.sock = sock
+        self.fileno = sock.fileno()
+        self.awaited = _WRITE
+        self._step = step
+
+    def _try_next(self, error, now):
+        """Try the next address of a host, if there is one."""
+        self._address.note_failure()
+        self._targets = self._targets[1:]
+        if not self._targets:
+            self._fail(error)
+            return
+        self.close()
+        self._turn_end = now + (self._deadline - now) / len(self._targets)
+
+    def advance(self, now):
+        """Do what can be done without waiting."""
+        try:
+            self._step(self, now)
+        except TlsError as error:
+            self._fail(error, 'TLS: ')
+        except _socket.error as error:
+            if error.errno is None or not is_ours():
+                raise
+            if error.errno not in _AGAIN:
+                self._fail(error)
+            elif self._address.is_tls:
+                self.awaited = _WRITE if self.sock.wants_write else _READ
 
     def close(self):
         """Close the connection, if there is one."""
@@ -351,21 +507,48 @@ class _Exchange(object):
             self.sock.close()
             self.sock = None
 
+    # The steps
+
+    def _finish_connecting(self, now):
+        number = self.sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        if number:
+            self._try_next(_socket.error(number, os.strerror(number)), now)
+        else:
+            self._open(now)
+
+    def _open(self, now):
+        self._turn_end = float('inf')
+        self._unsent = (self._address.lines(self.request.command) if self._lookup is None
+                        else self._lookup.command + b'\n')
+        self._step = _Exchange._write
+        if self._address.is_tls:
+            self.sock = self._address.secure(self.sock)
+            self._step = _Exchange._shake_hands
+        self._step(self, now)
+
+    def _shake_hands(self, now):
+        self.sock.handshake()
+        self._step = _Exchange._write
+        self._write(now)
+
     def _write(self, now):
         try:
-            sent = self.sock.send(self.unsent, _NO_SIGNAL)
+            sent = self.sock.send(self._unsent, _NO_SIGNAL)
         except _socket.error as error:
-            if error.errno is None or not is_ours():
+            if error.errno not in _GONE or not is_ours():
                 raise
-            if error.errno in (errno.EPIPE, errno.ECONNRESET):
-                # HAProxy has closed the connection, perhaps after saying why.
-                self.unsent = b''
-            elif error.errno not in _AGAIN:
-                self._fail(error)
+            # HAProxy has closed the connection, perhaps after saying why.
+            self._unsent = b''
+        else:
+            self._deadline = now + self._timeout
+            self._undelivered = self._lookup is not None
+            self._unsent = self._unsent[sent:]
+        self.awaited = _WRITE if self._unsent else _READ
+        if self._unsent:
             return
-        self.deadline = now + self.timeout
-        self.unsent = self.unsent[sent:]
-        if not self.unsent and self.request.conduct.half_close:
+        self._step = _Exchange._read
+        if self._lookup is None and (
+                self.request.conduct.half_close or self._address.stays_open):
             try:
                 self.sock.shutdown(_socket.SHUT_WR)
             except _socket.error:
@@ -374,58 +557,80 @@ class _Exchange(object):
                 # The peer has closed it already; reading finds out.
 
     def _read(self, now):
-        for _ in range(MAX_CHUNKS):
-            try:
-                chunk = self.sock.recv(CHUNK)
-            except _socket.error as error:
-                if error.errno is None or not is_ours():
-                    raise
-                if error.errno not in _AGAIN:
-                    self._fail(error)
-                return
+        self.awaited = _READ
+        count = 0
+        # What TLS has received already, poll() does not report.
+        while count < MAX_CHUNKS or self._address.is_tls:
+            count += 1
+            chunk = self.sock.recv(CHUNK)
             if not chunk:
                 self._finish()
                 return
-            self.deadline = now + self.timeout
-            self.size += len(chunk)
-            self.chunks.append(chunk)
+            self._deadline = now + self._timeout
+            self._size += len(chunk)
+            self._chunks.append(chunk)
             most = self.request.conduct.max_reply or MAX_REPLY
-            if self.size > most:
-                self._end(SocketApplicationError(self.request.socket_file, (
+            if self._size > most:
+                self._end_with(SocketApplicationError(self.request.socket_file, (
                     '{0}: the answer is larger than {1} bytes').format(self.request, most)))
                 return
+            if self._address.stays_open and self._is_end(chunk, now):
+                return
+
+    def _is_end(self, chunk, now):
+        """Return True if a master sends nothing after what it has sent."""
+        if self._lookup is None:
+            if len(self._chunks) == 1 and replies.is_without_worker(chunk):
+                # The master may leave the connection open.
+                self._finish()
+            return self.outcome is not None
+        if not chunk.endswith(b'\n\n') and not (chunk == b'\n' and len(self._chunks) > 1):
+            return False
+        reply = b''.join(self._chunks)
+        found = self._lookup.resolve(reply)
+        if not isinstance(found, Address):
+            self._end_with(found or reply)
+            return True
+        self._lookup, self._address = None, found
+        self._chunks, self._size, self._window_size = [], 0, 0
+        self._unsent = found.lines(self.request.command)
+        self._step = _Exchange._write
+        self._write(now)
+        return True
+
+    # The outcome
 
     def _finish(self):
-        reply = b''.join(self.chunks)
-        if reply:
-            self._end(reply)
+        reply = b''.join(self._chunks)
+        if reply and self._lookup is None:
+            self._end_with(reply)
         else:
-            self._end(SocketApplicationError(
-                self.request.socket_file,
-                '{0}: the connection was closed before an answer'.format(self.request)))
+            self._end_with(SocketApplicationError(
+                self.request.socket_file, '{0}: the connection was closed before an answer{1}'.format(
+                    self.request, '; perhaps a client certificate is required'
+                    if self._address.is_tls else ''), undelivered=self._undelivered))
 
     def _time_out(self, what):
-        # Without a connection HAProxy cannot have received anything.
-        self._end(SocketTimeout(
+        self._end_with(SocketTimeout(
             self.request.socket_file,
-            '{0}: {1}, {2} bytes received'.format(self.request, what, self.size),
+            '{0}: {1}, {2} bytes received'.format(self.request, what, self._size),
             _socket.error(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)),
-            undelivered=self.sock is None))
+            undelivered=self._undelivered))
 
-    def _fail(self, cause, undelivered=False):
+    def _fail(self, cause, what=''):
         error = kind_of(cause)(
             self.request.socket_file,
-            '{0}: {1}'.format(self.request, getattr(cause, 'strerror', None) or cause),
-            cause, undelivered)
+            '{0}: {1}{2}'.format(self.request, what, getattr(cause, 'strerror', None) or cause),
+            cause, self._undelivered)
         error.__cause__ = without_trace(cause)
-        self._end(error)
+        self._end_with(error)
 
-    def _end(self, outcome):
+    def _end_with(self, outcome):
         self.outcome = outcome
-        self.chunks = None
+        self._chunks = None
         self.close()
         logger = imports.logger()
         if logger is not None and logger.isEnabledFor(imports.DEBUG):
-            logger.debug('%s: %d bytes in %.1f ms%s', self.request, self.size,
-                         (_now() - self.started) * 1000,
+            logger.debug('%s: %d bytes in %.1f ms%s', self.request, self._size,
+                         (_now() - (self.started or 0)) * 1000,
                          '' if isinstance(outcome, bytes) else ', ' + outcome.__class__.__name__)

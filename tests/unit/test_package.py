@@ -28,8 +28,8 @@ NEEDED = [
     'internal.grouping', 'internal.listing', 'internal.patterns', 'internal.process',
     'internal.rows', 'internal.server', 'internal.slots', 'maps', 'methods', 'parsers',
     'parsers.errors', 'parsers.info', 'parsers.lines', 'parsers.patterns', 'parsers.stats',
-    'parsers.values', 'protocol', 'protocol.commands', 'protocol.metrics', 'protocol.replies',
-    'protocol.transport', 'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot',
+    'parsers.values', 'protocol', 'protocol.addresses', 'protocol.commands', 'protocol.errors',
+    'protocol.metrics', 'protocol.replies', 'protocol.transport', 'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot',
     'spelling', 'utils']
 # Of the standard library, what takes long to import, and a check has no use for.
 SPARED = ['csv', 'difflib', 'enum', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers', 're',
@@ -148,7 +148,7 @@ def test_a_socket_needs_no_module_socket(modules, fleet, monkeypatch):
     monkeypatch.delitem(sys.modules, 'socket')
     for name, module in modules.items():
         monkeypatch.setitem(sys.modules, name, module)
-    assert imports.socket_class() is _socket.socket
+    assert imports.socket_part('socket') is _socket.socket
     assert hap.processids
 
 

@@ -766,14 +766,14 @@ def test_references_behind_a_key_stay_references(replaced, fleet, clock, monkeyp
     process.answers['del map #7 0xabc'] = '\n'
     connect, late = transport._Exchange.connect, [1]
 
-    def connecting(exchange, now, poller):
+    def connecting(exchange, now, poller, alone):
         if exchange.request.command == b'del map #7 0xabc' and late:
             late.pop()
             if replaced:
                 process.info['Pid'] = '9999'
             exchange._time_out('timed out')
             return
-        connect(exchange, now, poller)
+        connect(exchange, now, poller, alone)
     monkeypatch.setattr(transport._Exchange, 'connect', connecting)
     call = functools.partial(hap.del_map_entries, 7, ['0xabc', '0x2f', '0x3f'])
     if replaced:
@@ -795,13 +795,13 @@ def test_what_was_never_sent_has_no_command(fleet, clock):
     process = started[0]
     connect, late = transport._Exchange.connect, [1]
 
-    def connecting(exchange, now, poller):
+    def connecting(exchange, now, poller, alone):
         if exchange.request.command.startswith(b'add map') and late:
             late.pop()
             process.take_over('2.0')
             exchange._time_out('timed out')
             return
-        connect(exchange, now, poller)
+        connect(exchange, now, poller, alone)
     transport._Exchange.connect = connecting
     try:
         with pytest.raises(exceptions.CommandFailed) as caught:

@@ -453,7 +453,7 @@ class TestUnusableSockets(object):
         def make(*args, **options):
             if threading.current_thread() is caller:
                 calls.append(args)
-                if len(calls) == failing:
+                if len(calls) >= failing:
                     raise socket.error(number, os.strerror(number))
             return socket_class(*args, **options)
         caller = threading.current_thread()

@@ -439,9 +439,14 @@ def test_a_process_without_free_file_descriptors_is_told_so(monkeypatch):
     assert_error(exchange('/run/1'), exceptions.HAProxySocketError, errno.EMFILE, '/run/1', True)
 
 
-@pytest.mark.parametrize('path', ['/tmp/' + 'x' * 120, '/tmp/with\0nul', 7, None])
-def test_what_is_no_path_is_a_socket_error(path):
-    outcome = exchange(path)
+@pytest.mark.parametrize('path', ['/tmp/with\0nul', 7, None])
+def test_what_is_no_address_is_a_value_error(path):
+    with pytest.raises(ValueError):
+        transport.Request(path, b'show info', 1)
+
+
+def test_a_path_that_is_too_long_is_a_socket_error():
+    outcome = exchange('/tmp/' + 'x' * 120)
     assert type(outcome) in (exceptions.HAProxySocketError, exceptions.SocketConnectionError)
     assert outcome.undelivered
 

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can be done with masters: find their workers, and reload HAProxy."""
+import collections
+
+from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, ReloadFailed,
+                                     SocketApplicationError, SocketConnectionError, WaitTimeout)
+from haproxyadmin.internal.endpoint import Endpoint
+from haproxyadmin.internal.fanout import Operation, info_operation, run_all, run_reads
+from haproxyadmin.parsers.lines import first_line
+from haproxyadmin.parsers.workers import is_workers, parse_reload, parse_workers
+from haproxyadmin.protocol import commands, replies, transport
+from haproxyadmin.protocol.addresses import MasterAddress
+from haproxyadmin.protocol.words import to_bytes
+
+ReloadResult = collections.namedtuple('ReloadResult', 'succeeded output old_pids new_pids')
+
+
+class Masters(object):
+    """The masters of an object.
+
+    :param addresses: where their sockets are.
+    :param options: what :class:`haproxyadmin.internal.endpoint.Endpoint` takes after the address.
+    :param wants_former: True to read from former workers, too.
+    """
+
+    def __init__(self, addresses, options, wants_former):
+        self.wants_former = wants_former
+        self._endpoints = [Endpoint(MasterAddress(address.text, address), *options)
+                           for address in addresses]
+
+    def look(self):
+        """Ask each master for its workers, once.
+
+        :return: for each master the arguments of :class:`haproxyadmin.internal.discovery.Place`.
+        """
+        outcomes = run_all([_show_proc(endpoint, transport.PROBE)
+                            for endpoint in self._endpoints], repeat=False)
+        found = []
+        for endpoint, outcome in zip(self._endpoints, outcomes):
+            if transport.is_our_own(outcome):
+                raise outcome
+            address, failed = endpoint.address, isinstance(outcome, Exception)
+            # From 3.2 on a socket of level user may not ask, but may read from the worker.
+            denied = isinstance(outcome, CommandFailed) and replies.is_denied(to_bytes(str(outcome)))
+            numbers = [1] if denied else [] if failed else [
+                worker.number or 1 for worker in outcome[1] if worker.current]
+            found.append((address, False, [
+                address.current_worker(number, len(numbers) == 1) for number in numbers],
+                None if numbers else _no_worker(address.text, outcome if failed else None)))
+        return found
+
+    def former(self):
+        """Return the addresses of the former workers that still run; asks each master."""
+        return [endpoint.address.process(worker.pid, is_former=True)
+                for endpoint, worker in self.workers() if not worker.current]
+
+    def workers(self):
+        """Return pairs of a master's endpoint and a worker; asks each master."""
+        answers = run_reads([_show_proc(endpoint) for endpoint in self._endpoints])
+        return [(endpoint, worker) for endpoint, (_, workers) in zip(self._endpoints, answers)
+                for worker in workers]
+
+    def reload(self, wait):
+        """Reload HAProxy, one master after the other.
+
+        :type wait: haproxyadmin.internal.waiting.Wait
+        :rtype: ReloadResult
+        """
+        total = ReloadResult(True, '', [], [])
+        for number, endpoint in enumerate(self._endpoints):
+            wait.report(number, len(self._endpoints), 'reloading {0}'.format(endpoint.socket_file))
+            result = _Reload(endpoint, wait, total).run()
+            total = _add(total, result)
+        wait.report(len(self._endpoints), len(self._endpoints), 'reloaded')
+        return total
+
+
+def _no_worker(text, error):
+    """Return why a master cannot be used.
+
+    :param error: why it has not answered, or None.
+    :rtype: haproxyadmin.exceptions.HAProxySocketError
+    """
+    if isinstance(error, HAProxySocketError):
+        return error
+    if error is not None:
+        return SocketApplicationError(text, '{0}: {1}'.format(text, error))
+    return SocketConnectionError(text, '{0}: the master has no worker'.format(text))
+
+
+def _add(total, result):
+    return ReloadResult(total.succeeded and result.succeeded, total.output + result.output,
+                        total.old_pids + result.old_pids, total.new_pids + result.new_pids)
+
+
+def _show_proc(endpoint, conduct=transport.PLAIN):
+    """Return the operation that asks a master for its processes."""
+    return Operation(endpoint, commands.SHOW_PROC, _interpret_proc, conduct=conduct)
+
+
+def _interpret_proc(lines):
+    line = first_line(lines)
+    if not is_workers(lines) and replies.is_refusal(line):
+        raise CommandFailed('this is not the socket of a master: {0!r}'.format(line[:80])
+                            if line.startswith('Unknown command') else line)
+    return parse_workers(lines)
+
+
+class _Reload(object):
+    """One reload of one master.
+
+    :param before: what other masters have answered.
+    :type before: ReloadResult
+    """
+
+    def __init__(self, endpoint, wait, before):
+        self._endpoint = endpoint
+        self._wait = wait
+        self._before = before
+        self._master, self._old_pids = None, []
+        # What the master says, which does so from 2.8 on: True, False, or None if not known.
+        self._succeeded = None
+        self._output = ''
+
+    def run(self):
+        """Reload and wait until the new workers answer.
+
+        :rtype: ReloadResult
+        """
+        self._master, workers = run_reads([_show_proc(self._endpoint)])[0]
+        self._old_pids = _current(workers)
+        self._send()
+        while True:
+            master, new_pids = self._look()
+            if master is not None and self._has_failed(master, new_pids):
+                raise self._failure()
+            if self._have_taken_over(new_pids):
+                return self._result(True, new_pids)
+            if master is not None and self._is_lost(master, new_pids):
+                self._send()
+            if not self._wait.pause():
+                raise self._timeout(new_pids)
+
+    def _send(self):
+        """Send the command; the master may close the connection instead of answering."""
+        operation = Operation(self._endpoint, commands.RELOAD, parse_reload, reads=False,
+                              judged=False)
+        # The answer comes after the new worker has read its configuration.
+        operation.timeout = max(self._wait.seconds_left(), 0.001)
+        outcome = run_all([operation], repeat=False)[0]
+        if not isinstance(outcome, Exception):
+            self._succeeded, self._output = outcome
+        elif not isinstance(outcome, HAProxySocketError) or transport.is_our_own(outcome):
+            raise outcome
+
+    def _look(self):
+        """Return the master and the pids of the current workers; None if it does not answer."""
+        outcome = run_all([self._hurry(_show_proc(self._endpoint))], repeat=False)[0]
+        if not isinstance(outcome, Exception):
+            return outcome[0], _current(outcome[1])
+        if not isinstance(outcome, HAProxySocketError) or transport.is_our_own(outcome):
+            raise outcome
+        return None, []
+
+    def _has_failed(self, master, pids):
+        """Return True if the old workers go on."""
+        if self._succeeded is not None:
+            return not self._succeeded
+        return set(pids) == set(self._old_pids) and master.reloads > self._master.reloads
+
+    def _is_lost(self, master, pids):
+        """Return True if the command did not arrive, for instance during another reload."""
+        return (self._succeeded is None and set(pids) == set(self._old_pids)
+                and (master.pid, master.reloads) == (self._master.pid, self._master.reloads))
+
+    def _have_taken_over(self, pids):
+        """Return True if all current workers are new ones, and answer."""
+        if not pids or set(pids) & set(self._old_pids):
+            return False
+        endpoints = [self._endpoint.copy() for _ in pids]
+        for endpoint, pid in zip(endpoints, pids):
+            endpoint.socket_file = self._endpoint.address.process(pid)
+        answers = run_all([self._hurry(info_operation(endpoint, lambda info: int(info['Pid'])))
+                           for endpoint in endpoints], repeat=False)
+        return answers == pids
+
+    def _hurry(self, operation):
+        """Return an operation that does not outlast the deadline."""
+        left = max(self._wait.seconds_left(), 0.001)
+        operation.timeout = left if operation.timeout is None else min(operation.timeout, left)
+        return operation
+
+    def _result(self, succeeded, new_pids):
+        return ReloadResult(succeeded, self._output, self._old_pids, new_pids)
+
+    def _failure(self):
+        error = ReloadFailed('{0}: HAProxy refused the configuration{1}'.format(
+            self._endpoint.socket_file, ':\n' + self._output if self._output else ''),
+            _add(self._before, self._result(False, [])))
+        error.set_context(None, self._endpoint.socket_file)
+        return error
+
+    def _timeout(self, new_pids):
+        return WaitTimeout('{0}: no new worker answers {1:g} s after the reload'.format(
+            self._endpoint.socket_file, self._wait.timeout),
+            _add(self._before, self._result(False, new_pids)))
+
+
+def _current(workers):
+    return [worker.pid for worker in workers if worker.current]

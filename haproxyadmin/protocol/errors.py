@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What errors of a connection are: the system's, TLS's, or those of the program itself."""
+import sys
+
+
+class TlsError(Exception):
+    """What TLS says about a connection that it does not trust, or that is broken."""
+
+
+def is_ours():
+    """Return False if the current exception was raised by a signal handler.
+
+    Such an exception is the caller's, whatever its class. A handler is recognized by its second
+    argument, which is the frame that it interrupts and returns to.
+    """
+    trace = sys.exc_info()[2].tb_next
+    while trace is not None:
+        frame = trace.tb_frame
+        for value in frame.f_locals.values():
+            if value is frame.f_back or (type(value) is tuple and frame.f_back in value):
+                return False
+        trace = trace.tb_next
+    return True

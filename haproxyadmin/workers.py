@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The workers of HAProxy's master, and reloading."""
+import collections
+
+from haproxyadmin.internal.masters import ReloadResult
+from haproxyadmin.internal.waiting import Wait
+
+__all__ = ['ReloadResult', 'Worker', 'Workers']
+
+Worker = collections.namedtuple('Worker', 'pid current reloads uptime version number master')
+
+
+class Workers(object):
+    """The workers of all masters that :class:`haproxyadmin.haproxy.HAProxy` was given.
+
+    :param masters: the masters.
+    :type masters: haproxyadmin.internal.masters.Masters
+    :raises ValueError: if none was given.
+    """
+
+    def __init__(self, masters):
+        if masters is None:
+            raise ValueError('pass master= to HAProxy() for this')
+        self._masters = masters
+
+    def list(self):
+        """Return the workers; see :meth:`haproxyadmin.haproxy.HAProxy.workers`."""
+        return [Worker(worker.pid, worker.current, worker.reloads, worker.uptime, worker.version,
+                       worker.number or 1, endpoint.socket_file)
+                for endpoint, worker in self._masters.workers()]
+
+    def reload(self, timeout, interval, progress):
+        """Reload HAProxy; see :meth:`haproxyadmin.haproxy.HAProxy.reload`."""
+        return self._masters.reload(Wait(timeout, interval, progress))
+
+
+def __dir__():
+    """List what is public; has an effect from Python 3.7 on."""
+    return sorted(__all__)
