@@ -383,7 +383,12 @@ class Plan(object):
         """Return the paths of the stats sockets, expanded with ``environment``."""
         written = re.findall(r'^\s*stats\s+socket\s+"?([^\s"]+)', self.text,
                              re.MULTILINE)
-        return [_expand(path, environment) for path in written]
+        return [_expand(path, environment) for path in written if '@' not in path]
+
+    def stats_ports(self):
+        """Return the names of the variables for the TCP ports of stats sockets."""
+        return re.findall(r'^\s*stats\s+socket\s+"?ipv[46]@\S*\$\{(HAPROXYADMIN_PORT_\w+)\}',
+                          self.text, re.MULTILINE)
 
 
 def _read(name):
@@ -434,6 +439,7 @@ class Lab(Stopped):
         self.master_files = []
         self.pids = []
         self.ports = {}
+        self.stats_ports = []
         self.origins = None
         self.config_file = os.path.join(self.directory, 'haproxy.cfg')
         self._kept = []
@@ -461,8 +467,7 @@ class Lab(Stopped):
         os.mkdir(os.path.join(self.directory, 'master'))
         shutil.copytree(os.path.join(HERE, 'haproxy'),
                         os.path.join(self.directory, 'files'))
-        with open(self.config_file, 'wb') as config:
-            config.write(_as_bytes(plan.text))
+        self.configure(plan.text)
 
     def _environment(self, plan, level):
         """Reserve the ports and return the environment for the configuration."""
@@ -484,6 +489,7 @@ class Lab(Stopped):
                 environment[name] = str(port.number)
         self.ports = dict((proxy, int(environment[name]))
                           for proxy, name in plan.binds())
+        self.stats_ports = [int(environment[name]) for name in plan.stats_ports()]
         return environment
 
     def _start(self, command, plan, master_worker, environment):
@@ -513,6 +519,11 @@ class Lab(Stopped):
 
     # Both are in the same directory.
     map_file = acl_file
+
+    def configure(self, text):
+        """Replace the configuration, for the next reload or restart."""
+        with open(self.config_file, 'wb') as config:
+            config.write(_as_bytes(text))
 
     def traffic(self, frontend, count, server=None, path='/'):
         """Send HTTP requests, each on its own connection.
