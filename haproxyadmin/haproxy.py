@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The entry point of haproxyadmin: HAProxy as a whole, over all its processes."""
-import collections
-
 from haproxyadmin.internal.calls import change_each, members_to_change, read_pairs
-from haproxyadmin.internal.discovery import Search
+from haproxyadmin.internal.discovery import Refreshed, Search
 from haproxyadmin.maps import PatternMethods
 from haproxyadmin.methods import changes, takes_die
 from haproxyadmin.protocol import commands
@@ -18,10 +16,6 @@ __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 
            'SERVER_METRICS',
            'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',
            'VALID_STATES']
-
-# What refresh() has found: addresses of processes that are new, and of those that have gone; and
-# left_out, see HAProxy.left_out.
-Refreshed = collections.namedtuple('Refreshed', 'joined left left_out')
 
 
 class HAProxy(PatternMethods, Reading):
@@ -155,12 +149,8 @@ class HAProxy(PatternMethods, Reading):
             >>> hap.refresh()
             Refreshed(joined=[], left=[], left_out=[])
         """
-        before = [process.socket_file for process in self._found
-                  if not process.endpoint.address.is_former]
-        self._found, self._left_out = self._search.find(self._found)
-        now = [process.socket_file for process in self._found]
-        return Refreshed([address for address in now if address not in before],
-                         [address for address in before if address not in now], self.left_out)
+        self._found, self._left_out, refreshed = self._search.find_again(self._found)
+        return refreshed
 
     # Workers of a master
 
@@ -179,7 +169,8 @@ class HAProxy(PatternMethods, Reading):
         :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
         :raises haproxyadmin.exceptions.HAProxySocketError: if a master cannot be reached.
         """
-        return self._workers().list()
+        from haproxyadmin.workers import Workers  # for a master only
+        return Workers(self._search.masters).list()
 
     @takes_die
     def reload(self, timeout=30, interval=0.05, progress=None, die=True):
@@ -203,11 +194,8 @@ class HAProxy(PatternMethods, Reading):
             far it has come.
         :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
         """
-        return self._workers().reload(timeout, interval, progress)
-
-    def _workers(self):
         from haproxyadmin.workers import Workers  # for a master only
-        return Workers(self._search.masters)
+        return Workers(self._search.masters).reload_all(timeout, interval, progress)
 
     def snapshot(self):
         """Read everything at once, to answer from memory from then on.

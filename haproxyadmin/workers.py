@@ -24,13 +24,22 @@ class Workers(object):
         self._masters = masters
 
     def list(self):
-        """Return the workers; see :meth:`haproxyadmin.haproxy.HAProxy.workers`."""
+        """Return the workers; see :meth:`haproxyadmin.haproxy.HAProxy.workers`.
+
+        :rtype: list of :class:`Worker`
+        """
         return [Worker(worker.pid, worker.current, worker.reloads, worker.uptime, worker.version,
                        worker.number or 1, endpoint.socket_file)
                 for endpoint, worker in self._masters.workers()]
 
-    def reload(self, timeout, interval, progress):
-        """Reload HAProxy; see :meth:`haproxyadmin.haproxy.HAProxy.reload`."""
+    def reload_all(self, timeout, interval, progress):
+        """Reload HAProxy; see :meth:`haproxyadmin.haproxy.HAProxy.reload`.
+
+        :param timeout: seconds until the last worker must answer.
+        :param interval: seconds between two looks.
+        :param progress: what is told how far it has come, or None.
+        :rtype: ReloadResult
+        """
         return self._masters.reload(Wait(timeout, interval, progress))
 
 

@@ -12,8 +12,8 @@ _DEFINED_IN = {
     '_Server': 'server',
 }
 _MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'discovery', 'endpoint', 'fanout',
-            'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'patterns', 'process', 'rows',
-            'server', 'slots', 'transaction']
+            'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'lookup', 'masters',
+            'patterns', 'process', 'rows', 'server', 'slots', 'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

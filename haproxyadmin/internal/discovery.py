@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Find the processes that answer where a caller looks for them."""
+import collections
 import os
 
 from haproxyadmin import imports
@@ -20,6 +21,10 @@ MAX_SOCKET_PATH = 107
 WORKERS = ('current', 'all')
 # The names that HAProxy gives to the new and the old socket while it binds.
 _BINDING = Pattern(r'\.[0-9]+\.(tmp|bak)\Z')
+
+
+# joined and left: the addresses of processes that are new, and of those that have gone.
+Refreshed = collections.namedtuple('Refreshed', 'joined left left_out')
 
 
 class Search(object):
@@ -103,6 +108,21 @@ class Search(object):
                     if not isinstance(outcomes[name], Exception)]
         return (sorted(_one_of_each(answered, known), key=_rank),
                 _left_out(places, outcomes))
+
+    def find_again(self, known):
+        """Find the processes once more.
+
+        :param known: the processes that were found before.
+        :return: what :meth:`find` returns, and what has changed.
+        :rtype: tuple of list and :class:`Refreshed`
+        """
+        found, left_out = self.find(known)
+        before = [process.socket_file for process in known
+                  if not process.endpoint.address.is_former]
+        after = [process.socket_file for process in found]
+        return found, left_out, Refreshed(
+            [address for address in after if address not in before],
+            [address for address in before if address not in after], list(left_out))
 
     def with_former(self, processes):
         """Return the processes together with the former workers of masters that still run.

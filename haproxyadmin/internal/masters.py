@@ -41,7 +41,8 @@ class Masters(object):
                 raise outcome
             address, failed = endpoint.address, isinstance(outcome, Exception)
             # From 3.2 on a socket of level user may not ask, but may read from the worker.
-            denied = isinstance(outcome, CommandFailed) and replies.is_denied(to_bytes(str(outcome)))
+            denied = isinstance(outcome, CommandFailed) and replies.is_denied(
+                to_bytes(str(outcome)))
             numbers = [1] if denied else [] if failed else [
                 worker.number or 1 for worker in outcome[1] if worker.current]
             found.append((address, False, [

@@ -2,8 +2,7 @@
 """What can be done with the ACLs and maps of processes."""
 from haproxyadmin.combine import elements_of_list_same, results_of
 from haproxyadmin.exceptions import CommandFailed
-from haproxyadmin.internal.calls import (change_each, check_outcomes,
-                                         members_to_change, prepare)
+from haproxyadmin.internal.calls import change_each, check_outcomes, members_to_change, prepare
 from haproxyadmin.internal.fanout import (OneTimeOperation, Operation, raise_first_error, run_all,
                                           run_reads)
 from haproxyadmin.parsers.lines import join_lines

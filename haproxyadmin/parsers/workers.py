@@ -26,11 +26,11 @@ def parse_workers(lines):
     """Parse the reply to ``show proc``::
 
         #<PID>          <type>          <relative PID>  <reloads>       <uptime>        <version>
-        9604            master          0               2               0d00h00m02s     2.2.9-2+deb11u6
+        9604            master          0               2               0d00h00m02s     2.2.9
         # workers
-        9615            worker          1               0               0d00h00m00s     2.2.9-2+deb11u6
+        9615            worker          1               0               0d00h00m00s     2.2.9
         # old workers
-        9611            worker          [was: 1]        1               0d00h00m01s     2.2.9-2+deb11u6
+        9611            worker          [was: 1]        1               0d00h00m01s     2.2.9
         # programs
 
     From 2.5 on there is no column ``<relative PID>``, from 2.6 on the master's reloads are
@@ -52,14 +52,14 @@ def parse_workers(lines):
             continue
         match = _ROW.match(line)
         if match is None:
-            raise Malformed('not a row of show proc: {0!r}'.format(line[:80]))
-        process = _process(match, section == _CURRENT)
-        if process.kind == 'master':
-            master = process
+            raise Malformed('not a process of a master: {0!r}'.format(line[:80]))
+        found = _process(match, section == _CURRENT)
+        if found.kind == 'master':
+            master = found
         elif section in (_CURRENT, _FORMER):
-            workers.append(process)
+            workers.append(found)
     if master is None:
-        raise Malformed('show proc lists no master')
+        raise Malformed('the list contains no master')
     if not any(worker.current for worker in workers):
         least = min([worker.reloads for worker in workers] or [0])
         workers = [worker._replace(current=worker.reloads == least) for worker in workers]

@@ -115,6 +115,9 @@ class TcpAddress(Address):
 
     def targets(self, now):
         """Return pairs of address family and what to connect to, in the order to try."""
+        if self._tls is not None:
+            # Before anything is connected: it takes long, and the class of sockets depends on it.
+            self._tls.context()
         if not self._resolved or now >= self._until:
             # Bytes: for text, Python would import the module for international names.
             found = imports.socket_part('getaddrinfo')(

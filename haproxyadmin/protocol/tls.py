@@ -152,9 +152,8 @@ class _SocketConnection(_Connection):
     """TLS of Python 2, which reads and writes the socket itself."""
 
     def __init__(self, sock, context, host):
-        import socket  # only needed here
         super(_SocketConnection, self).__init__(context.wrap_socket(
-            socket.socket(_sock=sock), server_hostname=host, do_handshake_on_connect=False,
+            sock, server_hostname=host, do_handshake_on_connect=False,
             suppress_ragged_eofs=False))
         self._sock.setblocking(False)
         self._tls = self._sock

@@ -239,7 +239,9 @@ class _Exchanges(object):
             postponed = self._connect()
             if not self._ended:
                 pause = self._late_at - self._now
-                self._advance(_poll(self._poller, min(pause, BACKLOG_PAUSE) if postponed else pause))
+                if postponed:
+                    pause = min(pause, BACKLOG_PAUSE)
+                self._advance(_poll(self._poller, pause))
             if self._now >= self._late_at:
                 self._check_times()
             while self._ended:
@@ -605,10 +607,12 @@ class _Exchange(object):
         if reply and self._lookup is None:
             self._end_with(reply)
         else:
+            hint = ('; perhaps a client certificate is required' if self._address.is_tls
+                    and not reply else '')
             self._end_with(SocketApplicationError(
-                self.request.socket_file, '{0}: the connection was closed before an answer{1}'.format(
-                    self.request, '; perhaps a client certificate is required'
-                    if self._address.is_tls else ''), undelivered=self._undelivered))
+                self.request.socket_file,
+                '{0}: the connection was closed before an answer{1}'.format(self.request, hint),
+                undelivered=self._undelivered))
 
     def _time_out(self, what):
         self._end_with(SocketTimeout(

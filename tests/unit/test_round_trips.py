@@ -13,8 +13,7 @@ import pytest
 from haproxyadmin import SERVER_METRICS, exceptions, haproxy
 from haproxyadmin.backend import Backend
 from haproxyadmin.frontend import Frontend
-from haproxyadmin.internal import (_Backend, _Frontend, _HAProxyProcess, _Server, batches, bulk,
-                                   discovery)
+from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server, batches, bulk
 from haproxyadmin.parsers import stats
 from haproxyadmin.reading import Reading
 from haproxyadmin.server import Server
