@@ -110,6 +110,7 @@ def processes():
 def _things():
     hap = haproxy.HAProxy.__new__(haproxy.HAProxy)
     hap._found = processes()
+    hap._search = _search()
     backends = [internal._Backend(process, 'backend_proc1', 4) for process in hap._processes]
     return [hap,
             frontend.Frontend([internal._Frontend(process, 'frontend_proc1', 2)
@@ -136,9 +137,12 @@ def _calls():
                     _things()[place], name, value)
     calls['_HAProxyProcess.level'] = lambda: run(
         level_operation(_things()[0]._processes[1].endpoint))
-    calls['find_processes'] = lambda: discovery.find_processes(
-        None, '/fuzz/1', None, 0, 1)
+    calls['Search.find'] = lambda: _search().find()
     return calls
+
+
+def _search():
+    return discovery.Search(None, '/fuzz/1', None, 0, 1, None, None, 'current', None, False, False)
 
 
 def _call_of(place, kind, name, method):

@@ -51,12 +51,12 @@ def connections(monkeypatch):
     counted = Connections()
     connect, close = transport._Exchange.connect, transport._Exchange.close
 
-    def counting_connect(exchange, now, poller):
+    def counting_connect(exchange, now, poller, alone):
         connected_before = exchange.sock is not None
         # The exchange may be over when connect() returns.
         if not connected_before:
             counted.open(exchange.request.socket_file)
-        connect(exchange, now, poller)
+        connect(exchange, now, poller, alone)
         if exchange.sock is None and exchange.outcome is None:
             counted.close(exchange.request.socket_file)
 
