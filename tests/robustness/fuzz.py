@@ -137,12 +137,15 @@ def _calls():
                     _things()[place], name, value)
     calls['_HAProxyProcess.level'] = lambda: run(
         level_operation(_things()[0]._processes[1].endpoint))
+    # Without waiting.
+    calls['HAProxy.reload'] = lambda: _things()[0].reload(timeout=0)
     calls['Search.find'] = lambda: _search().find()
     return calls
 
 
 def _search():
-    return discovery.Search(None, '/fuzz/1', None, 0, 1, None, None, 'current', None, False, False)
+    return discovery.Search(
+        None, '/fuzz/1', None, 0, 1, None, '/fuzz/master', 'current', None, False, False)
 
 
 def _call_of(place, kind, name, method):
