@@ -77,7 +77,7 @@ class Operation(transport.Request):
                 return _LevelCheck(commands.SHOW_LEVEL, self, reply)
             return self.interpret(self.parse(reply))
         except CommandFailed as error:
-            if self.endpoint.number is None and not identified:
+            if self.endpoint.number is None and not identified and self.address.is_process:
                 return _Identification(commands.SHOW_INFO, self, reply)
             error.set_results(*results_of([
                 (self.endpoint.number, self.socket_file, str(error))]))

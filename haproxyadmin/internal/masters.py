@@ -204,7 +204,8 @@ class _Reload(object):
     def _timeout(self, new_pids):
         return WaitTimeout('{0}: no new worker answers {1:g} s after the reload'.format(
             self._endpoint.socket_file, self._wait.timeout),
-            _add(self._before, self._result(False, new_pids)))
+            _add(self._before, self._result(
+                False, [pid for pid in new_pids if pid not in self._old_pids])))
 
 
 def _current(workers):

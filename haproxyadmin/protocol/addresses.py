@@ -21,7 +21,7 @@ QUIT = b'quit\n'
 
 # All kinds that HAProxy knows. Most of them are refused: a client cannot connect to them.
 _KIND = Pattern(r'(unix|abnsz?|ipv[46]|ssl|tcp[46]?|udp[46]?|mptcp[46]?|quic[46]?|fd|sockpair|'
-                r'rhttp|dgram|stream|uxst|uxdg)@(.*)\Z')
+                r'rhttp|dgram|stream|uxst|uxdg)@([\s\S]*)\Z')
 _PORT = Pattern(r'[0-9]{1,5}\Z')
 _HOST_AND_PORT = Pattern(r'(\[[^\[\]/]+\]|[^:/\[\]@]+):([^:/]*)\Z')
 _NAME = Pattern(br'[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z')
@@ -41,6 +41,8 @@ class Address(object):
     # False if HAProxy ends the connection after its reply.
     stays_open = False
     is_tls = False
+    # False for a master, which is not asked who it is.
+    is_process = True
     # For a worker behind a master: its number, if it is a current one.
     number = None
     is_former = False
@@ -159,6 +161,7 @@ class MasterAddress(Address):
         self.base = base
         self.number = number
         self.is_former = is_former
+        self.is_process = bool(worker)
         # A prefix without a semicolon holds for the first command of the line only.
         self.prefix = worker.encode('ascii') + b'; ' if worker else b''
 

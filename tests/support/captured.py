@@ -55,8 +55,22 @@ def replies(group=None, command_prefix=None):
     :rtype: ``list``
     """
     if not _cases:
-        with gzip.open(os.path.join(DATA, 'replies.jsonl.gz'), 'rb') as captured:
-            _cases.extend(json.loads(line.decode('utf-8')) for line in captured)
+        _cases.extend(_load('replies.jsonl.gz'))
     return [dict(case) for case in _cases
             if group in (None, case['group'])
             and case['command'].startswith(command_prefix or '')]
+
+
+def masters():
+    """Return the replies of masters, from 2.0 on.
+
+    :return: dictionaries with the keys ``version``, ``command`` (``'show proc'`` or ``'reload'``)
+        and ``reply``.
+    :rtype: ``list``
+    """
+    return _load('workers.jsonl.gz')
+
+
+def _load(name):
+    with gzip.open(os.path.join(DATA, name), 'rb') as captured:
+        return [json.loads(line.decode('utf-8')) for line in captured]
