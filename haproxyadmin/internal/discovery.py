@@ -41,7 +41,7 @@ class Search(object):
         self._allow_missing = bool(allow_missing)
         check_option('workers', workers, workers in WORKERS, "'current' or 'all'")
         check_option('ssl_context', ssl_context, ssl_context is None or hasattr(
-            ssl_context, 'wrap_socket'), 'an ssl.SSLContext')
+            ssl_context, 'verify_mode'), 'an ssl.SSLContext')
         tls = Tls(ssl_context)
         self._places = []
         if socket_dir:
