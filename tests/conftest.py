@@ -24,6 +24,8 @@ sys.path.insert(0, sys.path.pop())
 from tests.support.fakes import clock, fleet  # noqa: E402,F401 (fixtures)
 
 VERSIONS = ['2.2', '2.6', '3.0', '3.2']
+# Seconds that a busy machine may need for an answer.
+PATIENT = 30
 STRICT = os.environ.get('HAPROXYADMIN_STRICT') == '1'
 
 # How HAProxy runs: 'nbproc4' is one HAProxy with four processes, 'instances' are four HAProxies

@@ -60,7 +60,9 @@ def freeze_operation(process):
         end = lines.index('') if '' in lines else len(lines)
         info = learn_info(process.endpoint, lines[:end])
         dump = rows.parse(lines[end + 1:], listeners=False, quoted=quoted)
-        stopping = info.get('Stopping') == '1' and not dump.header.rows_stay
+        # A former worker is read as it is.
+        stopping = (info.get('Stopping') == '1' and not dump.header.rows_stay
+                    and not process.endpoint.address.is_former)
         misread = not marked and rows.may_be_of_one(dump)
         if repeat and (stopping or misread or rows.lacks(commands.ROWS, dump)):
             return show(repeat=False)

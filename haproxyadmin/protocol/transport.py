@@ -582,8 +582,9 @@ class _Exchange(object):
             self._chunks.append(chunk)
             most = self.request.conduct.max_reply or MAX_REPLY
             if self._size > most:
-                self._end_with(SocketApplicationError(self.request.socket_file, (
-                    '{0}: the answer is larger than {1} bytes').format(self.request, most)))
+                self._end_with(SocketApplicationError(
+                    self.request.socket_file, '{0}: the answer is larger than {1} bytes{2}'.format(
+                        self.request, most, '; this is not HAProxy' if most != MAX_REPLY else '')))
                 return
             if self._address.stays_open and self._is_end(chunk, now):
                 return

@@ -234,14 +234,8 @@ class Site(lab.Stopped):
         """Stop everything; raise lab.LabError if an HAProxy crashed."""
         if self._group:
             if self._group.version in CRASHING:
-                self._excuse_workers()
+                self.crashed += sum(started.excuse_workers() for started in self._group.labs)
             self._group.stop()
-
-    def _excuse_workers(self):
-        for started in self._group.labs:
-            for instance in started._instances:
-                self.crashed += len(instance._crashed_workers())
-                instance.killed.update(int(pid) for pid, _ in instance._crashed_workers())
 
     def reload(self):
         """Reload every HAProxy with the other configuration."""
