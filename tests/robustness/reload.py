@@ -7,7 +7,8 @@ first server in a backend, so that ids refer to other objects.  Each name has it
 own limit or weight, so that a figure of another object is noticed.
 
 ``reload.py VERSION=HAPROXY ... --reloads N --restarts N`` prints a table of the
-outcomes of the calls of eight threads; tools/reload calls it.
+outcomes of the calls of eight threads; tools/reload calls it.  With ``--master``
+everything goes through the sockets of the masters, reloads included.
 """
 
 from __future__ import print_function
@@ -28,6 +29,8 @@ from tests.support.group import MAP
 # Former workers of 2.6.12 sometimes crash on exit, even if only "show info" is sent to them.
 CRASHING = ('2.6',)
 THREADS = 8
+# How many changes are checked after each reload through a master.
+CHECKS = 5
 HAPROXIES = 2
 
 HEAD = """
@@ -207,20 +210,30 @@ TRUE_REFUSALS = ('Proxy is disabled.', 'Key not found.')
 
 
 class Site(lab.Stopped):
-    """Two HAProxy instances with masters, and one library object for all threads."""
+    """Two HAProxy instances with masters, and one library object for all threads.
 
-    def __init__(self, binary, **options):
+    :param through_masters: the object works through the sockets of the masters, and reloads, too.
+    """
+
+    def __init__(self, binary, through_masters=False, **options):
         options.setdefault('retry', 2)
         options.setdefault('retry_interval', 0.1)
         options.setdefault('timeout', 10)
         self.crashed = 0
+        # Changes after a reload that a former worker, which still answers, has not got; and those
+        # whose outcome is not known.
+        self.checked = self.unknown = 0
         self._group = None
         self._turn = 0
         try:
             self._group = group.Group(binary, HAPROXIES, VARIANTS[0], master_worker=True)
             self.version = self._group.version
             self.labs = self._group.labs
-            self.hap = haproxy.HAProxy(socket_dir=self._group.directory, **options)
+            self.masters = [started.master_files[0] for started in self.labs]
+            self.through_masters = through_masters
+            places = {'master': self.masters} if through_masters else {
+                'socket_dir': self._group.directory}
+            self.hap = haproxy.HAProxy(**dict(options, **places))
             self.early = self.hap.frontend('early')
             self.frontends = [self.hap.frontend(name) for name in ('f1', 'f2')]
             self.backends = [self.hap.backend(name) for name in ('b1', 'b2')]
@@ -240,8 +253,42 @@ class Site(lab.Stopped):
     def reload(self):
         """Reload every HAProxy with the other configuration."""
         self._next()
+        if self.through_masters:
+            self._reload_through_masters()
+            return
         for started in self.labs:
             started.reload()
+
+    def _reload_through_masters(self):
+        """Reload, and check which workers get what is changed afterwards.
+
+        A connection keeps each former worker alive until that is checked.
+        """
+        former = [started.pids[0] for started in self.labs]
+        with self.labs[0].hold('f1', 1), self.labs[1].hold('f1', 1):
+            result = self.hap.reload(timeout=60)
+            pids = [_pid(started) for started in self.labs]
+            _must(result.succeeded and result.old_pids == former and result.new_pids == pids,
+                  result, former, pids)
+            for started, pid in zip(self.labs, pids):
+                started.pids = [pid]
+            for number in range(CHECKS):
+                self._check_change('turn{0}change{1}'.format(self._turn, number), former)
+
+    def _check_change(self, key, former):
+        try:
+            self.hap.add_map(MAP, key, 'v')
+        except HAProxySocketError as error:
+            # Its outcome is not known, so nothing can be said about it.
+            self.unknown += 1
+            _must(error.socket_file in self.masters, error)
+            return
+        for started in self.labs:
+            _must(' {0} v\n'.format(key) in started.raw('show map ' + MAP), key)
+        for master, pid in zip(self.masters, former):
+            answer = lab.ask(master, '@!{0}; show map {1}'.format(pid, MAP))
+            _must(' {0} v\n'.format(key) not in answer, key, 'reached an old worker')
+            self.checked += answer.startswith('0x')
 
     def restart(self):
         """Restart every HAProxy with the other configuration."""
@@ -254,6 +301,11 @@ class Site(lab.Stopped):
         for started in self.labs:
             with open(started.config_file, 'w') as config:
                 config.write(VARIANTS[self._turn % 2])
+
+
+def _pid(started):
+    """Return the pid of the process behind the stats socket of a lab."""
+    return int(started.raw('show info').split('\nPid: ')[1].split('\n')[0])
 
 
 class Users(crew.Crew):
@@ -334,20 +386,22 @@ def main(words):
     parser.add_argument('haproxy', nargs='+')
     parser.add_argument('--reloads', type=int)
     parser.add_argument('--restarts', type=int)
+    parser.add_argument('--master', action='store_true')
     options = parser.parse_args(words)
-    return max([_print_table(argument.partition('=')[2], options.reloads, options.restarts)
-                for argument in options.haproxy])
+    return max([_print_table(argument.partition('=')[2], options.reloads, options.restarts,
+                             options.master) for argument in options.haproxy])
 
 
-def _print_table(binary, reloads, restarts):
+def _print_table(binary, reloads, restarts, through_masters):
     started = time.time()
-    with Site(binary) as site:
+    with Site(binary, through_masters) as site:
         before = lab.descriptors()
         users = run(site, reloads, restarts)
         after = lab.descriptors()
         last = works(site)
-    print('\nHAProxy {0}, {1} masters, {2} reloads and {3} restarts in {4:.0f} s'.format(
-        site.version, HAPROXIES, reloads, restarts, time.time() - started))
+    print('\nHAProxy {0}, {1} masters{2}, {3} reloads and {4} restarts in {5:.0f} s'.format(
+        site.version, HAPROXIES, ', through their sockets' if through_masters else '', reloads,
+        restarts, time.time() - started))
     print('{0} threads with one object, retry=2, retry_interval=0.1\n'.format(THREADS))
     columns = [(phase, kind) for phase in ('reload', 'restart') for kind in ('reads', 'changes')]
     print('{0:24}'.format('') + ''.join('{0:>18}'.format('{1}, {0}'.format(*column))
@@ -359,6 +413,9 @@ def _print_table(binary, reloads, restarts):
     print('\nRequests through it: {0}'.format(', '.join(
         '{0} {1}'.format(*pair) for pair in sorted(users.statuses.items(), key=str))))
     print('Former workers that crashed: {0}'.format(site.crashed))
+    if through_masters:
+        print('Changes after a reload that no former worker has: {0}; not known: {1}'.format(
+            site.checked, site.unknown))
     print('Slowest call: {0:.1f} s'.format(users.slowest))
     print('Descriptors before and after: {0}, {1}'.format(before, after))
     print('Afterwards, with the same object: {0}'.format('all works' if last else 'BROKEN'))

@@ -45,6 +45,21 @@ def test_a_reload_and_a_restart_under_load(version):
 
 
 @pytest.mark.parametrize('version', VERSIONS)
+def test_reloads_through_the_masters_under_load(version):
+    """[masters] A change never reaches a former worker."""
+    with start(version, through_masters=True) as site:
+        before = lab.descriptors()
+        crew = reload.run(site, reloads=6, restarts=0)
+        assert crew.wrong == []
+        assert set(name for counts in crew.outcomes.values() for name in counts) <= DOCUMENTED
+        for kind in ('reads', 'changes'):
+            assert crew.outcomes['reload', kind]['right answer'] > 10
+        assert site.checked > 0
+        assert reload.works(site)
+        assert lab.descriptors() <= before
+
+
+@pytest.mark.parametrize('version', VERSIONS)
 def test_who_is_patient_reads_on(version):
     """[retries] With enough retries no read fails, not even during a restart."""
     with start(version, retry=500, retry_interval=0.02) as site:
