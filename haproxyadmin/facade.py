@@ -5,7 +5,7 @@ import operator
 from haproxyadmin import combine
 from haproxyadmin.common import Combined
 from haproxyadmin.imports import string_types
-from haproxyadmin.internal.calls import change_each, members_to_change
+from haproxyadmin.internal.calls import change_each
 from haproxyadmin.internal.grouping import distinct, read_members
 from haproxyadmin.internal.listing import LazyMembers
 from haproxyadmin.parsers import stats
@@ -198,5 +198,5 @@ class Facade(Combined):
             self._live(), lambda member: member.hap_process.change_operation(build(member)), judge)
 
     def _live(self):
-        """Return the members that HAProxy itself answers for, and that can be changed."""
-        return members_to_change([member.live for member in self._found])
+        """Return the members that HAProxy itself answers for, one for each socket."""
+        return [member.live for member in self._found]

@@ -7,7 +7,7 @@ import time
 from haproxyadmin.combine import check_command_addr_port, merge
 from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.facade import Facade
-from haproxyadmin.internal.calls import read_each
+from haproxyadmin.internal.calls import members_to_change, read_each
 from haproxyadmin.internal.fanout import level_operation, run, run_reads
 from haproxyadmin.internal.grouping import distinct
 from haproxyadmin.internal.listing import LazyMembers
@@ -130,7 +130,7 @@ class Server(Facade):
     def port(self, value):
         port = check_port(value)
         # Live, also for a server of a snapshot: otherwise an old address would be set again.
-        members = self._live()
+        members = members_to_change(self._live())
         read_each(members, lambda member: _require(member, versions.SERVER_PORT))
         members = distinct(members)
         addresses = {}

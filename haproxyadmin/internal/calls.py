@@ -85,7 +85,7 @@ def read_pairs(members, build):
     while True:
         current, operations = prepare(members, build)
         outcomes = run_all(operations)
-        if not any_has_ended(current):
+        if not any_has_ended(current, outcomes):
             return list(zip(current, raise_first_error(outcomes)))
 
 
@@ -94,7 +94,10 @@ def members_to_change(members):
 
     :raises haproxyadmin.exceptions.NoSuchObject: if none is left.
     """
-    if not any([member.hap_process.endpoint.address.is_former for member in members]):
+    for member in members:
+        if member.hap_process.endpoint.address.is_former:
+            break
+    else:
         return members
     current = [member for member in members if not member.hap_process.endpoint.address.is_former]
     if not current:

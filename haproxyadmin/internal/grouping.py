@@ -44,7 +44,7 @@ def read_members(members, build):
     """
     current = distinct(members)
     outcomes = run_all([build(member) for member in current])
-    while any_has_ended(current):
+    while any_has_ended(current, outcomes):
         current = distinct(members)
         outcomes = run_all([build(member) for member in current])
     if not current and members:
@@ -53,10 +53,14 @@ def read_members(members, build):
     return raise_first_error(outcomes)
 
 
-def any_has_ended(members):
-    """Return True if one of the members is of a former worker that has ended."""
-    return any([member.hap_process.endpoint.duplicate_of is not None
-                and member.hap_process.endpoint.duplicate_of.has_ended for member in members])
+def any_has_ended(members, outcomes):
+    """Return True if one of the members is of a former worker that has ended.
+
+    :param outcomes: what reading from each has led to: an exception in that case.
+    """
+    return any([isinstance(outcome, Exception) for outcome in outcomes]) and any(
+        [member.hap_process.endpoint.duplicate_of is not None
+         and member.hap_process.endpoint.duplicate_of.has_ended for member in members])
 
 
 def read_identified(processes, build):
@@ -70,7 +74,7 @@ def read_identified(processes, build):
     """
     current = distinct(processes)
     outcomes = run_all([build(process) for process in current])
-    if regroup(processes) or any_has_ended(current):
+    if regroup(processes) or any_has_ended(current, outcomes):
         return read_members(processes, build)
     return raise_first_error(outcomes)
 

@@ -50,6 +50,8 @@ class Address(object):
     def __init__(self, text, target):
         self.text = text
         self._target = target
+        # What targets() always returns; None if it varies.
+        self.fixed_targets = None if target is None else ((_socket.AF_UNIX, target),)
 
     def __str__(self):
         return self.text
@@ -57,12 +59,12 @@ class Address(object):
     def targets(self, now):
         """Return pairs of address family and what to connect to, in the order to try.
 
-        May take as long as the resolver of this machine takes.
+        May take as long as the resolver of this machine takes, unless ``fixed_targets`` is set.
 
         :param now: the time, see :func:`haproxyadmin.protocol.transport.now`.
         :raises socket.error: if a name cannot be resolved.
         """
-        return ((_socket.AF_UNIX, self._target),)
+        return self.fixed_targets
 
     def note_failure(self):
         """Have a name resolved again before the next connection."""
@@ -161,6 +163,7 @@ class MasterAddress(Address):
     def __init__(self, text, base, worker='', number=None, is_former=False):
         super(MasterAddress, self).__init__(text, None)
         self.base = base
+        self.fixed_targets = base.fixed_targets
         self.number = number
         self.is_former = is_former
         self.is_process = bool(worker)

@@ -25,7 +25,13 @@ def connection(sock, context, host):
     :type host: str
     """
     kind = _BufferedConnection if hasattr(context, 'wrap_bio') else _SocketConnection
-    return kind(sock, context, host)
+    try:
+        return kind(sock, context, host)
+    except ValueError as error:
+        if not is_ours():
+            raise
+        # A host that cannot be in a certificate.
+        raise TlsError(str(error))
 
 
 class _Connection(object):

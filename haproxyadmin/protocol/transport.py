@@ -214,13 +214,15 @@ class _Exchanges(object):
 
     def add(self, exchange):
         """Add an exchange, whose turn comes last."""
-        exchange.resolve(self._now)
+        if exchange.targets is None:
+            exchange.resolve(self._now)
         self._waiting.append(exchange)
 
     def add_next(self, exchange):
         """Add an exchange, whose turn comes first."""
+        if exchange.targets is None:
+            exchange.resolve(_now())
         self._now = _now()
-        exchange.resolve(self._now)
         self._waiting.appendleft(exchange)
 
     def close(self):
@@ -360,11 +362,12 @@ class _Exchange(object):
     :param place: the place of its outcome.
     :type request: :class:`Request`
 
-    ``awaited`` is the event that a connection waits for.
+    ``awaited`` is the event that a connection waits for, ``targets`` what it may connect to; None
+    if a name has to be resolved first.
     """
 
-    __slots__ = ('place', 'request', 'sock', 'fileno', 'awaited', 'outcome', 'started', '_address',
-                 '_targets', '_step', '_lookup', '_unsent', '_undelivered', '_chunks', '_size',
+    __slots__ = ('place', 'request', 'sock', 'fileno', 'awaited', 'outcome', 'started', 'targets',
+                 '_address', '_step', '_lookup', '_unsent', '_undelivered', '_chunks', '_size',
                  '_timeout', '_deadline', '_turn_end', '_end', '_window_end', '_window_size')
 
     def __init__(self, place, request):
@@ -373,7 +376,7 @@ class _Exchange(object):
         self.sock = self.fileno = self.outcome = self.started = None
         self.awaited = _WRITE
         self._address = request.address
-        self._targets = ()
+        self.targets = request.address.fixed_targets
         # What is done next with the connection. Not a bound method, which would form a cycle that
         # keeps a dump alive.
         self._step = None
@@ -394,7 +397,7 @@ class _Exchange(object):
         self._deadline = self._window_end = now + self._timeout
         self._end = now + self._timeout * self.request.conduct.periods
         # Each address of a host gets its share of the time.
-        self._turn_end = now + self._timeout / max(1, len(self._targets))
+        self._turn_end = now + self._timeout / max(1, len(self.targets))
 
     def late_at(self):
         """Return when it may be time to give up."""
@@ -431,7 +434,7 @@ class _Exchange(object):
     def resolve(self, now):
         """Find out what to connect to."""
         try:
-            self._targets = self._address.targets(now)
+            self.targets = self._address.targets(now)
         except _socket.error as error:
             if not is_ours():
                 raise
@@ -444,7 +447,7 @@ class _Exchange(object):
         """
         while self.sock is None and self.outcome is None:
             sock = None
-            family, target = self._targets[0]
+            family, target = self.targets[0]
             try:
                 sock = imports.socket_part('socket')(family, _socket.SOCK_STREAM)
                 sock.setblocking(False)
@@ -482,12 +485,12 @@ class _Exchange(object):
     def _try_next(self, error, now):
         """Try the next address of a host, if there is one."""
         self._address.note_failure()
-        self._targets = self._targets[1:]
-        if not self._targets:
+        self.targets = self.targets[1:]
+        if not self.targets:
             self._fail(error)
             return
         self.close()
-        self._turn_end = now + (self._deadline - now) / len(self._targets)
+        self._turn_end = now + (self._deadline - now) / len(self.targets)
 
     def advance(self, now):
         """Do what can be done without waiting."""
