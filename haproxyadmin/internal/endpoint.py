@@ -92,10 +92,14 @@ class Endpoint(Slotted):
 
     def copy(self):
         """Return an endpoint that knows who has answered, and is not changed with this one."""
-        copied = Endpoint(self.address, self.retry, self.retry_interval, self.timeout,
-                          self.allow_plain_secrets)
+        copied = self.at(self.address)
         copied.number, copied.identity = self.number, self.identity
         return copied
+
+    def at(self, address):
+        """Return an endpoint with the same options at another address."""
+        return Endpoint(address, self.retry, self.retry_interval, self.timeout,
+                        self.allow_plain_secrets)
 
     @property
     def socket_file(self):
@@ -180,6 +184,11 @@ class Endpoint(Slotted):
     def use_itself(self):
         """Remember that this endpoint is of a process of its own."""
         self.duplicate_of = None
+
+    @property
+    def is_gone(self):
+        """True if the process was a former worker, and has ended."""
+        return self.duplicate_of is not None and self.duplicate_of.has_ended
 
     def end(self):
         """Remember that the process, a former worker, has ended."""

@@ -93,7 +93,7 @@ class Operation(transport.Request):
 
     def may_repeat(self, outcome):
         """Return True if a failed exchange may be tried again."""
-        if not isinstance(outcome, HAProxySocketError):
+        if not isinstance(outcome, HAProxySocketError) or self.endpoint.is_gone:
             return False
         # Permissions do not come back by themselves.
         return (self.reads or outcome.undelivered) and not isinstance(

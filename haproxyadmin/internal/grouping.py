@@ -59,8 +59,7 @@ def any_has_ended(members, outcomes):
     :param outcomes: what reading from each has led to: an exception in that case.
     """
     return any([isinstance(outcome, Exception) for outcome in outcomes]) and any(
-        [member.hap_process.endpoint.duplicate_of is not None
-         and member.hap_process.endpoint.duplicate_of.has_ended for member in members])
+        [member.hap_process.endpoint.is_gone for member in members])
 
 
 def read_identified(processes, build):

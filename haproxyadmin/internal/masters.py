@@ -3,14 +3,20 @@
 import collections
 
 from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, ReloadFailed,
-                                     SocketApplicationError, SocketConnectionError, WaitTimeout)
+                                     SocketApplicationError, SocketConnectionError, SocketTimeout,
+                                     WaitTimeout)
 from haproxyadmin.internal.endpoint import Endpoint
 from haproxyadmin.internal.fanout import Operation, info_operation, run_all, run_reads
 from haproxyadmin.parsers.lines import first_line
 from haproxyadmin.parsers.workers import is_workers, parse_reload, parse_workers
 from haproxyadmin.protocol import commands, replies, transport
 from haproxyadmin.protocol.addresses import MasterAddress
-from haproxyadmin.protocol.words import to_bytes
+from haproxyadmin.protocol.words import to_bytes, to_native
+
+# What a master of 2.8 or later says if it has not begun to reload.
+IN_PROGRESS = 'Another reload is still in progress.'
+# Errors that end with another reload.
+SOON = (SocketApplicationError, SocketConnectionError, SocketTimeout)
 
 ReloadResult = collections.namedtuple('ReloadResult', 'succeeded output old_pids new_pids')
 
@@ -118,69 +124,97 @@ class _Reload(object):
         self._endpoint = endpoint
         self._wait = wait
         self._before = before
+        # What the master and its current workers were before it was sent the command.
         self._master, self._old_pids = None, []
         # What the master says, which does so from 2.8 on: True, False, or None if not known.
         self._succeeded = None
         self._output = ''
+        # How many reloads the master has seen.
+        self._reloads = 0
 
     def run(self):
         """Reload and wait until the new workers answer.
 
         :rtype: ReloadResult
         """
-        self._master, workers = run_reads([_show_proc(self._endpoint)])[0]
-        self._old_pids = _current(workers)
-        self._send()
+        self._start()
         while True:
-            master, new_pids = self._look()
-            if master is not None and self._has_failed(master, new_pids):
+            workers = self._look_again()
+            pids = [worker.pid for worker in workers]
+            if self._has_failed(pids):
                 raise self._failure()
-            if self._have_taken_over(new_pids):
-                return self._result(True, new_pids)
-            if master is not None and self._is_lost(master, new_pids):
-                self._send()
+            if self._have_taken_over(workers):
+                return self._result(True, pids)
             if not self._wait.pause():
-                raise self._timeout(new_pids)
+                raise WaitTimeout('{0}: no new worker answers {1:g} s after the reload'.format(
+                    self._endpoint.socket_file, self._wait.timeout), _add(
+                        self._before, self._result(False, sorted(set(pids) - set(self._old_pids)))))
+            if self._is_lost(pids):
+                self._start()
+
+    def _start(self):
+        """Send the command, after any other reload."""
+        while True:
+            outcome = run_all([self._hurry(_show_proc(self._endpoint))], repeat=False)[0]
+            if not isinstance(outcome, Exception):
+                self._master, self._old_pids = outcome[0], [
+                    worker.pid for worker in outcome[1] if worker.current]
+                self._succeeded, self._output = self._send()
+                if self._output != IN_PROGRESS:
+                    return
+            elif not isinstance(outcome, SOON) or transport.is_our_own(outcome):
+                raise outcome
+            if not self._wait.pause():
+                raise outcome if isinstance(outcome, Exception) else WaitTimeout(
+                    '{0}: another reload is still in progress'.format(self._endpoint.socket_file),
+                    _add(self._before, self._result(False, [])))
 
     def _send(self):
-        """Send the command; the master may close the connection instead of answering."""
-        operation = Operation(self._endpoint, commands.RELOAD, parse_reload, reads=False,
-                              judged=False)
+        """Send the command; return what the master says, see :func:`parse_reload`."""
+        operation = Operation(self._endpoint, commands.RELOAD, parse_reload, reads=False)
         # The answer comes after the new worker has read its configuration.
         operation.timeout = max(self._wait.seconds_left(), 0.001)
         outcome = run_all([operation], repeat=False)[0]
         if not isinstance(outcome, Exception):
-            self._succeeded, self._output = outcome
-        elif not isinstance(outcome, HAProxySocketError) or transport.is_our_own(outcome):
-            raise outcome
-
-    def _look(self):
-        """Return the master and the pids of the current workers; None if it does not answer."""
-        outcome = run_all([self._hurry(_show_proc(self._endpoint))], repeat=False)[0]
-        if not isinstance(outcome, Exception):
-            return outcome[0], _current(outcome[1])
+            return outcome
         if not isinstance(outcome, HAProxySocketError) or transport.is_our_own(outcome):
             raise outcome
-        return None, []
+        # Up to 2.6 the master closes the connection instead of answering.
+        return None, ''
 
-    def _has_failed(self, master, pids):
+    def _look_again(self):
+        """Return the current workers; none if the master does not answer."""
+        outcome = run_all([self._hurry(_show_proc(self._endpoint))], repeat=False)[0]
+        if not isinstance(outcome, Exception):
+            self._reloads = outcome[0].reloads
+            return [worker for worker in outcome[1] if worker.current]
+        if not isinstance(outcome, HAProxySocketError) or transport.is_our_own(outcome):
+            raise outcome
+        return []
+
+    def _has_failed(self, pids):
         """Return True if the old workers go on."""
         if self._succeeded is not None:
             return not self._succeeded
-        return set(pids) == set(self._old_pids) and master.reloads > self._master.reloads
+        return set(pids) == set(self._old_pids) and self._reloads > self._master.reloads
 
-    def _is_lost(self, master, pids):
+    def _is_lost(self, pids):
         """Return True if the command did not arrive, for instance during another reload."""
         return (self._succeeded is None and set(pids) == set(self._old_pids)
-                and (master.pid, master.reloads) == (self._master.pid, self._master.reloads))
+                and self._reloads == self._master.reloads)
 
-    def _have_taken_over(self, pids):
-        """Return True if all current workers are new ones, and answer."""
+    def _have_taken_over(self, workers):
+        """Return True if all current workers are new ones, and answer.
+
+        From 3.1 on a new worker is listed while it reads its configuration; whoever is asked for
+        the current worker by its number then gets the old one. (Asking for its pid would fail, and
+        may cost the master a connection for ever.)
+        """
+        pids = [worker.pid for worker in workers]
         if not pids or set(pids) & set(self._old_pids):
             return False
-        endpoints = [self._endpoint.copy() for _ in pids]
-        for endpoint, pid in zip(endpoints, pids):
-            endpoint.socket_file = self._endpoint.address.process(pid)
+        endpoints = [self._endpoint.at(self._endpoint.address.current_worker(
+            worker.number or 1, False)) for worker in workers]
         answers = run_all([self._hurry(info_operation(endpoint, lambda info: int(info['Pid'])))
                            for endpoint in endpoints], repeat=False)
         return answers == pids
@@ -198,15 +232,5 @@ class _Reload(object):
         error = ReloadFailed('{0}: HAProxy refused the configuration{1}'.format(
             self._endpoint.socket_file, ':\n' + self._output if self._output else ''),
             _add(self._before, self._result(False, [])))
-        error.set_context(None, self._endpoint.socket_file)
+        error.set_context(to_native(commands.RELOAD), self._endpoint.socket_file)
         return error
-
-    def _timeout(self, new_pids):
-        return WaitTimeout('{0}: no new worker answers {1:g} s after the reload'.format(
-            self._endpoint.socket_file, self._wait.timeout),
-            _add(self._before, self._result(
-                False, [pid for pid in new_pids if pid not in self._old_pids])))
-
-
-def _current(workers):
-    return [worker.pid for worker in workers if worker.current]

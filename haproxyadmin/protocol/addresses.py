@@ -38,7 +38,7 @@ class Address(object):
 
     # What a master has to be sent before a command, for a worker.
     prefix = b''
-    # False if HAProxy ends the connection after its reply.
+    # True for the socket of a master, which reads command after command from a connection.
     stays_open = False
     is_tls = False
     # False for a master, which is not asked who it is.
@@ -212,9 +212,12 @@ class MasterAddress(Address):
         return self.base.secure(sock)
 
     def lines(self, command):
-        """Return the bytes that are sent for a command."""
-        # TLS has no half-close, with which a client says that no other command follows.
-        return self.prefix + command + b'\n' + (QUIT if self.is_tls else b'')
+        """Return the bytes that are sent for a command, and tell the master that it is the last.
+
+        A client could also end its side. But if the worker has ended by then, a master of 2.8 or
+        later may keep the connection for ever; after ten of them it accepts no others.
+        """
+        return self.prefix + command + b'\n' + QUIT
 
     def check_length(self, command):
         """Check that a command is not too long for the way that it takes."""

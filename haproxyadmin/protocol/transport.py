@@ -66,8 +66,8 @@ _GONE = (errno.EPIPE, errno.ECONNRESET)
 # Python 2 has no name for the flag.
 _NO_SIGNAL = getattr(_socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith('linux') else 0)
 
-# How an exchange proceeds. ``half_close``: end our side after the command, which a master socket
-# waits for, and which ends commands that wait on purpose. ``max_reply``: the most bytes that are
+# How an exchange proceeds. ``half_close``: end our side after the command, which ends commands that
+# wait on purpose; not on the socket of a master. ``max_reply``: the most bytes that are
 # read, None for MAX_REPLY. ``periods``: the most time-outs that the whole exchange may take.
 Conduct = collections.namedtuple('Conduct', 'half_close max_reply periods')
 PLAIN = Conduct(False, None, float('inf'))
@@ -561,8 +561,7 @@ class _Exchange(object):
         if self._unsent:
             return
         self._step = _Exchange._read
-        if self._lookup is None and (
-                self.request.conduct.half_close or self._address.stays_open):
+        if self.request.conduct.half_close and not self._address.stays_open:
             try:
                 self.sock.shutdown(_socket.SHUT_WR)
             except _socket.error:
@@ -620,8 +619,8 @@ class _Exchange(object):
         if reply and self._lookup is None:
             self._end_with(reply)
         else:
-            hint = ('; perhaps a client certificate is required' if self._address.is_tls
-                    and not reply else '')
+            hint = ('; perhaps a client certificate is required, or HAProxy cannot be reached '
+                    'behind the port' if self._address.is_tls and not reply else '')
             self._end_with(SocketApplicationError(
                 self.request.socket_file,
                 '{0}: the connection was closed before an answer{1}'.format(self.request, hint),

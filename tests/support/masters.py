@@ -19,7 +19,6 @@ class Master(listener.Listener):
 
     ``seen`` lists ``(pid or 'master', command)``; ``script`` lists functions that take the place of
     the next commands: they get the master and the client, and return True to go on as usual.
-    ``before_close``: what is done at the end of a connection.
     """
 
     def __init__(self, path, workers):
@@ -32,6 +31,8 @@ class Master(listener.Listener):
         self.on_reload = lambda master: ''
         self.seen = []
         self.problems = []
+        # How many connections the clients have ended without `quit`, after a command for a worker.
+        self.unfinished = 0
         self.script = []
         self.level = 'admin'
 
@@ -63,6 +64,8 @@ class Master(listener.Listener):
         """Return the reply to a line."""
         if prefix is None:
             self.seen.append(('master', command))
+            if command == 'show cli level':
+                return self.level + '\n\n'
             if self.level != 'admin':
                 return 'Permission denied\n\n'
             if command == 'show proc':
@@ -94,14 +97,20 @@ class Master(listener.Listener):
             client.close()
 
     def _serve(self, client):
-        received = b''
+        received, routed = b'', False
         while True:
             while b'\n' not in received:
                 chunk = self.recv(client)
                 if not chunk:
+                    # It may cost a real master a connection for ever.
+                    self.unfinished += routed
                     return
                 received += chunk
             line, received = received.split(b'\n', 1)
+            if line == b'quit':
+                if received:
+                    self.problems.append('more than quit: {0!r}'.format(received))
+                return
             if line.endswith(b'<<'):
                 while b'\n\n' not in received:
                     received += self.recv(client)
@@ -110,6 +119,7 @@ class Master(listener.Listener):
             if self.script and not self.script.pop(0)(self, client):
                 return
             match = re.match(r'(?:(@\S+?); )?(.*)\Z', text(line), re.DOTALL)
+            routed = match.group(1) is not None
             reply = self.reply_to(*match.groups())
             client.sendall(raw(reply))
             if not reply:

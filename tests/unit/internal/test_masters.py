@@ -41,6 +41,7 @@ class Site(object):
     def stop(self):
         self.master.refuse()
         workers = self.master.workers + self.master.former
+        assert self.master.unfinished == 0
         return self.master.problems + [
             problem for worker in workers for problem in worker.problems]
 
@@ -187,7 +188,12 @@ class TestWorkersThatAreMissing(object):
 
     def test_a_stats_socket_is_not_a_master(self, fleet):
         started = fleet('3.2', 1)
-        started[0].answers['show proc'] = "Unknown command: 'show', but maybe\n help\n\n"
+
+        def refuse(process, client):
+            # The first of the two lines.
+            client.recv(65536)
+            client.sendall(b"Unknown command: 'show', but maybe\n help\n\n")
+        started[0].script = [refuse]
         with pytest.raises(exceptions.NoHAProxyFound) as caught:
             HAProxy(master=started[0].path, retry=None)
         assert 'not the socket of a master' in str(caught.value)
@@ -354,7 +360,7 @@ class TestReload(object):
         error = caught.value
         assert isinstance(error, exceptions.CommandFailed)
         assert "unknown keyword 'bogus'" in str(error)
-        assert error.socket_file == started.master.path
+        assert error.socket_file == started.master.path and error.command == 'reload'
         assert error.result == (False, "[ALERT]    (100) : config : unknown keyword 'bogus'",
                                 [4001], [])
         assert hap.reload(die=False) is False
@@ -378,7 +384,7 @@ class TestReload(object):
         with pytest.raises(exceptions.CommandFailed) as caught:
             started.hap().reload()
         assert type(caught.value) is exceptions.CommandFailed
-        assert str(caught.value).startswith('Permission denied')
+        assert str(caught.value).startswith('Permission denied (the level of')
 
     def test_a_worker_that_never_comes(self, site):
         started = site()
@@ -393,13 +399,55 @@ class TestReload(object):
         started = site()
         self.replacing(started)
         hap = started.hap()
-        answers = [None, None]
+        late = [True, True]
 
         def find(prefix, find=started.master._worker):
-            return answers.pop() if prefix == '@!4002' and answers else find(prefix)
+            if prefix == '@1' and started.master.former and late:
+                late.pop()
+                return started.master.former[0]
+            return find(prefix)
         started.master._worker = find
         assert hap.reload(interval=0).new_pids == [4002]
+        assert not late
+
+    def test_another_reload_comes_first(self, site):
+        """[masters] From 3.1 on the master says so."""
+        started = site()
+        hap = started.hap()
+        answers = ['Success=0\n--\nAnother reload is still in progress.\n\n'] * 2
+
+        def reload(master):
+            if answers:
+                return answers.pop()
+            master.replace(started.worker())
+            return LOADED
+        started.master.on_reload = reload
+        assert hap.reload(interval=0) == (
+            True, '[NOTICE]   (100) : Loading success.', [4001], [4002])
         assert not answers
+
+    def test_another_reload_that_does_not_end(self, site):
+        started = site()
+        started.master.on_reload = lambda master: (
+            'Success=0\n--\nAnother reload is still in progress.\n\n')
+        with pytest.raises(exceptions.WaitTimeout) as caught:
+            started.hap().reload(timeout=0.05, interval=0.01)
+        assert 'another reload' in str(caught.value)
+
+    def test_a_master_that_comes_back(self, site):
+        """[masters] Up to 3.0 it does not answer while it reloads for somebody else."""
+        started = site()
+        self.replacing(started)
+        hap = started.hap()
+        started.master.script = [lambda master, client: False] * 3
+        assert hap.reload(interval=0).new_pids == [4002]
+
+    def test_a_master_that_is_gone(self, site):
+        started = site()
+        hap = started.hap()
+        os.unlink(started.master.path)
+        with pytest.raises(exceptions.SocketConnectionError):
+            hap.reload(timeout=0.05, interval=0.01)
 
     def test_a_command_that_was_lost_is_sent_again(self, site):
         """[masters] Of two reloads at a time, one is reset."""

@@ -159,10 +159,10 @@ MASTER = MasterAddress('/run/m.sock', parse_address('/run/m.sock'))
 
 def test_a_prefix_holds_for_all_commands_of_a_line():
     """Otherwise the second command would run in the master."""
-    assert MASTER.lines(b'show proc') == b'show proc\n'
-    assert MASTER.current_worker(1, True).lines(b'a;b') == b'@1; a;b\n'
+    assert MASTER.lines(b'show proc') == b'show proc\nquit\n'
+    assert MASTER.current_worker(1, True).lines(b'a;b') == b'@1; a;b\nquit\n'
     assert MASTER.process(4711).lines(b'add map #0 <<\nk v\n') == (
-        b'@!4711; add map #0 <<\nk v\n\n')
+        b'@!4711; add map #0 <<\nk v\n\nquit\n')
 
 
 def test_a_master_behind_tls_is_told_that_no_other_command_follows():
