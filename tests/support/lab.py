@@ -581,6 +581,10 @@ class Lab(Stopped):
             instance.reload()
         self._wait_for_others_than(set(self.pids))
 
+    def look_again(self):
+        """Find out which processes run, after something other than this lab has reloaded them."""
+        self._wait_for_others_than(set())
+
     def restart(self):
         """Stop every HAProxy, then start it again and wait until it answers."""
         former = set(self.pids)

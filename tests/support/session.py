@@ -8,7 +8,9 @@ the documents.
 In a document ``/run/haproxy`` is the directory of the stats sockets and
 ``/etc/haproxy`` that of the configuration.  A comment ``.. lab: STATEMENT`` runs
 at its place in the document and is not shown.  The statement can use the lab.Lab
-as ``lab``, and ``wait_until``, and may set names for later statements.
+as ``lab``, and ``wait_until``, and may set names for later statements.  The page
+"Reaching HAProxy" runs on several HAProxies, the Hosts: ``lab`` is the first of
+them, ``hosts`` are all.
 """
 
 from __future__ import print_function
@@ -25,7 +27,7 @@ import traceback
 
 import six
 
-from tests.support import ROOT, lab
+from tests.support import ROOT, lab, relay, ways
 
 README = os.path.join(ROOT, 'README.rst')
 
@@ -82,32 +84,99 @@ def send_traffic(started):
             raise lab.LabError('%s answered %s' % (frontend, statuses))
 
 
+class Hosts(lab.Stopped):
+    """Three HAProxies of one process each, for the page "Reaching HAProxy".
+
+    To a document they are ``lb1.example.com`` and so on.  The first two have masters and a TLS
+    front, the third one does not answer before ``start_third()``.  The first one is also the
+    HAProxy of the machine on which the document runs.
+
+    :ivar lab: the first one.
+    :ivar places: the addresses and files of the document, and those here.
+    """
+
+    def __init__(self, binary):
+        self._parts = []
+        try:
+            labs = [self._keep(lab.Lab(binary, single=True, master_worker=True,
+                                       extra=ways.stats_ports(1))) for _ in range(2)]
+            # The library sorts by address: the order has to be that of the document.
+            self.lab, second = sorted(labs, key=lambda started: str(started.stats_ports[0]))
+            abstract = 'abns@haproxyadmin-%d' % self.lab.stats_ports[0]
+            # Not of one with a master: its former workers would not answer (HAProxy 2.2).
+            self._third = self._keep(lab.Lab(
+                binary, single=True, extra='\nglobal\n    stats socket %s\n' % abstract))
+            front = self._keep(ways.TlsFront(binary, self.lab.socket_files + second.socket_files))
+        except BaseException:
+            self.stop()
+            raise
+        # Sorted behind those of the others; nobody listens there yet.
+        self._third_address = '127.0.0.3', self.lab.stats_ports[0]
+        tls = sorted(front.addresses)
+        self.places = [
+            ('/run/haproxy-master.sock', self.lab.master_files[0]),
+            ('/run/haproxy/admin.sock', self.lab.socket_files[0]),
+            ('abns@haproxy', abstract),
+            ('/etc/ssl/lb/ca.pem', front.keys.authority),
+            ('/etc/ssl/lb/admin.pem', front.keys.client),
+            ('ssl@lb1.example.com:9998', tls[0]),
+            ('ssl@lb2.example.com:9998', tls[1]),
+            ('lb1.example.com:9999', '127.0.0.1:%d' % self.lab.stats_ports[0]),
+            ('lb2.example.com:9999', '127.0.0.1:%d' % second.stats_ports[0]),
+            ('lb3.example.com:9999', '%s:%d' % self._third_address),
+        ]
+
+    def _keep(self, part):
+        self._parts.append(part)
+        return part
+
+    def start_third(self):
+        """Have the third HAProxy answer on its address."""
+        self._relay = relay.Relay(self._third_address, self._third.socket_files[0])
+
+    def stop_third(self):
+        """End that."""
+        self._relay.refuse()
+
+    def break_configuration(self):
+        """Write a configuration that HAProxy refuses; return what mends it."""
+        with open(self.lab.config_file) as config:
+            good = config.read()
+        self.lab.configure(good.replace('mode http', 'mode htttp'))
+        return lambda: self.lab.configure(good)
+
+    def stop(self):
+        """Stop all of them."""
+        for part in reversed(self._parts):
+            if isinstance(part, lab.Lab):
+                # The document has reloaded it.
+                part.look_again()
+            part.stop()
+
+
 class Console(object):
     """A Python console on a lab.
 
-    :param names: the names that are already defined.
+    :param names: (optional) the names that are already defined.
+    :param hosts: (optional) the :class:`Hosts` to which the lab belongs.
     """
 
-    def __init__(self, started, names=()):
+    def __init__(self, started, names=(), hosts=None):
         self.names = dict(names, __name__='__main__')
-        self._backstage = {'lab': started, 'wait_until': lab.wait_until}
-        self._places = [
+        self._backstage = {'lab': started, 'hosts': hosts, 'wait_until': lab.wait_until}
+        self._places = (hosts.places if hosts else []) + [
             ('/etc/haproxy/haproxy.cfg', started.config_file),
             ('/etc/haproxy', os.path.join(started.directory, 'files')),
             ('/run/haproxy', started.socket_dir),
         ]
 
     def here(self, text):
-        """Replace the paths of the documents in a text with those of this lab."""
-        for documented, real in self._places:
-            text = text.replace(documented, real)
-        return text
+        """Replace the places of the documents in a text with those of this lab."""
+        return _replaced(text, dict(self._places))
 
     def there(self, text):
-        """Replace the paths of this lab in an output with those of the documents."""
-        for documented, real in self._places:
-            text = text.replace(real, documented)
-        return text
+        """Replace the places of this lab in an output with those of the documents."""
+        return _replaced(text, dict((real, documented) for documented, real in self._places))
 
     def aside(self, step):
         """Run a ``.. lab:`` statement."""
@@ -132,6 +201,12 @@ class Console(object):
         # Print is a function on Python 2, too.
         flags = __future__.print_function.compiler_flag
         six.exec_(compile(source, '<stdin>', 'single', flags, True), self.names)
+
+
+def _replaced(text, words):
+    """Return a text in which each word is replaced; of several that match, the longest one."""
+    pattern = '|'.join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    return re.sub(pattern, lambda match: words[match.group()], text)
 
 
 def _traceback():
