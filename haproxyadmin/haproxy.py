@@ -178,7 +178,8 @@ class HAProxy(PatternMethods, Reading):
 
         Sends ``reload`` to each master (management guide, "reload"), one after the other, and
         ``show proc`` until its workers are new ones, each of which is sent one ``show info``. If
-        one master fails, those after it are not reloaded.
+        somebody else is reloading, it waits for the end of that first. If one master fails, those
+        after it are not reloaded.
 
         :param timeout: (optional) seconds until the last worker must answer.
         :param interval: (optional) seconds between two looks.
