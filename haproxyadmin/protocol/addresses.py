@@ -86,7 +86,9 @@ class Address(object):
     @property
     def path(self):
         """The path of a Unix socket that has one, otherwise None."""
-        return self._target if isinstance(self._target, str) else None
+        # The name of an abstract socket begins with NUL.
+        is_path = isinstance(self._target, str) and not self._target.startswith('\0')
+        return self._target if is_path else None
 
 
 class TcpAddress(Address):
