@@ -305,7 +305,9 @@ class HAProxy(PatternMethods, Reading):
         :type cmd: str
         :return: list of ``(process number, lines of the reply)``; ``['']`` for an empty reply.
         :rtype: list of tuple
-        :raises ValueError: for what crashes HAProxy or leaves it waiting; nothing is sent.
+        :raises ValueError: for what crashes HAProxy or leaves it waiting; through a master, also
+            for what would not reach the worker as it is: commands that begin with ``@``, ``quit``,
+            ``prompt``, and another ``<<`` before a payload. Nothing is sent.
         """
         reads = commands.only_shows(commands.check_raw(cmd))
         return self._numbered(lambda process: process.raw_operation(cmd, full_output=True),

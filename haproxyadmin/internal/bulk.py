@@ -259,7 +259,7 @@ def change(processes, action, family, ident, items):
         # What no version accepts is refused before anything is sent; without any entry, so is what
         # is not an id.
         bulk.head(process.version)
-        _plan(bulk, process.version, chunk)
+        _plan(bulk, process.version, chunk, [process.endpoint.address])
         return tuple(process.version)
     processes, process_versions = prepare(members_to_change(processes), check)
     progresses = [ProcessProgress(process, version, bulk)
@@ -285,8 +285,11 @@ def _iterate(items, pairs):
 
 
 def _run_chunk(bulk, progresses, chunk):
-    plans = dict((version, _plan(bulk, version, chunk))
-                 for version in set(progress.version for progress in progresses))
+    addresses = collections.defaultdict(list)
+    for progress in progresses:
+        addresses[progress.version].append(progress.process.endpoint.address)
+    plans = dict((version, _plan(bulk, version, chunk, addresses[version]))
+                 for version in addresses)
     # Looked up before anything is sent: an upgrade meanwhile changes a version.
     references = plans[progresses[0].version][1]
     _send(progresses, [plans[progress.version][0] for progress in progresses])
@@ -302,13 +305,29 @@ def _send(progresses, plans):
         progress.end(outcome)
 
 
-def _plan(bulk, version, chunk):
-    """Return the batches of a chunk for a version, and its entries that are references."""
+def _plan(bulk, version, chunk, addresses):
+    """Return the batches of a chunk for a version, and its entries that are references.
+
+    :param addresses: where they go.
+    """
     try:
         keys, references = _separate_references(bulk, chunk)
-        return bulk.batches(version, keys), references
+        batches = bulk.batches(version, keys)
+        for address in addresses:
+            if address.prefix:
+                _check_lengths(address, batches)
+        return batches, references
     except ValueError as error:
         raise same_error(error, '{0}; {1} entries were sent before'.format(error, chunk[0][0]))
+
+
+def _check_lengths(address, batches):
+    """Check that no batch is too long for the way that it takes; only one entry alone can be."""
+    for batch in batches:
+        try:
+            address.check_length(batch.command)
+        except ValueError as error:
+            raise ValueError('entry {0}: {1}'.format(batch.entries[0][0], error))
 
 
 def _separate_references(bulk, chunk):

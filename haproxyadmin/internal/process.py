@@ -254,9 +254,8 @@ class _HAProxyProcess(Slotted):
         if b'\n' in line and not versions.has(self.version, versions.PAYLOAD):
             raise versions.NotForVersion('{0}: each line would be a command'.format(
                 versions.describe_lack(versions.PAYLOAD, self.version, self.socket_file)))
-        if self.endpoint.address.prefix and commands.is_routed(line):
-            raise ValueError('through a master, a command must not begin with @: {0!r}'.format(
-                commands.describe_line(line)))
+        if self.endpoint.address.prefix:
+            commands.check_through_master(line)
         if commands.holds_secret(line):
             self.endpoint.check_secret()
         operation = Operation(

@@ -43,9 +43,16 @@ _PARTS = Pattern(br'(?:\\.|[^\\;])+|\\')
 _SEPARATOR = Pattern(br'(?<!\\);')
 # From 3.0 on `<<` may be followed by a name, and a backslash at the end continues the line.
 _WAITS = Pattern(br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z')
+# The blank before the last `<<` must not be an escaped one: from 3.0 on that is no announcement.
+_ANNOUNCES = Pattern(br'(?<!\\)(\\\\)* <<\Z')
 # What starts an interactive session, events that are followed, and what only a master understands.
 _OPEN_ENDED = Pattern(br'(\A|;)[ \t]*(prompt\b|@|(hard-)?reload\b|show[ \t]+proc\b|'
                       br'show[ \t]+events[ \t][^;]*-\w*w)')
+# Commands that a master executes itself. These leave it waiting: up to 2.6 `quit` with something
+# after it, in 3.2 `prompt` with a payload.
+_OF_SESSION = Pattern(br'[ \t]*(quit|prompt)([ \t]|\Z)')
+# These it takes out of what it sends to the worker, but not their payload.
+_OF_MASTER = Pattern(br'[ \t]*(user|operator|expert-mode|experimental-mode|mcli-debug-mode)[ \t]')
 _WAIT = Pattern(br'(?:\A|;)[ \t]*wait[ \t]+([0-9]{1,9})(us|ms|s|m|h|d|)(?=[ \t;]|\Z)')
 _UNITS = {b'us': 1e-6, b'ms': 1e-3, b'': 1e-3, b's': 1, b'm': 60, b'h': 3600, b'd': 86400}
 # After a number, it keeps HAProxy from looking for a proxy of that name; see show_stat().
@@ -70,7 +77,7 @@ def check_raw(command):
         raise ValueError('the command is empty')
     if b'\0' in text or b'\r' in head:
         raise ValueError('a command must not contain NUL or a carriage return: {0}'.format(shown))
-    if newline and not head.endswith(b' <<'):
+    if newline and not _ANNOUNCES.search(head):
         raise ValueError('a command is one line, unless it ends in " <<": {0}'.format(shown))
     if _WAITS.search(head) and not newline:
         raise ValueError('HAProxy would wait for a payload, or for the rest of the line: '
@@ -98,10 +105,29 @@ def holds_secret(command):
     return b'PRIVATE KEY-----' in command or bool(_SECRET.search(command))
 
 
-def is_routed(command):
-    """Return True if a master would send a part of a command line to a worker of its choice."""
-    line = command.split(b'\n', 1)[0]
-    return any(part.lstrip(b' \t').startswith(b'@') for part in _PARTS.findall(line))
+def check_through_master(command):
+    """Check a command line that a caller wrote, and that a master passes on to a worker.
+
+    :type command: bytes
+    :raises ValueError: if a part of it chooses where it goes; if the lines of its payload would be
+        commands, because the master does not see that there is a payload (up to 2.6 it looks at the
+        first ``<<`` of a command only), or executes the command itself; and for what ends or
+        changes the session with the master, which otherwise may never again free the connection,
+        one of ten.
+    """
+    line, newline, _ = command.partition(b'\n')
+    parts = _PARTS.findall(line)
+    reason = None
+    if any(part.lstrip(b' \t').startswith(b'@') for part in parts):
+        reason = 'a command must not begin with @'
+    elif any(_OF_SESSION.match(part) for part in parts):
+        reason = 'quit and prompt cannot be sent'
+    elif newline and b'<<' in parts[-1][:-len(b'<<')]:
+        reason = 'a command with a payload must not contain another "<<"'
+    elif newline and _OF_MASTER.match(parts[-1]):
+        reason = 'the command cannot have a payload'
+    if reason:
+        raise ValueError('through a master, {0}: {1!r}'.format(reason, describe_line(command)))
 
 
 def only_shows(command):

@@ -18,13 +18,13 @@ import tempfile
 import time
 
 from haproxyadmin import backend, combine, exceptions, frontend, haproxy, internal, server, utils
-from haproxyadmin.internal import discovery
+from haproxyadmin.internal import discovery, lookup
 from haproxyadmin.internal.fanout import level_operation, run
-from haproxyadmin.parsers import stats
+from haproxyadmin.parsers import stats, workers
 from haproxyadmin.parsers.info import info2dict, is_info, parse_description
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.values import converter
-from haproxyadmin.protocol import replies, transport, versions, words
+from haproxyadmin.protocol import addresses, replies, transport, versions, words
 from tests.robustness import injection
 from tests.support import captured
 
@@ -81,8 +81,63 @@ def parse_outputs(data):
         utils.check_output([line])
 
 
+def parse_workers(data):
+    """Parse a reply to show proc, and choose a worker from it."""
+    lines = split_lines(data)
+    master, found = workers.parse_workers(lines)
+    str(master), [str(worker) for worker in found]
+    for number in (1, 2):
+        address = addresses.MasterAddress('m', addresses.path_address('/m'), '@1', number)
+        outcome = lookup.WorkerLookup(address).resolve(data)
+        assert isinstance(outcome, (addresses.MasterAddress, exceptions.HAProxySocketError))
+
+
+def parse_reload(data):
+    """Parse a reply to reload; a refusal is documented."""
+    try:
+        workers.parse_reload(split_lines(data))
+    except exceptions.CommandFailed as error:
+        _read(error)
+
+
+def parse_address(data):
+    """Parse an address that a caller wrote, and what may be sent to a master there."""
+    for value in (data, words.to_native(data)):
+        address = addresses.parse_address(value)
+        worker = addresses.MasterAddress(str(address), address).process(1)
+        assert worker.lines(b'show info').startswith(b'@!1; show info\n')
+        str(worker), address.path, address.is_tls
+
+
 PARSERS = collections.OrderedDict([
-    ('parse_info', parse_info), ('parse_stat', parse_stat), ('parse_outputs', parse_outputs)])
+    ('parse_info', parse_info), ('parse_stat', parse_stat), ('parse_outputs', parse_outputs),
+    ('parse_workers', parse_workers), ('parse_reload', parse_reload),
+    ('parse_address', parse_address)])
+
+
+# What masters answer after a reload, and other things that are not in the captured replies.
+TEXTS = [b"""#<PID>          <type>          <relative PID>  <reloads>       <uptime>        <version>
+9604            master          0               2               0d00h00m02s     2.2.9-2+deb11u6
+# workers
+9615            worker          1               0               0d00h00m00s     2.2.9-2+deb11u6
+9616            worker          2               0               0d00h00m00s     2.2.9-2+deb11u6
+# old workers
+9611            worker          [was: 1]        1               0d00h00m01s     2.2.9-2+deb11u6
+# programs
+
+""", b"""#<PID>          <type>          <reloads>       <uptime>        <version>
+25362           master          1 [failed: 1]   0d00h00m09s     3.2.26-1
+# workers
+# old workers
+25365           worker          1               0d00h00m09s     3.2.26-1
+
+""", b"""Success=0
+--
+[NOTICE]   (25362) : haproxy version is 3.0.11-1+deb13u5
+[ALERT]    (25362) : config : Fatal errors found in configuration.
+""", b"Can't find the target PID matching the prefix '@!99999'\n", b'/run/haproxy.sock',
+         b'unix@/run/haproxy.sock', b'abns@haproxy', b'localhost:9999', b'ipv4@127.0.0.1:9999',
+         b'ipv6@[fe80::1%eth0]:9999', b'ssl@haproxy.example.com:9999', b'[::1]:9999']
 
 
 # Public calls: they raise an error of the library for bytes that are not a reply.
@@ -91,6 +146,8 @@ ARGUMENTS = {
     'acl': '#4', 'mapid': '#0', 'value': 5, 'pattern': 'p', 'key': 'k', 'patterns': ['a', 'b c'],
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
     'cmd': 'show info'}
+# Optional ones: no call waits.
+OPTIONS = {'HAProxy.reload': {'timeout': 0}}
 METRICS = {'HAProxy': 'Maxconn', 'Frontend': 'scur', 'Backend': 'scur', 'Server': 'scur'}
 # The argument ``name`` by class; these names are in the captured replies.
 NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1'}
@@ -107,10 +164,20 @@ def processes():
     return made
 
 
-def _things():
+def _search(which='current'):
+    return discovery.Search(None, '/fuzz/1', None, 0, 1, None, '/fuzz/master', which, None, False,
+                            False)
+
+
+def _haproxy(which='current'):
     hap = haproxy.HAProxy.__new__(haproxy.HAProxy)
+    hap._search = _search(which)
     hap._found = processes()
-    hap._search = _search()
+    return hap
+
+
+def _things():
+    hap = _haproxy()
     backends = [internal._Backend(process, 'backend_proc1', 4) for process in hap._processes]
     return [hap,
             frontend.Frontend([internal._Frontend(process, 'frontend_proc1', 2)
@@ -137,21 +204,16 @@ def _calls():
                     _things()[place], name, value)
     calls['_HAProxyProcess.level'] = lambda: run(
         level_operation(_things()[0]._processes[1].endpoint))
-    # Without waiting.
-    calls['HAProxy.reload'] = lambda: _things()[0].reload(timeout=0)
     calls['Search.find'] = lambda: _search().find()
+    calls['HAProxy.requests of former workers'] = lambda: _haproxy('all').requests
     return calls
-
-
-def _search():
-    return discovery.Search(
-        None, '/fuzz/1', None, 0, 1, None, '/fuzz/master', 'current', None, False, False)
 
 
 def _call_of(place, kind, name, method):
     arguments = dict(ARGUMENTS, name=METRICS[kind] if name == 'metric' else NAMES.get(kind))
     wanted = [arguments[argument] for argument in injection.required(method)]
-    return lambda: getattr(_things()[place], name)(*wanted)
+    options = OPTIONS.get('{0}.{1}'.format(kind, name), {})
+    return lambda: getattr(_things()[place], name)(*wanted, **options)
 
 
 def answered(call, data):
@@ -222,7 +284,7 @@ def seeds():
         info, stat = captured.dump(version, 'info.txt'), captured.dump(version, 'stat.csv')
         found.append(info + stat)
     found.extend(case['reply'].encode('utf-8') for case in captured.replies())
-    found += [b'', b'\n', b'\n\n', b'Done.\n\n', b'Permission denied\n\n', b'Key not found.\n\n']
+    found += TEXTS + [b'', b'\n', b'\n\n', b'Done.\n\n', b'Permission denied\n\n', b'Key not found.\n\n']
     return sorted(set(_shortened(reply) for reply in found))
 
 

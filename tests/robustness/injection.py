@@ -4,7 +4,8 @@
 A *slot* is one parameter of one public method, or the value of one settable
 property.  :func:`attempt` passes one text to one slot and returns the outcome; it
 raises Breach unless the text arrives as exactly one word, or raises an exception
-before anything is sent.
+before anything is sent.  All of it happens twice: on stats sockets, and through
+masters, which read each line before a worker does.
 
 ``injection.py [VERSION=HAPROXY ...]`` prints the table of all cases;
 tools/injection calls it.
@@ -15,7 +16,9 @@ from __future__ import print_function
 import collections
 import inspect
 import logging
+import random
 import re
+import socket
 import sys
 
 import six
@@ -32,6 +35,8 @@ INJECTIONS = [b'disable frontend f', b'set maxconn global 1', b'clear map #0', b
 DECOYS = [b'a', b'k', b'two', b'words', b'trail', b'disable', b'-f', b'#', b'#x']
 
 MAX_LINE = 15360
+# What a master may need of it for itself.
+MASTERS_SHARE = 64
 # More than the length of everything else on a line that contains a text.
 MARGIN = 100
 
@@ -42,9 +47,53 @@ class Breach(AssertionError):
     """A text had a forbidden effect."""
 
 
+class NotFound(Breach):
+    """HAProxy does not find an entry."""
+
+
 def texts():
-    """Return all hostile texts."""
+    """Return all hostile texts, except those that are meant for a master."""
     return _characters() + _lengths() + _commands()
+
+
+def routing(pid=1):
+    """Return texts that would mean something to a master.
+
+    :param pid: of a worker.
+    """
+    pid = str(pid).encode('ascii')
+    disable = INJECTIONS[0]
+    return [Text(name, raw.replace(b'PID', pid)) for name, raw in [
+        ('@1 and a command', b'@1 ' + disable), ('@2 and a command', b'@2 ' + disable),
+        ('@!PID and a command', b'@!PID ' + disable), ('@!PID, ; and a command', b'@!PID;' + disable),
+        ('@@1 and a command', b'@@1 ' + disable), ('@master reload', b'@master reload'),
+        ('@ reload', b'@ reload'), ('@0 reload', b'@0 reload'),
+        ('a blank and @master reload', b' @master reload'),
+        ('a tab and @master reload', b'\t@master reload'),
+        ('; and @master reload', b'a;@master reload'), ('; and @!1 reload', b';@!1 reload'),
+        (';, blanks and @master reload', b'a; \t @master reload'),
+        ('; and @2, a command', b'a;@2 ' + disable),
+        ('; and @!PID, a command', b'a;@!PID ' + disable),
+        ('\\; and @2, a command', b'a\\;@2 ' + disable),
+        ('\\\\; and @2, a command', b'a\\\\;@2 ' + disable),
+        ('\\\\\\; and @2, a command', b'a\\\\\\;@2 ' + disable),
+        ('quotes, ; and @2, a command', b'"a;@2 ' + disable + b'"'),
+        ('; and \\@2, a command', b'a;\\@2 ' + disable),
+        ('@master alone', b'@master'), ('; and @master alone', b'a;@master'),
+        ('@master, ; and reload', b'@master;reload'), ('reload', b'reload'),
+        ('; and reload', b'a;reload'), ('show proc', b'show proc'), ('quit', b'quit'),
+        ('; and quit', b'a;quit'), ('quit, ; and reload', b'quit;reload'), ('prompt', b'prompt'),
+        ('prompt, ; and reload', b'prompt;reload'), ('user', b'user'),
+        ('; and operator', b'a;operator'), ('expert-mode on', b'expert-mode on'),
+        ('newline and reload', b'a\nreload'), ('newline and @master reload', b'a\n@master reload'),
+        ('newline, quit, newline and reload', b'a\nquit\nreload'),
+        ('<< twice, newline and @master reload', b'a<<b <<\n@master reload'),
+        ('\\, << and @master reload', b'a\\ <<\n@master reload'),
+        ('quit, << and @master reload', b'quit <<\n@master reload'),
+        ('payload and @master reload', b'a <<\nk v\n\n@master reload'),
+        ('the longest through a master', b'z' * (MAX_LINE - MASTERS_SHARE - MARGIN - 1)),
+        ('too long through a master', b'z' * (MAX_LINE - MASTERS_SHARE)),
+        ('almost too long for a line', b'z' * (MAX_LINE - 20))]]
 
 
 def _characters():
@@ -100,6 +149,33 @@ def _commands():
         ('payload, CR and a command', b'a <<\nk v\n\r\n', b'\n')]]
 
 
+# Parts of command lines in which a master may see something else than a worker.
+PARTS = [
+    b';', b';', b'\\', b'\\', b' ', b'\t', b'<<', b'<<', b' <<', b'\n', b'"', b"'", b'#', b'<', b'-',
+    b'\v', b'X', b'\\;', b'@1', b'prompt', b'quit', b'user', b'operator', b'show cli level',
+    b'add map #0', b'add map X', b'expert-mode on', b'experimental-mode on', b'mcli-debug-mode on']
+# Only a master answers it, with a table that begins in this way.
+OF_MASTER = b'@master show proc'
+TABLE_OF_MASTER = '#<PID>'
+
+
+def lines(count, seed=1):
+    """Return random command lines: half of them contain a command to the master, half a payload.
+
+    In a payload there is also a line that no worker must execute: ``set maxconn global 77``.
+    """
+    chosen = random.Random(seed)
+
+    def some(most):
+        return [chosen.choice(PARTS) for _ in range(chosen.randint(0, most))]
+    found = []
+    for _ in range(count // 2):
+        found.append(b''.join(some(3) + [OF_MASTER] + some(3)))
+        found.append(b''.join(some(3) + [b' <<\n'] + some(1) + [
+            b'\n', chosen.choice([OF_MASTER, b'set maxconn global 77'])] + some(1)))
+    return found
+
+
 # Slots
 
 class Slot(object):
@@ -128,10 +204,13 @@ KINDS = collections.OrderedDict([
     ('word', 'number, state or metric: never such a text'),
     ('address', 'address: HAProxy judges it'),
     ('object', 'name of an object made by hand: there is none'),
-    ('command', 'command line: sent as it is'),
+    ('command', 'command line: sent as it is, through a master if it does not choose its way'),
     ('flag', 'flag: as good as True'),
-    ('path', 'socket or directory: there is none'),
+    ('path', 'socket, directory, address or master: there is none'),
 ])
+# How the table calls command lines that take the way through a master.
+BY_MASTER = 'by master'
+COLUMNS = list(KINDS) + [BY_MASTER]
 
 
 def _nothing(raw):
@@ -167,10 +246,72 @@ def _word(call):
     return Slot('word', call)
 
 
+# How a text becomes an address, or a part of one.
+ADDRESSES = ['{0}', 'unix@{0}', 'abns@{0}', 'abnsz@{0}', '{0}:1', '[{0}]:1', 'ipv4@{0}:1',
+             'ipv6@{0}:1', 'ipv6@[{0}]:1', 'ssl@{0}:1', 'ssl@[{0}]:1', '127.0.0.1:{0}',
+             'ipv6@[::1]:{0}', 'ssl@127.0.0.1:{0}', '{0}@127.0.0.1:1', 'unix@{0}/a', '{0} @1']
+
+
+def _address(make):
+    """Return a slot for addresses.
+
+    :param make: a function that makes a library object with an address.
+    """
+    return Slot('path', lambda site, text: _nowhere(make, text))
+
+
+def _nowhere(make, text):
+    """Use a text in all forms of addresses; raise the exception for the first of them."""
+    errors = []
+    for form in ADDRESSES:
+        before, _, after = form.partition('{0}')
+        # The text may be of either type.
+        address = (before.encode('ascii') + text + after.encode('ascii')
+                   if isinstance(text, bytes) else before + text + after)
+        with _Resolver() as resolver:
+            try:
+                make(address)
+            except ValueError as error:
+                errors.append(error)
+            else:
+                raise Breach('{0} with {1!r} is taken'.format(form, text))
+        if resolver.asked - set([raw(text)]):
+            raise Breach('{0} with {1!r}: looked up {2!r}'.format(form, text, resolver.asked))
+    raise errors[0]
+
+
+class _Resolver(object):
+    """Stands for the resolver while it is used as a context: knows no name and asks nobody.
+
+    ``asked`` contains the names.
+    """
+
+    def __init__(self):
+        self.asked = set()
+
+    def __enter__(self):
+        self._getaddrinfo, socket.getaddrinfo = socket.getaddrinfo, self._look_up
+        return self
+
+    def __exit__(self, *error):
+        socket.getaddrinfo = self._getaddrinfo
+
+    def _look_up(self, host, *rest):
+        self.asked.add(host)
+        raise socket.gaierror(socket.EAI_NONAME, 'no such host')
+
+
 SLOTS = {
     'HAProxy.socket_dir': Slot('path', lambda hap, text: haproxy.HAProxy(socket_dir=text)),
-    'HAProxy.socket_file': Slot('path', lambda hap, text: haproxy.HAProxy(
-        socket_file=text, retry=None)),
+    'HAProxy.socket_file': _address(
+        lambda address: haproxy.HAProxy(socket_file=address, retry=None)),
+    'HAProxy.addresses': _address(lambda address: haproxy.HAProxy(addresses=[address])),
+    'HAProxy.master': _address(lambda address: haproxy.HAProxy(master=address)),
+    'HAProxy.workers': _word(lambda hap, text: haproxy.HAProxy(master='/', workers=text)),
+    'HAProxy.ssl_context': _word(lambda hap, text: haproxy.HAProxy('/', ssl_context=text)),
+    'HAProxy.allow_missing': Slot('flag', lambda hap, text: again(hap, allow_missing=text or 'a')),
+    'HAProxy.allow_plain_secrets': Slot(
+        'flag', lambda hap, text: again(hap, allow_plain_secrets=text or 'a')),
     'HAProxy.retry': _word(lambda hap, text: haproxy.HAProxy('/', retry=text)),
     'HAProxy.retry_interval': _word(lambda hap, text: haproxy.HAProxy('/', retry_interval=text)),
     'HAProxy.timeout': _word(lambda hap, text: haproxy.HAProxy('/', timeout=text)),
@@ -242,6 +383,9 @@ SLOTS = {
     'HAProxy.setratelimitsess.value': _word(lambda hap, text: hap.setratelimitsess(text)),
     'HAProxy.setratelimitsslsess.value': _word(lambda hap, text: hap.setratelimitsslsess(text)),
     'HAProxy.clearcounters.all': Slot('flag', lambda hap, text: hap.clearcounters(text or 'a')),
+    'HAProxy.reload.timeout': _word(lambda hap, text: hap.reload(timeout=text)),
+    'HAProxy.reload.interval': _word(lambda hap, text: hap.reload(interval=text)),
+    'HAProxy.reload.progress': _word(lambda hap, text: hap.reload(progress=text)),
     'HAProxy.command.cmd': Slot('command', lambda hap, text: hap.command(text)),
 
     'Frontend.metric.name': _word(lambda frontend, text: frontend.metric(text)),
@@ -304,46 +448,102 @@ def _undecorated(function):
     return function.__closure__[names.index('old_implementation')].cell_contents
 
 
+def again(site, **options):
+    """Make a library object for the site once more, with other options."""
+    haproxy.HAProxy(retry=None, timeout=30, **dict(site.place, **options))
+
+
 def _found(reply):
     if 'found=yes' not in reply and 'match=yes' not in reply:
-        raise Breach('not found: {0!r}'.format(reply[:200]))
+        raise NotFound('not found: {0!r}'.format(reply[:200]))
     return True
 
 
 # The site
 
-class Site(lab.Stopped):
-    """Two HAProxy instances with the targets of hostile texts, and a library object for them."""
+# Two processes behind one master, which HAProxy 2.5 has abolished.
+TWO_PROCESSES = group.CONFIG.replace("""
+    stats socket "${HAPROXYADMIN_RUN}/stats.sock" level admin
+""", """
+    nbproc 2
+    stats socket "${HAPROXYADMIN_RUN}/stats1.sock" level admin process 1
+    stats socket "${HAPROXYADMIN_RUN}/stats2.sock" level admin process 2
+""")
 
-    def __init__(self, binary):
+
+class Site(lab.Stopped):
+    """Two HAProxy processes with the targets of hostile texts, and a library object for them.
+
+    :param by_master: (optional) True for an object that reaches them through their master, or
+        through one master each where a master has one worker only.
+
+    ``place`` says where the library finds them, ``paths`` lists their stats sockets, ``labs`` what
+    has a master.
+    """
+
+    def __init__(self, binary, by_master=False):
         self.version = lab.branch(binary)
-        self.paths = []
+        self.by_master = by_master
+        self.labs, self.paths, self.master_files = [], [], []
         self._as_usual = False
-        self._group = None
-        LOG.addHandler(SENT)
-        LOG.setLevel(logging.DEBUG)
+        self._started = None
+        SENT.listen()
         try:
-            self._group = group.Group(binary, 2)
-            self.paths = self._group.paths
-            self.hap = haproxy.HAProxy(socket_dir=self._group.directory, retry=None, timeout=30)
+            self._start(binary)
+            self.hap = haproxy.HAProxy(retry=None, timeout=30, **self.place)
             self.reset()
             self.usual = self.states()
         except BaseException:
             self.stop()
             raise
 
+    def _start(self, binary):
+        if not self.by_master:
+            self._started = group.Group(binary, 2)
+            self.paths = self._started.paths
+            self.place = {'socket_dir': self._started.directory}
+            return
+        if tuple(map(int, self.version.split('.'))) < lab.FIRST_WITHOUT_NBPROC:
+            self._started = lab.Lab(binary, config=TWO_PROCESSES, master_worker=True)
+            self.labs = [self._started]
+        else:
+            self._started = group.Group(binary, 2, master_worker=True)
+            self.labs = self._started.labs
+        self.paths = sum([each.socket_files for each in self.labs], [])
+        self.master_files = sum([each.master_files for each in self.labs], [])
+        self.place = {'master': self.master_files}
+
+    def texts(self):
+        """Return all hostile texts, those for a master with the pid of a worker that it has."""
+        return texts() + routing(self._pid())
+
+    def _pid(self):
+        """Return the pid of the last worker."""
+        return int(re.search(r'^Pid: (\d+)$', lab.ask(self.paths[-1], 'show info'),
+                             re.MULTILINE).group(1))
+
+    def limit(self):
+        """Return the limit of connections of the last process."""
+        return int(re.search(r'^Maxconn: (\d+)$', lab.ask(self.paths[-1], 'show info'),
+                             re.MULTILINE).group(1))
+
+    @property
+    def max_line(self):
+        """The bytes of the longest line, including its newline."""
+        return MAX_LINE - MASTERS_SHARE if self.by_master else MAX_LINE
+
     def stop(self):
         """Stop it; raise lab.LabError if an HAProxy failed."""
-        LOG.removeHandler(SENT)
-        LOG.setLevel(logging.NOTSET)
-        if self._group:
-            self._group.stop()
+        SENT.end()
+        if self._started:
+            self._started.stop()
 
     def target(self, slot_name):
         """Return the object that has the method of a slot."""
-        kind = slot_name.split('.')[0]
+        kind, _, rest = slot_name.partition('.')
         if kind == 'HAProxy':
-            return self.hap
+            # A parameter of the constructor needs no object.
+            return self.hap if '.' in rest else self
         processes = self.hap._processes
         if kind == 'Frontend':
             return frontend.Frontend([internal._Frontend(process, 'f', 2) for process in processes])
@@ -385,9 +585,10 @@ class Site(lab.Stopped):
 
     def states(self):
         """Return the state of each process, as far as a command could have changed it."""
-        return [_state(lab.ask(path, (
-            'show info;show stat -1 7 -1;show acl #90;show cli level;show map #0')))
-            for path in self.paths]
+        masters = [_ROWS.findall(lab.ask(path, 'show proc')) for path in self.master_files]
+        return [dict(_state(lab.ask(path, (
+            'show info;show stat -1 7 -1;show acl #90;show cli level;show map #0'))),
+            masters=masters) for path in self.paths]
 
     def with_entries(self, family, entries, without):
         """Return the usual states without one decoy and with additional entries."""
@@ -404,6 +605,8 @@ class Site(lab.Stopped):
 
 _LIMITS = re.compile(r'^(?:Pid|Maxconn|ConnRateLimit|SessRateLimit|SslRateLimit): \d+$',
                      re.MULTILINE)
+# Of each process of a master: its pid, kind, number and reloads; not how long it has run.
+_ROWS = re.compile(r'^(\d+ .*?) +\d+d\d+h', re.MULTILINE)
 _FIELDS = ('pxname', 'svname', 'status', 'weight', 'slim', 'addr')
 
 
@@ -447,6 +650,20 @@ class _Sent(logging.Handler):
     def __init__(self):
         logging.Handler.__init__(self)
         self.lines = []
+        self._listeners = 0
+
+    def listen(self):
+        """Collect exchanges until :meth:`end` has been called as often."""
+        self._listeners += 1
+        LOG.addHandler(self)
+        LOG.setLevel(logging.DEBUG)
+
+    def end(self):
+        """Stop to collect exchanges, unless another site needs them."""
+        self._listeners -= 1
+        if not self._listeners:
+            LOG.removeHandler(self)
+            LOG.setLevel(logging.NOTSET)
 
     def emit(self, record):
         if record.levelno == logging.DEBUG:
@@ -473,15 +690,21 @@ def attempt(site, name, text, convert=native):
     """
     slot = SLOTS[name]
     raw = text.raw
-    if slot.kind == 'command' and _is_meant(raw):
+    if slot.kind == 'command' and _is_meant(raw, site):
         return None
-    must, may = takes(slot, raw)
+    must, may = takes(slot, raw, site)
     before = slot.before(raw) if must else []
     if slot.family:
         site.reset(slot.family, before, raw)
     else:
         site.restore()
-    outcome = _outcome(site, name, convert(raw))
+    try:
+        outcome = _outcome(site, name, convert(raw))
+    except NotFound:
+        # Whether a text fits into a line depends on what else is in it.
+        if must or not may:
+            raise
+        outcome = 'nothing'
     done = outcome == 'as it is' and slot.family
     expected = site.with_entries(slot.family, slot.after(raw) if done else before, raw)
     _check(site, name, text, outcome, expected)
@@ -492,21 +715,39 @@ def attempt(site, name, text, convert=native):
     return outcome
 
 
-def takes(slot, raw):
+def takes(slot, raw, site):
     """Return whether a slot must accept a text, and whether it may."""
     if slot.kind == 'command':
-        return False, True
+        return False, not (site.by_master and chooses_its_way(raw))
     if slot.kind == 'flag':
         return True, True
     if slot.kind != 'entry' or not raw or re.search(br'[\0\r\n]', raw):
         return False, False
-    return len(escaped(raw)) + MARGIN < MAX_LINE, len(raw) + MARGIN < MAX_LINE
+    return len(escaped(raw)) + MARGIN < site.max_line, len(raw) < site.max_line
 
 
-def _is_meant(raw):
-    """Return whether a command line is meant to run one of INJECTIONS."""
-    return b'\n' not in raw and b'\r' not in raw and b'\0' not in raw and any(
-        raw.rpartition(b';')[2] == command for command in INJECTIONS)
+def chooses_its_way(raw):
+    """Return whether a part of a command line begins with @, independently of the library."""
+    begins = True
+    characters = iter(bytearray(raw.partition(b'\n')[0]))
+    for character in characters:
+        if begins and character == ord('@'):
+            return True
+        if character == ord('\\'):
+            next(characters, None)
+        begins = character == ord(';') or (begins and character in bytearray(b' \t'))
+    return False
+
+
+def _is_meant(raw, site):
+    """Return whether a command line is meant to run one of INJECTIONS, or concerns the session."""
+    if re.match(br'(quit|prompt)\b', raw) and not site.by_master:
+        return True
+    # A master keeps them to itself, and answers nothing.
+    if raw in (b'user', b'expert-mode on') and site.by_master:
+        return True
+    return not re.search(br'[\n\r\0]', raw) and raw.rpartition(b';')[2] in INJECTIONS and not (
+        site.by_master and chooses_its_way(raw))
 
 
 def _outcome(site, name, text):
@@ -519,8 +760,9 @@ def _outcome(site, name, text):
     except ValueError as error:
         if isinstance(error, exceptions.HAProxyBaseError) and slot.kind != 'path':
             raise Breach('{0}: {1}'.format(name, error))
-        wrong = [line for line in SENT.lines
-                 if slot.kind != 'path' and not (slot.kind == 'name' and "'show stat " in line)]
+        wrong = [line for line in SENT.lines if not (
+            slot.kind == 'path' and ' 0 bytes ' in line
+            or slot.kind == 'name' and "'show stat " in line)]
         if wrong:
             raise Breach('{0}: {1!r}, but sent was {2}'.format(name, error, wrong))
         return 'ValueError'
@@ -545,7 +787,7 @@ def _difference(found, expected):
         for part in sorted(states[0]):
             for pair in zip(*[state[part] for state in states]):
                 if pair[0] != pair[1]:
-                    return '{0!r} for {1!r}'.format(*pair)[:500]
+                    return '{0}: {1!r} for {2!r}'.format(part, *pair)[:500]
     return 'more or less than {0!r}'.format(expected)[:500]
 
 
@@ -619,25 +861,29 @@ class Table(object):
 
     def run(self, binary):
         """Make all attempts on one version."""
-        with Site(binary) as site:
-            for text in texts():
-                for name in sorted(SLOTS):
-                    self._note(site, SLOTS[name].kind, text, lambda: [attempt(site, name, text)])
-            for text in texts() + IDS:
-                self._note(site, 'object', text, lambda: attempt_by_hand(site, text))
+        for by_master in (False, True):
+            with Site(binary, by_master) as site:
+                for text in site.texts():
+                    for name in sorted(SLOTS):
+                        kind = SLOTS[name].kind
+                        self._note(site, BY_MASTER if by_master and kind == 'command' else kind,
+                                   text, lambda: [attempt(site, name, text)])
+                for text in site.texts() + IDS:
+                    self._note(site, 'object', text, lambda: attempt_by_hand(site, text))
 
     def _note(self, site, kind, text, try_it):
-        self.cases[site.version] += 1
+        place = 'HAProxy {0}{1}'.format(site.version, ' by master' if site.by_master else '')
+        self.cases[place] += 1
         try:
             outcomes = try_it()
         except Breach as breach:
-            self.breaches.append('{0}: {1}'.format(site.version, breach))
+            self.breaches.append((place, str(breach)))
             outcomes = ['BREACH']
         self._outcomes[text.name, kind].update(outcome for outcome in outcomes if outcome)
 
     def always(self, kind):
         """Return the outcome of a kind of slot if it is the same for all texts, else None."""
-        outcomes = set(self._in_words(text, kind) for text in texts())
+        outcomes = set(self._in_words(text, kind) for text in texts() + routing())
         return outcomes.pop() if len(outcomes) == 1 else None
 
     def _in_words(self, text, kind):
@@ -645,9 +891,9 @@ class Table(object):
 
     def lines(self):
         """Return the table as lines of text, without the kinds that have only one outcome."""
-        kinds = [kind for kind in KINDS if not self.always(kind)]
+        kinds = [kind for kind in COLUMNS if not self.always(kind)]
         rows = [['text'] + kinds]
-        for text in texts() + IDS:
+        for text in texts() + routing() + IDS:
             rows.append([text.name] + [self._in_words(text, kind) for kind in kinds])
         widths = [max(map(len, column)) for column in zip(*rows)]
         return ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
@@ -670,11 +916,11 @@ def main(arguments):
     print('an exception, "nothing" found, "ValueError" with nothing sent.\n')
     print('\n'.join(table.lines()))
     print('')
-    for version, count in sorted(table.cases.items()):
-        print('HAProxy {0}: {1} cases, {2} breaches'.format(version, count, sum(
-            breach.startswith(version) for breach in table.breaches)))
+    for place, count in sorted(table.cases.items()):
+        print('{0}: {1} cases, {2} breaches'.format(place, count, sum(
+            breach[0] == place for breach in table.breaches)))
     for breach in table.breaches:
-        print(breach)
+        print('{0}: {1}'.format(*breach))
     return 1 if table.breaches else 0
 
 

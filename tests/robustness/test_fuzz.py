@@ -17,7 +17,8 @@ from tests.support import captured
 
 SEEDS = fuzz.seeds()
 BITS = [b'', b'\n', b'\n\n', b',', b'"', b'""', b': ', b'# ', b'0x', b'-', b'\xff', b'\0', b'[3]: ',
-        b'pxname', b'FRONTEND', b'BACKEND', b'Pid: ', b'type=', b'9' * 400, b'1e999', b'nan', b'\r']
+        b'pxname', b'FRONTEND', b'BACKEND', b'Pid: ', b'type=', b'9' * 400, b'1e999', b'nan', b'\r',
+        b'@', b'ssl@', b'[::1]', b'# workers', b'[failed: 1]', b'99d']
 
 
 @pytest.mark.parametrize('version', captured.VERSIONS)
@@ -28,9 +29,9 @@ def test_the_parsers_take_what_haproxy_says(version):
 
 
 @st.composite
-def mutants(draw):
+def mutants(draw, seeds):
     """A captured reply with some of its bytes changed."""
-    reply = draw(st.sampled_from(SEEDS))
+    reply = draw(st.sampled_from(seeds))
     for separator in draw(st.lists(st.sampled_from([b',', b': ', b' ']), max_size=3)):
         reply = _with_another_field(draw, reply, separator)
     for _ in range(draw(st.integers(0, 4))):
@@ -55,7 +56,7 @@ def _with_another_field(draw, reply, separator):
     return b'\n'.join(lines)
 
 
-def fuzzed(count):
+def fuzzed(count, seeds=SEEDS):
     def decorate(test):
         too_slow = [check for check in (
             getattr(hypothesis.HealthCheck, name, None)
@@ -63,13 +64,19 @@ def fuzzed(count):
                          'function_scoped_fixture', 'filter_too_much')) if check]
         return hypothesis.settings(
             max_examples=count, deadline=None, derandomize=True, database=None,
-            suppress_health_check=too_slow)(hypothesis.given(data=mutants())(test))
+            suppress_health_check=too_slow)(hypothesis.given(data=mutants(seeds))(test))
     return decorate
 
 
 @pytest.mark.parametrize('target', sorted(fuzz.PARSERS))
 @fuzzed(200)
 def test_a_parser_raises_value_errors_alone(target, data):
+    fuzz.feed(target, data)
+
+
+@pytest.mark.parametrize('target', ['parse_address', 'parse_reload', 'parse_workers'])
+@fuzzed(300, fuzz.TEXTS)
+def test_so_does_one_for_masters_and_addresses(target, data):
     fuzz.feed(target, data)
 
 

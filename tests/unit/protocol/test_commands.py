@@ -205,6 +205,8 @@ def test_a_command_of_the_caller_is_as_long_at_most():
     ('add map #0 <<\nk v\nk2 v 2\n\n', b'add map #0 <<\nk v\nk2 v 2\n'),
     ('add map #0 <<\n k v\r\nx\\y;z', b'add map #0 <<\n k v\r\nx\\y;z\n'),
     ('add acl #4 a<\\<', b'add acl #4 a<\\<'),
+    ('add map x\\\\ <<\nk v', b'add map x\\\\ <<\nk v\n'),
+    ('add map a<<b <<\nk v', b'add map a<<b <<\nk v\n'),
     ('x ' * 63 + 'x', b'x ' * 63 + b'x'),
     ('x ' * 40 + ';' + 'x ' * 40, b'x ' * 40 + b';' + b'x ' * 40),
     ('@1 show info', b'@1 show info'),
@@ -218,6 +220,8 @@ def test_a_command_of_the_caller_is_sent_as_it_is(command, sent):
     '', ' ', '\n', '\n\n', b'', None, 5, True, ['show info'],
     'show info\nshow stat', 'show info\n\nx', '\nshow info',
     'add map #0<<\nk v', 'add map #0 << \nk v',
+    # From 3.0 on an escaped blank is a part of the word, and the next line is a command.
+    'add map x\\ <<\ndisable frontend f', 'add map x\\\\\\ <<\ndisable frontend f',
     'add map #0 <<', 'add map #0 <<\n', 'add acl #4 a<<', 'add acl #4 <<',
     'add map #0 <<\nk v\n\ndisable frontend f', 'add map #0 <<\n\nk v',
     'add map #0 <<\nk v\n\r\ndisable frontend f', 'add map #0 <<\n\r\nk v',
@@ -229,6 +233,38 @@ def test_what_would_harm_haproxy_is_refused(command):
     """[one word per text]
     Two lines, an empty line within a payload, a missing payload, NUL, too many words."""
     refused(commands.check_raw, command)
+
+
+@pytest.mark.parametrize('command', [
+    b'show info', b'add acl #4 @1', b'add acl #4 a;show info', b'add acl #4 a\\;@1', b'\\@1 show info',
+    b'"@1" show info', b'x\\\\\\;@1 show info', b'x\v@1', b'x;\v@1', b'x;\\ @1', b'#@1', b'show info;',
+    b'add map #0 <<\n@1 x\n', b'add map #0 <<\nk <<\n@master reload\n', b'a<<b;add map #0 <<\n@1 x\n',
+    b'add map a\\<\\<b <<\nk v\n', b'add acl #4 a<<b', b'add map #0 quit x', b'quitter;prompts',
+    b'add map #0 <<\nquit\n', b'user', b'operator;show info', b'expert-mode on;show info',
+    b'user;add map #0 <<\nk v\n', b'users <<\nk v\n'])
+def test_a_master_passes_on_what_does_not_choose_its_way(command):
+    """[one word per text]"""
+    commands.check_through_master(command)
+
+
+@pytest.mark.parametrize('command', [
+    b'@1 show info', b'@!1 show info', b'@master reload', b'@', b' @1 x', b'\t@1 x', b' \t @1 x',
+    b'show info;@1 x', b'show info; \t@1 x', b';@1 x', b';;@1 x', b'x\\\\;@1 x', b'x\\\\\\\\;@1 x',
+    b'"x;@1 x"', b"'x;@1 x'", b'x;@@1 x', b'@1 add map #0 <<\nk v\n', b'x;@1 add map #0 <<\nk v\n',
+    b'#;@1 x', b'x\\ ;@1 x',
+    # Up to 2.6 a master takes the payload for commands.
+    b'add map a<<b <<\nk v\n', b'add map \\<<b <<\n@master reload\n', b'x;add map a<< <<\nk v\n',
+    b'<< <<\nk v\n',
+    # It executes the command itself, and passes on the payload.
+    b'user <<\ndisable frontend f\n', b'show info; operator\t <<\ndisable frontend f\n',
+    b'expert-mode on <<\ndisable frontend f\n', b'experimental-mode on <<\ndisable frontend f\n',
+    b'mcli-debug-mode on <<\ndisable frontend f\n',
+    # Up to 2.6 it never frees the connection if something follows.
+    b'quit', b'quit;x', b'x;quit', b'x; quit x', b'\tquit', b'quit <<\nk v\n', b'prompt', b'prompt i',
+    b'prompt <<\nk v\n'])
+def test_a_master_passes_on_nothing_that_chooses_its_way(command):
+    """[one word per text]"""
+    refused(commands.check_through_master, command)
 
 
 @pytest.mark.parametrize('command, shown', [
