@@ -29,6 +29,8 @@ MAX_PROBE_REPLY = 64 * 1024
 # The bytes that have to arrive during each time-out, once an exchange is older than its time-out.
 MIN_PROGRESS = 64 * 1024
 CHUNK = 64 * 1024
+# The bytes of what a master says about a worker that it does not reach.
+MAX_COMPLAINT = 256
 # Seconds to wait before connecting again while HAProxy's backlog is full.
 BACKLOG_PAUSE = 0.005
 # The longest wait at a time, in seconds: poll() accepts no more than fits into an int.
@@ -582,11 +584,12 @@ class _Exchange(object):
     def _is_end(self, chunk, now):
         """Return True if a master sends nothing after what it has sent."""
         if self._lookup is None:
-            if len(self._chunks) == 1 and replies.is_without_worker(chunk):
-                # The master may leave the connection open.
+            # The master may leave the connection open.
+            if self._size <= MAX_COMPLAINT and replies.is_without_worker(b''.join(self._chunks)):
                 self._finish()
             return self.outcome is not None
-        if not chunk.endswith(b'\n\n') and not (chunk == b'\n' and len(self._chunks) > 1):
+        # Two newlines may arrive one by one.
+        if not b''.join(self._chunks[-2:]).endswith(b'\n\n'):
             return False
         reply = b''.join(self._chunks)
         found = self._lookup.resolve(reply)

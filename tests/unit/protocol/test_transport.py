@@ -15,7 +15,8 @@ import time
 import pytest
 
 from haproxyadmin import exceptions
-from haproxyadmin.protocol import transport
+from haproxyadmin.internal import lookup
+from haproxyadmin.protocol import addresses, transport
 from tests.support import fakes, lab as labs, listener
 
 COMMAND = b'show info'
@@ -92,6 +93,65 @@ def test_a_peer_that_waits_for_the_end_of_the_input_gets_it(fleet):
     started[0].script = [fakes.master]
     with took(0, 25):
         assert exchange(started[0].path, conduct=transport.PROBE).startswith(b'Unknown command')
+
+
+LISTING = [
+    b'#<PID>          <type>          <reloads>       <uptime>        <version>',
+    b'11              master          0 [failed: 1]   0d00h00m01s     3.2.26',
+    b'# workers', b'# old workers',
+    b'10              worker          2               0d00h00m03s     3.2.26',
+    b'12              worker          1               0d00h00m02s     3.2.26', b'']
+
+
+def exchange_with_worker(path):
+    worker = addresses.MasterAddress(path, addresses.path_address(path)).current_worker(1, True)
+    request = transport.Request(worker, b'enable frontend f', fakes.LONG)
+    request.lookup = lookup.WorkerLookup(worker)
+    outcome, = transport.exchange_all([request])
+    return outcome
+
+
+def in_pieces(process, client, pieces):
+    """Send pieces so that each arrives by itself."""
+    for piece in pieces:
+        client.sendall(piece)
+        process.stopping.wait(0.01)
+
+
+def test_the_list_of_workers_may_arrive_in_pieces(fleet):
+    """Here half of the list would name a former worker as the current one."""
+    started = fleet('2.2')
+    pieces = [piece for line in LISTING for piece in (line, b'\n') if piece]
+
+    def behave(process, client):
+        process.receive(client)
+        in_pieces(process, client, pieces)
+        process.receive(client)
+        client.sendall(b'\n')
+    started[0].script = [behave]
+    assert exchange_with_worker(started[0].path) == b'\n'
+    assert started.commands == [['show proc', '@!12; enable frontend f']]
+
+
+@pytest.mark.parametrize('pieces', [
+    [b"Can't find the target PID matching the prefix '@!12'\n"],
+    [b"Can't find the target PID", b" matching the prefix '@!12'", b'\n'],
+    [b"Can't connect to the target CLI!", b'\n'],
+])
+def test_a_master_without_the_worker_may_leave_the_connection_open(fleet, pieces):
+    started = fleet('2.2')
+
+    def behave(process, client):
+        process.receive(client)
+        client.sendall(b'\n'.join(LISTING) + b'\n')
+        process.receive(client)
+        in_pieces(process, client, pieces)
+        process.stopping.wait(fakes.LONG)
+    started[0].script = [behave]
+    with took(0, fakes.LONG / 2):
+        outcome = exchange_with_worker(started[0].path)
+    started[0].stopping.set()
+    assert outcome == b''.join(pieces)
 
 
 def test_the_end_of_the_input_is_not_told_otherwise(fleet):
