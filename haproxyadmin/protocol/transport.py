@@ -517,8 +517,18 @@ class _Exchange(object):
         number = self.sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         if number:
             self._try_next(_socket.error(number, os.strerror(number)), now)
-        else:
+        elif self._is_connected():
             self._open(now)
+
+    def _is_connected(self):
+        """Return False while connecting: a time-out looks before anything has happened."""
+        try:
+            self.sock.getpeername()
+        except _socket.error as error:
+            if error.errno != errno.ENOTCONN or not is_ours():
+                raise
+            return False
+        return True
 
     def _open(self, now):
         self._turn_end = float('inf')

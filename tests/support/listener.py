@@ -19,6 +19,8 @@ def bound(path, kind=socket.SOCK_STREAM):
     """
     if isinstance(path, tuple):
         sock = socket.socket(socket.AF_INET, kind)
+        # A lab.Port may reserve it.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     else:
         sock = socket.socket(socket.AF_UNIX, kind)
         if os.path.exists(path):
@@ -93,6 +95,10 @@ class Listener(object):
             received += chunk
         return received
 
+    def is_awaited(self):
+        """Return True if another connection waits to be accepted."""
+        return bool(select.select([self._listener], [], [], 0)[0])
+
     def recv(self, client):
         """Return what a client sends, or ``b''`` at the end."""
         poller = select.poll()
@@ -127,13 +133,21 @@ def _interruptible():
 
 
 class Backlog(object):
-    """A listening socket whose queue of connections is full."""
+    """A listening socket whose queue of connections is full.
+
+    :param path: see :func:`bound`.
+    """
 
     def __init__(self, path):
         self.path = path
         self._listener = bound(path)
         self._listener.listen(0)
         self._waiting = []
+        if isinstance(path, tuple):
+            self.path = self._listener.getsockname()
+            # The queue has room for one; Linux does not react to others.
+            self._waiting.append(socket.create_connection(self.path))
+            return
         while True:
             client = socket.socket(socket.AF_UNIX)
             client.setblocking(False)
