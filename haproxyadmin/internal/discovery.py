@@ -215,7 +215,7 @@ class Place(object):
         if self.addresses == [self._address] or self._failure is not None:
             hint = _hint(self._address) or (
                 '; if this is the socket of a master, use master='
-                if 'Unknown command' in str(errors[0]) and not self._address.prefix else '')
+                if 'Unknown command' in str(errors[0]) and not self._address.stays_open else '')
             return NoHAProxyFound(self.name, '{0}{1}'.format(errors[0], hint), errors[0])
         lines = ['no HAProxy in {0}'.format(self.name)] + list(map(str, errors))
         if self._others:
