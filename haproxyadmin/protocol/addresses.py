@@ -205,8 +205,9 @@ class MasterAddress(Address):
 
     def lines(self, command):
         """Return the bytes that are sent for a command."""
-        # TLS has no half-close, with which a client says that no other command follows.
-        return self.prefix + command + b'\n' + (QUIT if self.is_tls else b'')
+        # Not a half-close: if HAProxy from 2.8 on does not find the worker then, it keeps the
+        # connection for good, and after ten of them the master neither answers nor reloads.
+        return self.prefix + command + b'\n' + QUIT
 
     def check_length(self, command):
         """Check that a command is not too long for the way that it takes."""

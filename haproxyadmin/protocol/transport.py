@@ -68,9 +68,10 @@ _GONE = (errno.EPIPE, errno.ECONNRESET)
 # Python 2 has no name for the flag.
 _NO_SIGNAL = getattr(_socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith('linux') else 0)
 
-# How an exchange proceeds. ``half_close``: end our side after the command, which a master socket
-# waits for, and which ends commands that wait on purpose. ``max_reply``: the most bytes that are
-# read, None for MAX_REPLY. ``periods``: the most time-outs that the whole exchange may take.
+# How an exchange proceeds. ``half_close``: end our side after the command, which ends commands that
+# wait on purpose, and which a master waits for if it is taken for a stats socket; what is known as a
+# master is sent ``quit`` instead. ``max_reply``: the most bytes that are read, None for MAX_REPLY.
+# ``periods``: the most time-outs that the whole exchange may take.
 Conduct = collections.namedtuple('Conduct', 'half_close max_reply periods')
 PLAIN = Conduct(False, None, float('inf'))
 # For commands after which HAProxy waits for more.
@@ -561,8 +562,9 @@ class _Exchange(object):
         if self._unsent:
             return
         self._step = _Exchange._read
-        if self._lookup is None and (
-                self.request.conduct.half_close or self._address.stays_open):
+        conduct = self.request.conduct
+        if self._lookup is None and conduct.half_close and (
+                conduct is OPEN_ENDED or not self._address.stays_open):
             try:
                 self.sock.shutdown(_socket.SHUT_WR)
             except _socket.error:

@@ -329,7 +329,9 @@ class Instance(object):
         return wrong
 
     def _crashed_workers(self):
-        ends = re.findall(r'\((\d+)\) exited with code (\d+)', self.words())
+        # From 3.1 on a worker reads the configuration, and ends if it is wrong.
+        ends = re.findall(r'(?<!Failed to load worker )\((\d+)\) exited with code (\d+)',
+                          self.words())
         return [(pid, code) for pid, code in ends
                 if int(code) not in GOOD_CODES and int(pid) not in self.killed]
 
@@ -577,6 +579,10 @@ class Lab(Stopped):
         for instance in self._instances:
             instance.reload()
         self._wait_for_others_than(set(self.pids))
+
+    def look_again(self):
+        """Find out which processes answer, after something else has reloaded HAProxy."""
+        self._wait_for_others_than(set())
 
     def restart(self):
         """Stop every HAProxy, then start it again and wait until it answers."""

@@ -8,6 +8,7 @@ import select
 import socket
 import threading
 
+QUIT = b'quit\n'
 # Seconds that a client may take to send, and that serving a connection may take to end.
 PATIENCE = 10
 
@@ -85,10 +86,14 @@ class Listener(object):
         raise NotImplementedError
 
     def receive(self, client):
-        """Read a command and return it as bytes, including its payload and its last newline."""
+        """Read a command and return it as bytes, including its payload and its last newline.
+
+        A client of a master sends :data:`QUIT` with its last command.
+        """
         received = b''
         while not received.endswith(b'\n') or (
-                received.split(b'\n')[0].endswith(b'<<') and not received.endswith(b'\n\n')):
+                received.split(b'\n')[0].endswith(b'<<')
+                and not received.endswith((b'\n\n', b'\n' + QUIT))):
             chunk = self.recv(client)
             if not chunk:
                 break

@@ -95,6 +95,21 @@ def test_a_peer_that_waits_for_the_end_of_the_input_gets_it(fleet):
         assert exchange(started[0].path, conduct=transport.PROBE).startswith(b'Unknown command')
 
 
+def test_a_master_is_asked_to_close_the_connection_without_a_half_close(fleet):
+    """From 2.8 on a half-close keeps the connection for good if the worker is not found."""
+    started = fleet('2.2')
+    received = []
+
+    def behave(process, client):
+        received.append(listener.Listener.receive(process, client))
+        received.append(select.select([client], [], [], 0)[0])
+        client.sendall(b'Name: HAProxy\n\n')
+    started[0].script = [behave]
+    master = addresses.MasterAddress('m', addresses.path_address(started[0].path))
+    assert exchange(master.process(12), conduct=transport.PROBE) == b'Name: HAProxy\n\n'
+    assert received == [b'@!12; show info\nquit\n', []]
+
+
 class Replying(listener.Listener):
     """A TCP port that answers any command with the same reply."""
 
