@@ -2,7 +2,7 @@
 """Ask a master for the current worker, just before a change is sent to it."""
 from haproxyadmin.exceptions import SocketApplicationError, SocketConnectionError
 from haproxyadmin.parsers.lines import split_lines
-from haproxyadmin.parsers.workers import is_workers, parse_workers
+from haproxyadmin.parsers.workers import parse_workers
 from haproxyadmin.protocol import commands, replies
 
 
@@ -21,10 +21,10 @@ class WorkerLookup(object):
         self._address = address
 
     def resolve(self, reply):
-        """Return the address of the process, or an error; None if the master refuses."""
-        lines = split_lines(reply)
-        if not is_workers(lines):
+        """Return the address of the process, or an error; None if the socket's level is too low."""
+        if replies.is_denied(reply):
             return None
+        lines = split_lines(reply)
         text = self._address.text
         try:
             workers = parse_workers(lines)[1]

@@ -26,6 +26,7 @@ _REFUSALS = Pattern('|'.join([
 ]))
 
 # Messages, and replies to changes, begin with a letter or a quote; these replies with data do, too.
+# What ends its lines as on the Internet, such as an SSH server, is not HAProxy.
 _MESSAGE = Pattern(r"(?!Name: |type=|Total events captured |HTTP/)[A-Za-z'\[]")
 
 _ADDRESS_DONE = {
@@ -103,7 +104,7 @@ def is_refusal(line):
 
 def is_message(line):
     """Return True if the first line of a reply may be a message: neither data nor garbage."""
-    return not line or bool(_MESSAGE.match(line))
+    return not line or (bool(_MESSAGE.match(line)) and not line.endswith('\r'))
 
 
 def is_unknown_key(reply):

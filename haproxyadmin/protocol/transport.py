@@ -29,6 +29,8 @@ MAX_PROBE_REPLY = 64 * 1024
 # The bytes that have to arrive during each time-out, once an exchange is older than its time-out.
 MIN_PROGRESS = 64 * 1024
 CHUNK = 64 * 1024
+# The bytes of what a master says about a worker that it does not reach.
+MAX_COMPLAINT = 256
 # Seconds to wait before connecting again while HAProxy's backlog is full.
 BACKLOG_PAUSE = 0.005
 # The longest wait at a time, in seconds: poll() accepts no more than fits into an int.
@@ -67,8 +69,9 @@ _GONE = (errno.EPIPE, errno.ECONNRESET)
 _NO_SIGNAL = getattr(_socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith('linux') else 0)
 
 # How an exchange proceeds. ``half_close``: end our side after the command, which ends commands that
-# wait on purpose; not on the socket of a master. ``max_reply``: the most bytes that are
-# read, None for MAX_REPLY. ``periods``: the most time-outs that the whole exchange may take.
+# wait on purpose, and which a master waits for if it is taken for a stats socket; what is known as a
+# master is sent ``quit`` instead. ``max_reply``: the most bytes that are read, None for MAX_REPLY.
+# ``periods``: the most time-outs that the whole exchange may take.
 Conduct = collections.namedtuple('Conduct', 'half_close max_reply periods')
 PLAIN = Conduct(False, None, float('inf'))
 # For commands after which HAProxy waits for more.
@@ -522,6 +525,7 @@ class _Exchange(object):
             self._open(now)
 
     def _is_connected(self):
+        """Return False while connecting: a time-out looks before anything has happened."""
         try:
             self.sock.getpeername()
         except _socket.error as error:
@@ -594,11 +598,12 @@ class _Exchange(object):
     def _is_end(self, chunk, now):
         """Return True if a master sends nothing after what it has sent."""
         if self._lookup is None:
-            if len(self._chunks) == 1 and replies.is_without_worker(chunk):
-                # The master may leave the connection open.
+            # The master may leave the connection open.
+            if self._size <= MAX_COMPLAINT and replies.is_without_worker(b''.join(self._chunks)):
                 self._finish()
             return self.outcome is not None
-        if not chunk.endswith(b'\n\n') and not (chunk == b'\n' and len(self._chunks) > 1):
+        # Two newlines may arrive one by one.
+        if not b''.join(self._chunks[-2:]).endswith(b'\n\n'):
             return False
         reply = b''.join(self._chunks)
         found = self._lookup.resolve(reply)

@@ -320,6 +320,9 @@ class Process(listener.Listener):
     def receive(self, client):
         """Read a command, including its payload, and return it as text."""
         command = text(super(Process, self).receive(client))
+        if command.endswith('\nquit\n'):
+            # It takes this for the socket of a master.
+            command = command[:-len('quit\n')]
         self._check(command)
         command = command[:-1]
         self.commands.append(command)

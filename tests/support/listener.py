@@ -8,6 +8,7 @@ import select
 import socket
 import threading
 
+QUIT = b'quit\n'
 # Seconds that a client may take to send, and that serving a connection may take to end.
 PATIENCE = 10
 
@@ -19,6 +20,8 @@ def bound(path, kind=socket.SOCK_STREAM):
     """
     if isinstance(path, tuple):
         sock = socket.socket(socket.AF_INET, kind)
+        # A lab.Port may reserve it.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     else:
         sock = socket.socket(socket.AF_UNIX, kind)
         if os.path.exists(path):
@@ -83,15 +86,23 @@ class Listener(object):
         raise NotImplementedError
 
     def receive(self, client):
-        """Read a command and return it as bytes, including its payload and its last newline."""
+        """Read a command and return it as bytes, including its payload and its last newline.
+
+        A client of a master sends :data:`QUIT` with its last command.
+        """
         received = b''
         while not received.endswith(b'\n') or (
-                received.split(b'\n')[0].endswith(b'<<') and not received.endswith(b'\n\n')):
+                received.split(b'\n')[0].endswith(b'<<')
+                and not received.endswith((b'\n\n', b'\n' + QUIT))):
             chunk = self.recv(client)
             if not chunk:
                 break
             received += chunk
         return received
+
+    def is_awaited(self):
+        """Return True if another connection waits to be accepted."""
+        return bool(select.select([self._listener], [], [], 0)[0])
 
     def recv(self, client):
         """Return what a client sends, or ``b''`` at the end."""
@@ -127,13 +138,21 @@ def _interruptible():
 
 
 class Backlog(object):
-    """A listening socket whose queue of connections is full."""
+    """A listening socket whose queue of connections is full.
+
+    :param path: see :func:`bound`.
+    """
 
     def __init__(self, path):
         self.path = path
         self._listener = bound(path)
         self._listener.listen(0)
         self._waiting = []
+        if isinstance(path, tuple):
+            self.path = self._listener.getsockname()
+            # The queue has room for one; Linux does not react to others.
+            self._waiting.append(socket.create_connection(self.path))
+            return
         while True:
             client = socket.socket(socket.AF_UNIX)
             client.setblocking(False)

@@ -782,3 +782,15 @@ class TestDoubles(object):
         self.sockets(started, 'admin', 'user')
         started[0].script = [fakes.answering] * 3 + [fakes.closing]
         assert found_by(started) == started.paths[1:]
+
+
+def test_what_is_no_master_is_not_advised_to_be_used_as_one(fleet):
+    started = fleet('3.2')
+    started[0].script = [fakes.replying(b"Unknown command: 'show'\n\n")] * 3
+    with pytest.raises(exceptions.NoHAProxyFound) as raised:
+        HAProxy(master=started[0].path, timeout=fakes.LONG)
+    assert 'this is not the socket of a master' in str(raised.value)
+    assert 'master=' not in str(raised.value)
+    with pytest.raises(exceptions.NoHAProxyFound) as raised:
+        HAProxy(socket_file=started[0].path, timeout=fakes.LONG)
+    assert str(raised.value).endswith('; if this is the socket of a master, use master=')

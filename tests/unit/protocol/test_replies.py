@@ -412,6 +412,14 @@ def test_check_command_raises_a_common_refusal(results):
         None, None, [])
 
 
+@pytest.mark.parametrize('line', [
+    'SSH-2.0-OpenSSH_9.2p1\r', 'ERROR\r', '220 mail.example ESMTP\r', 'HTTP/1.1 400 Bad request\r',
+    '-ERR unknown command\r', '\x15\x03\x01',
+])
+def test_other_servers_do_not_talk_like_haproxy(line):
+    assert not replies.is_message(line)
+
+
 def test_a_refusal_without_words_says_so():
     """[messages]"""
     with pytest.raises(exceptions.CommandFailed) as caught:

@@ -15,7 +15,8 @@ import time
 import pytest
 
 from haproxyadmin import exceptions
-from haproxyadmin.protocol import transport
+from haproxyadmin.internal import lookup
+from haproxyadmin.protocol import addresses, transport
 from tests.support import fakes, lab as labs, listener
 
 COMMAND = b'show info'
@@ -92,6 +93,117 @@ def test_a_peer_that_waits_for_the_end_of_the_input_gets_it(fleet):
     started[0].script = [fakes.master]
     with took(0, 25):
         assert exchange(started[0].path, conduct=transport.PROBE).startswith(b'Unknown command')
+
+
+def test_a_master_is_asked_to_close_the_connection_without_a_half_close(fleet):
+    """From 2.8 on a half-close keeps the connection for good if the worker is not found."""
+    started = fleet('2.2')
+    received = []
+
+    def behave(process, client):
+        received.append(listener.Listener.receive(process, client))
+        received.append(select.select([client], [], [], 0)[0])
+        client.sendall(b'Name: HAProxy\n\n')
+    started[0].script = [behave]
+    master = addresses.MasterAddress('m', addresses.path_address(started[0].path))
+    assert exchange(master.process(12), conduct=transport.PROBE) == b'Name: HAProxy\n\n'
+    assert received == [b'@!12; show info\nquit\n', []]
+
+
+class Replying(listener.Listener):
+    """A TCP port that answers any command with the same reply."""
+
+    def __init__(self, reply):
+        super(Replying, self).__init__(('127.0.0.1', 0))
+        self.reply = reply
+        self.listen()
+
+    def serve(self, client):
+        with contextlib.closing(client):
+            self.receive(client)
+            client.sendall(self.reply)
+
+    close = listener.Listener.refuse
+
+
+def test_the_second_address_of_a_host_is_tried_if_the_first_never_answers(fleet, monkeypatch):
+    """It gets its share of the time-out, even if the first one neither accepts nor refuses."""
+    started = fleet('2.2')
+    full, replying = listener.Backlog(('127.0.0.1', 0)), Replying(b'Name: HAProxy\n\n')
+    started.hold(full)
+    started.hold(replying)
+    monkeypatch.setattr(socket, 'getaddrinfo', lambda *arguments: [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, '', each.path) for each in (full, replying)])
+    assert exchange('localhost:1', timeout=4) == b'Name: HAProxy\n\n'
+
+
+def test_a_host_that_never_accepts_times_out_while_connecting(fleet):
+    started = fleet('2.2')
+    full = listener.Backlog(('127.0.0.1', 0))
+    started.hold(full)
+    outcome = exchange('127.0.0.1:{0}'.format(full.path[1]), timeout=0.2)
+    assert type(outcome) is exceptions.SocketTimeout
+    assert outcome.undelivered
+    assert 'timed out after 0.2 s while connecting' in str(outcome)
+
+
+LISTING = [
+    b'#<PID>          <type>          <reloads>       <uptime>        <version>',
+    b'11              master          0 [failed: 1]   0d00h00m01s     3.2.26',
+    b'# workers', b'# old workers',
+    b'10              worker          2               0d00h00m03s     3.2.26',
+    b'12              worker          1               0d00h00m02s     3.2.26', b'']
+
+
+def exchange_with_worker(path):
+    worker = addresses.MasterAddress(path, addresses.path_address(path)).current_worker(1, True)
+    request = transport.Request(worker, b'enable frontend f', fakes.LONG)
+    request.lookup = lookup.WorkerLookup(worker)
+    outcome, = transport.exchange_all([request])
+    return outcome
+
+
+def in_pieces(process, client, pieces):
+    """Send pieces so that each arrives by itself."""
+    for piece in pieces:
+        client.sendall(piece)
+        process.stopping.wait(0.01)
+
+
+def test_the_list_of_workers_may_arrive_in_pieces(fleet):
+    """Here half of the list would name a former worker as the current one."""
+    started = fleet('2.2')
+    pieces = [piece for line in LISTING for piece in (line, b'\n') if piece]
+
+    def behave(process, client):
+        process.receive(client)
+        in_pieces(process, client, pieces)
+        process.receive(client)
+        client.sendall(b'\n')
+    started[0].script = [behave]
+    assert exchange_with_worker(started[0].path) == b'\n'
+    assert started.commands == [['show proc', '@!12; enable frontend f']]
+
+
+@pytest.mark.parametrize('pieces', [
+    [b"Can't find the target PID matching the prefix '@!12'\n"],
+    [b"Can't find the target PID", b" matching the prefix '@!12'", b'\n'],
+    [b"Can't connect to the target CLI!", b'\n'],
+])
+def test_a_master_without_the_worker_may_leave_the_connection_open(fleet, pieces):
+    started = fleet('2.2')
+
+    def behave(process, client):
+        process.receive(client)
+        client.sendall(b'\n'.join(LISTING) + b'\n')
+        process.receive(client)
+        in_pieces(process, client, pieces)
+        process.stopping.wait(fakes.LONG)
+    started[0].script = [behave]
+    with took(0, fakes.LONG / 2):
+        outcome = exchange_with_worker(started[0].path)
+    started[0].stopping.set()
+    assert outcome == b''.join(pieces)
 
 
 def test_the_end_of_the_input_is_not_told_otherwise(fleet):
