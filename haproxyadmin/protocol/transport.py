@@ -69,9 +69,9 @@ _GONE = (errno.EPIPE, errno.ECONNRESET)
 _NO_SIGNAL = getattr(_socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith('linux') else 0)
 
 # How an exchange proceeds. ``half_close``: end our side after the command, which ends commands that
-# wait on purpose, and which a master waits for if it is taken for a stats socket; what is known as a
-# master is sent ``quit`` instead. ``max_reply``: the most bytes that are read, None for MAX_REPLY.
-# ``periods``: the most time-outs that the whole exchange may take.
+# wait on purpose, and which a master waits for if it is taken for a stats socket; what is known as
+# a master is sent ``quit`` instead. ``max_reply``: the most bytes that are read, None for
+# MAX_REPLY. ``periods``: the most time-outs that the whole exchange may take.
 Conduct = collections.namedtuple('Conduct', 'half_close max_reply periods')
 PLAIN = Conduct(False, None, float('inf'))
 # For commands after which HAProxy waits for more.
