@@ -24,7 +24,8 @@ def bound(path, kind=socket.SOCK_STREAM):
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     else:
         sock = socket.socket(socket.AF_UNIX, kind)
-        if os.path.exists(path):
+        # The name of an abstract socket begins with NUL.
+        if path[:1] not in ('\0', b'\0') and os.path.exists(path):
             os.unlink(path)
     sock.bind(path)
     return sock
