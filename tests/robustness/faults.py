@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inject faults between the library and HAProxy.
 
-A Site runs four HAProxy instances, each behind a Proxy: a Unix socket that
-forwards commands and misbehaves as its ``fault`` specifies.  :func:`trial` makes
-the library read or change something through them and raises Breach if the result
-is a wrong or incomplete answer, or a change whose outcome the caller cannot know.
+A Site runs four HAProxy instances, each behind a Proxy: a Unix socket, a TCP port
+with or without TLS, or a master, that forwards commands and misbehaves as its
+``fault`` specifies.  :func:`trial` makes the library read or change something
+through them and raises Breach if the result is a wrong or incomplete answer, or a
+change whose outcome the caller cannot know.
 
 ``faults.py VERSION=HAPROXY ...`` prints the table of all cases; tools/faults
 calls it.
@@ -26,6 +27,7 @@ import time
 from haproxyadmin import haproxy
 from haproxyadmin.exceptions import HAProxyBaseError, HAProxySocketError
 from haproxyadmin.protocol import replies, transport
+from tests.robustness import remote
 from tests.support import group, lab, listener
 from tests.support.group import ACL, MAP
 from tests.support.texts import raw
@@ -44,26 +46,83 @@ class Breach(AssertionError):
 
 
 class Proxy(listener.Listener):
-    """A stats socket that forwards each command to another, or does what its fault says."""
+    """A stats socket that forwards each command to another, or does what its fault says.
 
-    def __init__(self, path, target):
+    :param path: its own path.
+    :param target: the socket of HAProxy, or of its master, that commands are forwarded to.
+    :param direct: the stats socket of HAProxy.
+    """
+
+    def __init__(self, path, target, direct):
         super(Proxy, self).__init__(path)
         self.target = target
+        self.direct = direct
         self.fault = passing
         # The commands received, and those forwarded to HAProxy.
         self.received = []
         self.passed = []
+        # True if no other command follows on the connection.
+        self.quits = False
+        self._backlog = None
         self.listen()
+
+    @property
+    def address(self):
+        """What the library calls it."""
+        return self.path
+
+    def begin(self, fault):
+        """Have a fault from now on."""
+        self.fault = fault
+        if fault in UNREACHABLE:
+            self.refuse()
+        if fault is has_gone:
+            os.unlink(self.path)
+        if fault is is_full:
+            self._backlog = listener.Backlog(self.path)
+
+    def end(self):
+        """Work again."""
+        if self.fault is is_full:
+            self._backlog.close()
+        if self.fault in UNREACHABLE:
+            self.listen()
+        self.fault = passing
+
+    def close(self):
+        """Stop for good."""
+        self.refuse()
 
     def forget(self):
         """Clear the recorded commands and connections."""
         del self.received[:], self.passed[:]
         self.connections = 0
 
+    def hear(self, client):
+        """Read a line, with its payload, and return it as bytes without its last newline."""
+        line = super(Proxy, self).receive(client)[:-1]
+        # What a master is sent with the last command.
+        self.quits = line.endswith(b'\nquit')
+        line = line[:-len(b'\nquit')] if self.quits else line
+        self._record(line)
+        return line
+
     def receive(self, client):
         """Read a command and return it as bytes without its last newline."""
-        self.received.append(super(Proxy, self).receive(client)[:-1])
-        return self.received[-1]
+        return self.hear(client)
+
+    def receive_and_reset(self, client):
+        """Read a command; closing the connection resets it."""
+        # Closing a Unix socket with unread input does so.
+        while not client.recv(65536, socket.MSG_PEEK).endswith(b'\n'):
+            time.sleep(0.001)
+        command = client.recv(65536, socket.MSG_PEEK)[:-1]
+        self._record(command)
+        return command
+
+    def _record(self, line):
+        if line:
+            self.received.append(remote.ROUTE.sub(b'', line))
 
     def ask(self, command):
         """Forward a command and return the reply as bytes."""
@@ -82,8 +141,24 @@ class Proxy(listener.Listener):
         with contextlib.closing(client):
             try:
                 self.fault(self, client)
+                self.finish(client)
             except socket.error:
                 pass  # the library has given up
+
+    def finish(self, client):
+        """Do what is done before a connection is closed."""
+
+
+class TcpProxy(remote.OverTcp, Proxy):
+    """A proxy on a TCP port."""
+
+
+class TlsProxy(remote.OverTls, Proxy):
+    """A proxy on a TCP port that speaks TLS."""
+
+
+class MasterProxy(remote.AsMaster, Proxy):
+    """A proxy in front of a master."""
 
 
 # Faults: what a proxy does with a connection.
@@ -147,11 +222,7 @@ def resets_amid(proxy, client):
 
 
 def _reset(proxy, client, choose):
-    # Closing a Unix socket with unread input resets the connection.
-    while not client.recv(65536, socket.MSG_PEEK).endswith(b'\n'):
-        time.sleep(0.001)
-    command = client.recv(65536, socket.MSG_PEEK)[:-1]
-    proxy.received.append(command)
+    command = proxy.receive_and_reset(client)
     client.sendall(choose(proxy.ask(command)))
 
 
@@ -194,12 +265,12 @@ def confuses(proxy, client):
     command = proxy.receive(client)
     reply = proxy.ask(command)
     other = b'show info' if reply.startswith(b'# ') else b'show stat'
-    client.sendall(raw(lab.ask(proxy.target, other)))
+    client.sendall(raw(lab.ask(proxy.direct, other)))
 
 
 def _rows(proxy, change):
     """Return the answer to show stat with some lines changed."""
-    lines = raw(lab.ask(proxy.target, 'show stat')).split(b'\n')
+    lines = raw(lab.ask(proxy.direct, 'show stat')).split(b'\n')
     return b'\n'.join(change(lines))
 
 
@@ -243,11 +314,77 @@ FAULTS = [refuses, has_gone, is_full, hangs, hangs_after, closes_at_once, closes
           talks_garbage, ends_garbage, talks_http, confuses, header_alone, header_cut, too_few,
           too_many, no_pxname, never_ends, never_ends_a_line]
 
+# Those that are repeated over TCP and TLS and through masters: not what concerns the answer alone.
+COMMON = [hangs_after, closes_at_once, closes_before, closes_amid, closes_before_the_end,
+          resets_before, resets_amid, dribbles, talks_garbage, ends_garbage, talks_http, confuses,
+          never_ends]
+
 # Faults for which the library waits until the end of its time-out.
-SLOW = (is_full, hangs, hangs_after, dribbles, is_late, never_ends_a_line)
+SLOW = (is_full, hangs, hangs_after, dribbles, is_late, never_ends_a_line) + remote.SLOW
 
 # Faults for which the library never gets a connection.
 UNREACHABLE = (refuses, has_gone, is_full)
+
+
+class Way(object):
+    """A way to HAProxy, and the faults that it can have.
+
+    :param proxy: the class of the proxies.
+    """
+
+    # True if each HAProxy has a master, to which the library speaks.
+    has_master = False
+
+    def __init__(self, name, proxy, faults):
+        self.name = name
+        self.proxy = proxy
+        self.faults = faults
+
+    def __str__(self):
+        return self.name
+
+    def options(self, site):
+        """Return the arguments of HAProxy() that say where to look."""
+        return {'addresses': [proxy.address for proxy in site.proxies]}
+
+
+class ThroughDirectory(Way):
+    """Unix sockets in a directory."""
+
+    def options(self, site):
+        return {'socket_dir': site.directory}
+
+
+class ThroughTls(Way):
+    """TCP ports with TLS."""
+
+    def options(self, site):
+        return dict(super(ThroughTls, self).options(site), ssl_context=site.context)
+
+
+class ThroughMasters(Way):
+    """TCP ports of masters."""
+
+    has_master = True
+
+    def options(self, site):
+        return {'master': [proxy.address for proxy in site.proxies]}
+
+
+UNIX = ThroughDirectory('Unix sockets', Proxy, FAULTS)
+TCP = Way('TCP', TcpProxy, [
+    remote.does_not_resolve, remote.resolves_late, refuses, is_full, hangs] + COMMON + [
+    remote.talks_as_ssh, remote.talks_first, remote.expects_tls])
+TLS = ThroughTls('TLS', TlsProxy, [
+    refuses, is_full, remote.stalls_before_the_handshake, remote.stalls_amid_the_handshake,
+    remote.closes_amid_the_handshake, remote.resets_amid_the_handshake, remote.speaks_no_tls,
+    remote.talks_as_ssh, remote.talks_first, remote.other_host, remote.has_expired,
+    remote.is_a_stranger, remote.wants_a_certificate] + COMMON + [
+    remote.cuts_before, remote.cuts_amid, remote.cuts_between_lines, remote.cuts_at_the_end])
+MASTER = ThroughMasters('masters', MasterProxy, [
+    refuses, is_full, hangs] + COMMON + [remote.talks_as_ssh, remote.talks_first]
+    + [remote.has_no_worker, remote.cannot_connect] + list(remote.LOOKUPS))
+WAYS = [UNIX, TCP, TLS, MASTER]
 
 
 class Site(lab.Stopped):
@@ -255,68 +392,92 @@ class Site(lab.Stopped):
 
     :param timeout: seconds that the library waits for a process with a fault. For the others the
         time-out is long, as the machine may be busy.
+    :type way: Way
     """
 
-    def __init__(self, binary, timeout=PATIENT, megabytes=100):
+    def __init__(self, binary, timeout=PATIENT, megabytes=100, way=UNIX):
         self.timeout = timeout
+        self.way = way
         self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
+        self._directories = [self.directory]
         self.proxies = []
         self.count = 0
-        self._group = None
+        self._group = self._resolver = None
         try:
-            self._group = group.Group(binary, PROCESSES)
+            certificates = None
+            if way is TLS:
+                certificates = remote.Certificates()
+                self._directories += certificates.directories
+                self.context = certificates.keys.context(client=False)
+            self._group = group.Group(binary, PROCESSES, master_worker=way.has_master)
             self.version = self._group.version
-            for number, path in enumerate(self._group.socket_files, 1):
-                proxy = Proxy(os.path.join(self.directory, '{0}.sock'.format(number)), path)
-                proxy.megabytes = megabytes
+            for number, started in enumerate(self._group.labs, 1):
+                proxy = way.proxy(
+                    os.path.join(self.directory, '{0}.sock'.format(number)),
+                    (started.master_files or started.socket_files)[0], started.socket_files[0])
+                proxy.megabytes, proxy.certificates = megabytes, certificates
                 self.proxies.append(proxy)
-            self.hap = haproxy.HAProxy(socket_dir=self.directory, retry=None, timeout=PATIENT)
+            self.hap = self.connect(PATIENT)
             self.frontend = self.hap.frontend('f')
             self.server = self.hap.server('s')[0]
         except BaseException:
             self.stop()
             raise
 
+    @property
+    def labs(self):
+        """The HAProxy instances."""
+        return self._group.labs
+
+    def connect(self, timeout):
+        """Return another library object."""
+        return haproxy.HAProxy(retry=None, timeout=timeout, **self.way.options(self))
+
     def stop(self):
         """Stop everything; raise lab.LabError if an HAProxy failed."""
         for proxy in self.proxies:
-            proxy.refuse()
+            proxy.close()
         self.proxies = []
-        shutil.rmtree(self.directory)
+        for directory in self._directories:
+            shutil.rmtree(directory)
         if self._group:
             self._group.stop()
 
     def asked(self, command):
         """Send a command to each HAProxy directly and return the replies."""
-        return [lab.ask(proxy.target, command) for proxy in self.proxies]
+        return [lab.ask(proxy.direct, command) for proxy in self.proxies]
 
     def shape(self, fault, count):
-        """Give the first ``count`` proxies a fault; return their paths."""
-        paths = [proxy.path for proxy in self.proxies[:count]]
-        for process in self.hap._processes:
-            process.timeout = self.timeout if process.socket_file in paths else PATIENT
-        for proxy in self.proxies[:count]:
-            proxy.fault, proxy.patience = fault, self.timeout
-            if fault in UNREACHABLE:
-                proxy.refuse()
-            if fault is has_gone:
-                os.unlink(proxy.path)
-            if fault is is_full:
-                proxy.backlog = listener.Backlog(proxy.path)
-        return paths
+        """Give the first ``count`` proxies a fault; return their addresses."""
+        faulty = self.proxies[:count]
+        addresses = [proxy.address for proxy in faulty]
+        for endpoint in self._endpoints():
+            endpoint.timeout = self.timeout if endpoint.socket_file in addresses else PATIENT
+            # The names of hosts are forgotten.
+            endpoint.address.note_failure()
+        for proxy in faulty:
+            proxy.patience = self.timeout
+            proxy.begin(fault)
+        if fault in remote.NAMES:
+            self._resolver = remote.Resolver(fault, faulty)
+        return addresses
 
     def mend(self):
         """Make all proxies work again."""
-        for process in self.hap._processes:
-            process.timeout = PATIENT
+        if self._resolver is not None:
+            self._resolver.close()
+            self._resolver = None
+        for endpoint in self._endpoints():
+            endpoint.timeout = PATIENT
         for proxy in self.proxies:
-            if proxy.fault is is_full:
-                proxy.backlog.close()
-            if proxy.fault in UNREACHABLE:
-                proxy.listen()
-            proxy.fault = passing
+            proxy.end()
         for proxy in self.proxies:
             proxy.forget()
+
+    def _endpoints(self):
+        masters = self.hap._search.masters
+        return [process.endpoint for process in self.hap._processes] + (
+            masters._endpoints if masters else [])
 
 
 # Operations of the library.
@@ -370,6 +531,12 @@ READS = [
     Read('hap.show_map', lambda site: site.hap.show_map(MAP), len, asks_all=False),
     Read('hap.get_map', lambda site: site.hap.get_map(MAP, '0'), asks_all=False),
 ]
+# Not with a directory, where processes that do not answer are left out.
+CONSTRUCT = Read('HAProxy()', lambda site: site.connect(site.timeout),
+                 lambda hap: [process.socket_file for process in hap._processes])
+REFRESH = Read('hap.refresh', lambda site: site.hap.refresh())
+WORKERS = Read('hap.workers', lambda site: site.hap.workers(),
+               lambda workers: [(worker.pid, worker.current) for worker in workers])
 
 
 def _listed(family, target):
@@ -418,6 +585,12 @@ CHANGES = [
 
 # Trials
 
+def applies(fault, operation):
+    """Return False if a fault is none for an operation: what HAProxy answers is complete."""
+    return (fault, operation.name) not in (
+        (header_alone, 'hap.servers'), (remote.lists_none, 'hap.workers'))
+
+
 Outcome = collections.namedtuple('Outcome', 'what seconds')
 
 
@@ -451,6 +624,9 @@ def trial(site, fault, count, operation):
             raise Breach('does not name the socket: {0!r}: {0}'.format(error))
         if operation.changes:
             _check_change(site, operation, number, paths, error)
+            if (fault in remote.UNDELIVERED and isinstance(error, HAProxySocketError)
+                    and not error.undelivered):
+                raise Breach('not said to be undelivered: {0}'.format(error))
         elif error is None and operation.comparable(answer) != wanted:
             raise Breach('answered {0!r} for {1!r}'.format(operation.comparable(answer), wanted))
     finally:
@@ -478,9 +654,9 @@ def _words(error):
 
 
 def _check_change(site, operation, number, paths, error):
-    done = dict(zip([proxy.path for proxy in site.proxies], operation.done(site, number)))
-    sent = dict((proxy.path, [command for command in proxy.received
-                              if not command.startswith(b'show ')]) for proxy in site.proxies)
+    done = dict(zip([proxy.address for proxy in site.proxies], operation.done(site, number)))
+    sent = dict((proxy.address, [command for command in proxy.received
+                                 if not command.startswith(b'show ')]) for proxy in site.proxies)
     if any(len(commands) > len(set(commands)) for commands in sent.values()):
         raise Breach('sent more than once: {0!r}'.format(sent))
     if error is None:
@@ -520,22 +696,20 @@ def main(arguments):
 
 
 def _print_table(binary):
-    operations = [(operation, count) for operation in (READS[0], CHANGES[0])
-                  for count in (1, PROCESSES)]
     breaches = []
-    with Site(binary, timeout=1) as site:
-        print('HAProxy {0}, {1} processes, time-out 1 s, no retries\n'.format(
-            site.version, PROCESSES))
-        rows = [[''] + ['{0}, {1} of {2}'.format(operation.name, count, PROCESSES)
-                        for operation, count in operations]]
-        descriptors = lab.descriptors()
-        for fault in FAULTS:
-            rows.append([fault.__doc__] + [
-                _cell(site, fault, count, operation, breaches) for operation, count in operations])
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        for row in rows:
-            print('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
-        print('\nDescriptors before and after: {0}, {1}'.format(descriptors, lab.descriptors()))
+    before = lab.descriptors()
+    for way in WAYS:
+        with Site(binary, timeout=1, way=way) as site:
+            if way is UNIX:
+                print('HAProxy {0}, {1} processes, time-out 1 s, no retries'.format(
+                    site.version, PROCESSES))
+            lookups = [fault for fault in way.faults if fault in remote.LOOKUPS]
+            others = [fault for fault in way.faults if fault not in remote.LOOKUPS]
+            _print_rows(site, way.name, others, READS[0], breaches)
+            if lookups:
+                # Before a change the master is asked for the workers.
+                _print_rows(site, way.name, lookups, WORKERS, breaches)
+    print('\nDescriptors before and after: {0}, {1}'.format(before, lab.descriptors()))
     print('Most memory ever: {0} MiB; a reply may have {1} MiB'.format(
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         transport.MAX_REPLY // 1024 // 1024))
@@ -544,12 +718,30 @@ def _print_table(binary):
     return 1 if breaches else 0
 
 
+def _print_rows(site, title, faults, read, breaches):
+    columns = [(operation, count) for operation in (read, CHANGES[0]) for count in (1, PROCESSES)]
+    if site.way is not UNIX:
+        columns.append((CONSTRUCT, 1))
+    rows = [[title] + ['{0}, {1} of {2}'.format(operation.name, count, PROCESSES)
+                       for operation, count in columns]]
+    for fault in faults:
+        rows.append([fault.__doc__] + [
+            _cell(site, fault, count, operation, breaches) for operation, count in columns])
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    print()
+    for row in rows:
+        print('  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
 def _cell(site, fault, count, operation, breaches):
+    if not applies(fault, operation):
+        return '-'
     try:
         outcome = trial(site, fault, count, operation)
         return '{0.what} {0.seconds:.2f} s'.format(outcome)
     except Breach as breach:
-        breaches.append('{0}, {1}: {2}'.format(fault.__doc__, operation.name, breach))
+        breaches.append('{0}, {1}, {2}: {3}'.format(
+            site.way, fault.__doc__, operation.name, breach))
         return 'BREACH'
 
 
