@@ -115,8 +115,9 @@ class Server:
         try:
             command = client.recv(CHUNK, _socket.MSG_DONTWAIT)
         except BlockingIOError:
-            self._poller.register(client, select.EPOLLIN)
-            self._clients[client.fileno()] = fake, client
+            if client.fileno() not in self._clients:
+                self._poller.register(client, select.EPOLLIN)
+                self._clients[client.fileno()] = fake, client
             return
         except OSError:
             command = b''
