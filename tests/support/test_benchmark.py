@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/benchmark runs and prints what it should; the figures here mean nothing."""
+import itertools
 import json
 import os
 import subprocess
@@ -65,7 +66,28 @@ def test_whole_processes(tmpdir):
     assert starts['nothing']['live'] < starts['one-shot check']['live']
 
 
+@pytest.mark.timeout(300)
+def test_a_fleet(tmpdir):
+    words = run('--haproxy', labs.available()[-1][0], '--fleet', '4', '280',
+                '--json', str(tmpdir.join('figures')))
+    for title in ('One call to many addresses', '4 HAProxies, on three ways',
+                  'One of 64 addresses is dead or slow', 'Goals'):
+        assert '\n{0}'.format(title) in words
+    report = json.loads(tmpdir.join('figures').read())
+    assert set((size['count'], size['way'], size['work']) for size in report['sizes']) == set(
+        itertools.product((4, 280), ('Unix', 'TCP'), ('constructor', 'requests')))
+    assert [row['files'] for row in report['descriptors'][2:]] == [256, 256]
+    for row in report['descriptors']:
+        assert row['processes'] == 280
+        assert row['allowed'] // 2 < row['most'] <= row['allowed']
+    for row in report['one']:
+        assert (row['with it']['wall'] > 0.5) == (
+            row['case'] in ('never answers', 'accepts no connection'))
+    assert ROOT not in tmpdir.join('figures').read()
+
+
 def test_it_explains_itself():
     words = run('--help')
-    for option in ('--backends', '--servers', '--processes', '--haproxy', '--rounds', '--sweep'):
+    for option in ('--backends', '--servers', '--processes', '--haproxy', '--rounds', '--sweep',
+                   '--fleet'):
         assert option in words

@@ -23,7 +23,7 @@ CHUNK = 65536
 AT_LEAST = 0.05
 PROFILED = 14
 
-_now = getattr(time, 'perf_counter', time.time)
+now = getattr(time, 'perf_counter', time.time)
 
 
 class Raw(object):
@@ -233,11 +233,11 @@ def timed(request):
     work = subject(request).work(request)
     gc.collect()
     repeats = 0
-    started = _now()
+    started = now()
     while True:
         result = work()
         repeats += 1
-        elapsed = _now() - started
+        elapsed = now() - started
         if elapsed > AT_LEAST or request.get('single'):
             break
     del result
@@ -315,24 +315,27 @@ ACTIONS = {
 }
 
 
-def answer(line):
+def answer(line, actions):
     """Return the answer to a request, both as text."""
     request = json.loads(line)
-    return json.dumps(ACTIONS[request['action']](request))
+    return json.dumps(actions[request['action']](request))
 
 
-def main(words):
-    """Answer requests until the end of standard input, or answer one."""
+def main(words, actions):
+    """Answer requests until the end of standard input, or answer one.
+
+    :param actions: what is done for each action of a request.
+    """
     if words[0] == 'once':
-        print(answer(words[1]))
+        print(answer(words[1], actions))
         return
     while True:
         line = sys.stdin.readline()
         if not line:
             return
-        sys.stdout.write(answer(line) + '\n')
+        sys.stdout.write(answer(line, actions) + '\n')
         sys.stdout.flush()
 
 
 if __name__ == '__main__':
-    main(sys.argv[1:])
+    main(sys.argv[1:], ACTIONS)
