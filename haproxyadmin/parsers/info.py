@@ -16,9 +16,12 @@ def info2dict(raw_info):
     """
     info = {}
     for line in raw_info:
-        name, colon, value = line.partition(':')
+        # Nearly all lines have a blank after the first colon.
+        name, colon, value = line.partition(': ')
+        if not colon or ':' in name:
+            name, colon, value = line.partition(':')
         if colon:
-            info[name] = value[1:] if value.startswith(' ') else value
+            info[name] = value
     return info
 
 
