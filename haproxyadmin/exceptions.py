@@ -246,8 +246,11 @@ class HAProxySocketError(type('_SystemError', (HAProxyBaseError,) + _SystemError
     :type cause: OSError
 
     ``errno``, ``strerror`` and ``filename`` are those of the cause. ``undelivered`` is True if
-    HAProxy has certainly not received the command.
+    HAProxy has certainly not received the command. ``is_final`` is True if it is not tried again,
+    because that cannot help: TLS does not accept a certificate.
     """
+
+    is_final = False
 
     _summary = 'cannot talk to HAProxy'
 

@@ -193,6 +193,8 @@ class HAProxy(PatternMethods, Reading):
             workers go on. From 2.8 on the message contains what HAProxy wrote.
         :raises haproxyadmin.exceptions.WaitTimeout: if the time is over; its ``result`` says how
             far it has come.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if there is no such master, or it may
+            not be used.
         :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
         """
         from haproxyadmin.workers import Workers  # for a master only
@@ -307,7 +309,7 @@ class HAProxy(PatternMethods, Reading):
         :rtype: list of tuple
         :raises ValueError: for what crashes HAProxy or leaves it waiting; through a master, also
             for what would not reach the worker as it is: commands that begin with ``@``, ``quit``,
-            ``prompt``, and another ``<<`` before a payload. Nothing is sent.
+            ``prompt``, ``wait``, and another ``<<`` before a payload. Nothing is sent.
         """
         reads = commands.only_shows(commands.check_raw(cmd))
         return self._numbered(lambda process: process.raw_operation(cmd, full_output=True),
@@ -335,8 +337,12 @@ class HAProxy(PatternMethods, Reading):
 
     def _sources(self):
         """Return the processes to read; asks masters if former workers are to be read, too."""
-        self._found = self._search.with_former(self._found)
-        return self._found
+        found = self._found
+        sources = self._search.with_former(found)
+        # Another thread may have called refresh() meanwhile.
+        if sources is not found and self._found is found:
+            self._found = sources
+        return sources
 
     def _change(self, build):
         """Send each process the command that is built for it.

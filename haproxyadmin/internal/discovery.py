@@ -7,7 +7,7 @@ from haproxyadmin import imports
 from haproxyadmin.exceptions import NoHAProxyFound, SocketConnectionError
 from haproxyadmin.imports import Pattern
 from haproxyadmin.internal.endpoint import check_option
-from haproxyadmin.internal.fanout import run_all, unchanged
+from haproxyadmin.internal.fanout import probe_operation, run_all
 from haproxyadmin.internal.grouping import group_endpoints, highest_level
 from haproxyadmin.internal.process import _HAProxyProcess
 from haproxyadmin.parsers.values import TEXT
@@ -58,6 +58,9 @@ class Search(object):
         masters = [_absolute(parse_address(value, tls)) for value in _as_list(master)]
         self._masters = None
         if masters:
+            # One that is named twice would be reloaded twice.
+            masters = list(collections.OrderedDict(
+                (address.key, address) for address in masters).values())
             from haproxyadmin.internal.masters import Masters  # for a master only
             self._masters = Masters(masters, self._options, workers == 'all')
         elif workers != 'current':
@@ -90,22 +93,21 @@ class Search(object):
         places = list(self._places)
         if self._masters is not None:
             places += [Place(*found) for found in self._masters.look()]
-        known = dict((process.socket_file, process) for process in known)
+        known = _by_key(known)
         candidates = {}
         for place in places:
             for address in place.addresses:
                 candidates.setdefault(
-                    address.text, known.get(address.text) or self._process(address))
-        names = sorted(candidates)
-        outcomes = dict(zip(names, run_all([candidates[name].info_operation(
-            unchanged, transport.PROBE) for name in names], repeat=False)))
-        for name in names:
-            if transport.is_our_own(outcomes[name]):
+                    address.key, known.get(address.key) or self._process(address))
+        keys = sorted(candidates)
+        outcomes = dict(zip(keys, run_all([
+            probe_operation(candidates[key].endpoint) for key in keys])))
+        for key in keys:
+            if transport.is_our_own(outcomes[key]):
                 # Leaving processes out would mean changing only some of many.
-                raise outcomes[name]
+                raise outcomes[key]
         self._check(places, outcomes)
-        answered = [candidates[name] for name in names
-                    if not isinstance(outcomes[name], Exception)]
+        answered = [candidates[key] for key in keys if not isinstance(outcomes[key], Exception)]
         return (sorted(_one_of_each(answered, known), key=_rank),
                 _left_out(places, outcomes))
 
@@ -132,9 +134,9 @@ class Search(object):
         """
         if self._masters is None or not self._masters.wants_former:
             return processes
-        known = dict((process.socket_file, process) for process in processes)
+        known = _by_key(processes)
         return [process for process in processes if not process.endpoint.address.is_former] + [
-            known.get(address.text) or self._process(address)
+            known.get(address.key) or self._process(address)
             for address in self._masters.former()]
 
     def _process(self, address):
@@ -197,8 +199,8 @@ class Place(object):
         """
         if self._failure is not None:
             return [(self.name, self._failure)]
-        return [(address.text, outcomes[address.text]) for address in self.addresses
-                if isinstance(outcomes[address.text], Exception)]
+        return [(address.text, outcomes[address.key]) for address in self.addresses
+                if isinstance(outcomes[address.key], Exception)]
 
     def is_missing(self, outcomes):
         """Return True if no process answers here."""
@@ -323,10 +325,14 @@ def _one_of_each(answered, known):
         best.use_itself()
         kept.append(by_endpoint[best])
         for endpoint in group:
-            if endpoint is not best and endpoint.socket_file in known:
+            if endpoint is not best and endpoint.address.key in known:
                 endpoint.use_instead(best)
                 kept.append(by_endpoint[endpoint])
     return kept
+
+
+def _by_key(processes):
+    return dict((process.endpoint.address.key, process) for process in processes)
 
 
 def _rank(process):

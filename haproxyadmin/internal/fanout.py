@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run operations on one process or many at the same time: the one place that fans out."""
+import errno
 import time
 
 from haproxyadmin.combine import results_of
@@ -93,7 +94,9 @@ class Operation(transport.Request):
 
     def may_repeat(self, outcome):
         """Return True if a failed exchange may be tried again."""
-        if not isinstance(outcome, HAProxySocketError) or self.endpoint.is_gone:
+        if not isinstance(outcome, HAProxySocketError) or outcome.is_final:
+            return False
+        if self.endpoint.is_gone:
             return False
         # Permissions do not come back by themselves.
         return (self.reads or outcome.undelivered) and not isinstance(
@@ -126,6 +129,18 @@ class OneTimeOperation(Operation):
     def may_repeat(self, outcome):
         """Return False."""
         return False
+
+
+class MasterOperation(Operation):
+    """Looks for something at a master, which does not answer for a moment while it reloads."""
+
+    __slots__ = ()
+
+    def may_repeat(self, outcome):
+        """Return True if the master may be reloading."""
+        return (isinstance(outcome, (SocketApplicationError, SocketConnectionError))
+                and outcome.errno != errno.ENOENT
+                and super(MasterOperation, self).may_repeat(outcome))
 
 
 class VersionCheck(Operation):
@@ -274,15 +289,24 @@ def raise_first_error(outcomes):
 
 # Operations that any endpoint understands
 
-def info_operation(endpoint, interpret, conduct=transport.PLAIN):
+def info_operation(endpoint, interpret):
     """Return the operation that asks for ``show info``, and remembers who has answered.
 
     :param interpret: takes the fields as a dict.
     """
     # Not judged: judging needs the version, which this reply contains.
     return Operation(endpoint, commands.SHOW_INFO,
-                     lambda lines: interpret(learn_info(endpoint, lines)),
-                     judged=False, conduct=conduct)
+                     lambda lines: interpret(learn_info(endpoint, lines)), judged=False)
+
+
+def probe_operation(endpoint):
+    """Return the operation that looks whether HAProxy answers.
+
+    It looks once; where a master may be reloading, as often as ``retry`` says.
+    """
+    kind = MasterOperation if endpoint.address.stays_open else OneTimeOperation
+    return kind(endpoint, commands.SHOW_INFO, lambda lines: learn_info(endpoint, lines),
+                judged=False, conduct=transport.PROBE)
 
 
 def learn_info(endpoint, lines):

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be done with masters: find their workers, and reload HAProxy."""
 import collections
+import errno
 
 from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, ReloadFailed,
                                      SocketApplicationError, SocketConnectionError, SocketTimeout,
                                      WaitTimeout)
 from haproxyadmin.internal.endpoint import Endpoint
-from haproxyadmin.internal.fanout import Operation, info_operation, run_all, run_reads
+from haproxyadmin.internal.fanout import (MasterOperation, Operation, info_operation, run_all,
+                                          run_reads)
 from haproxyadmin.parsers.lines import first_line
 from haproxyadmin.parsers.workers import is_workers, parse_reload, parse_workers
 from haproxyadmin.protocol import commands, replies, transport
@@ -39,8 +41,8 @@ class Masters(object):
 
         :return: for each master the arguments of :class:`haproxyadmin.internal.discovery.Place`.
         """
-        outcomes = run_all([_show_proc(endpoint, transport.PROBE)
-                            for endpoint in self._endpoints], repeat=False)
+        outcomes = run_all([_show_proc(endpoint, MasterOperation, transport.PROBE)
+                            for endpoint in self._endpoints])
         found = []
         for endpoint, outcome in zip(self._endpoints, outcomes):
             if transport.is_our_own(outcome):
@@ -100,9 +102,12 @@ def _add(total, result):
                         total.old_pids + result.old_pids, total.new_pids + result.new_pids)
 
 
-def _show_proc(endpoint, conduct=transport.PLAIN):
-    """Return the operation that asks a master for its processes."""
-    return Operation(endpoint, commands.SHOW_PROC, _interpret_proc, conduct=conduct)
+def _show_proc(endpoint, kind=Operation, conduct=transport.PLAIN):
+    """Return the operation that asks a master for its processes.
+
+    :param kind: (optional) its class.
+    """
+    return kind(endpoint, commands.SHOW_PROC, _interpret_proc, conduct=conduct)
 
 
 def _interpret_proc(lines):
@@ -162,11 +167,13 @@ class _Reload(object):
                 self._succeeded, self._output = self._send()
                 if self._output != IN_PROGRESS:
                     return
-            elif not isinstance(outcome, SOON) or transport.is_our_own(outcome):
+            elif (not isinstance(outcome, SOON) or outcome.errno == errno.ENOENT
+                  or transport.is_our_own(outcome)):
                 raise outcome
             if not self._wait.pause():
-                raise outcome if isinstance(outcome, Exception) else WaitTimeout(
-                    '{0}: another reload is still in progress'.format(self._endpoint.socket_file),
+                raise WaitTimeout('{0}: not reloaded within {1:g} s: {2}'.format(
+                    self._endpoint.socket_file, self._wait.timeout,
+                    outcome if isinstance(outcome, Exception) else self._output),
                     _add(self._before, self._result(False, [])))
 
     def _send(self):

@@ -226,9 +226,9 @@ class _HAProxyProcess(Slotted):
             list_servers(_Backend(self, proxy, dump.iid_of(proxy)), dump)
             for proxy in _chosen(dump.servers, backend)], commands.SERVERS)
 
-    def info_operation(self, interpret, conduct=transport.PLAIN):
+    def info_operation(self, interpret):
         """Return the operation that asks for ``show info``."""
-        return fanout.info_operation(self.endpoint, interpret, conduct)
+        return fanout.info_operation(self.endpoint, interpret)
 
     def list_operation(self, interpret, kind):
         """Return the operation that asks for all rows of a kind."""

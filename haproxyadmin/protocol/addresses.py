@@ -7,6 +7,7 @@ import _socket
 
 from haproxyadmin import imports
 from haproxyadmin.imports import Pattern
+from haproxyadmin.protocol.errors import TlsError
 from haproxyadmin.protocol.words import MAX_LINE, MAX_PORT, decode_path, to_bytes
 
 FORMS = ('a path, unix@PATH, abns@NAME, abnsz@NAME, HOST:PORT, ipv4@HOST:PORT, ipv6@[HOST]:PORT '
@@ -26,7 +27,9 @@ _PORT = Pattern(r'[0-9]{1,5}\Z')
 _HOST_AND_PORT = Pattern(r'(\[[^\[\]/]+\]|[^:/\[\]@]+):([^:/]*)\Z')
 _NAME = Pattern(br'[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z')
 _IPV6 = Pattern(br'[0-9A-Fa-f:.]+(%[A-Za-z0-9_.-]+)?\Z')
-_LOOPBACK = Pattern(r'127\.|::1\Z|::ffff:127\.')
+# Hosts that are this machine, whatever names stand for.
+_LOOPBACK = Pattern(br'localhost\.?\Z|127\.[0-9.]+\Z|::1\Z|::ffff:127\.')
+_URL = Pattern(r'[A-Za-z][A-Za-z0-9+.-]*://')
 
 
 class Address(object):
@@ -66,8 +69,16 @@ class Address(object):
         """
         return self.fixed_targets
 
+    @property
+    def key(self):
+        """What distinguishes it from other addresses, also those that are printed alike."""
+        return self.text, self.prefix
+
     def note_failure(self):
         """Have a name resolved again before the next connection."""
+
+    def note_success(self, target):
+        """Try this target first from now on."""
 
     def secure(self, sock):
         """Return what encrypts a connection, before its handshake; by default the socket itself."""
@@ -136,6 +147,11 @@ class TcpAddress(Address):
         """Have a name resolved again before the next connection."""
         self._until = 0
 
+    def note_success(self, target):
+        """Try this target first from now on."""
+        self._resolved = (target,) + tuple(
+            other for other in self._resolved if other != target)
+
     def secure(self, sock):
         """Return what encrypts a connection."""
         from haproxyadmin.protocol import tls  # only needed here
@@ -143,8 +159,8 @@ class TcpAddress(Address):
 
     def is_exposed(self):
         """Return True if others can read what is sent: over TCP without TLS, to another host."""
-        return not self.is_tls and not all(
-            bool(_LOOPBACK.match(target[0])) for _, target in self.targets(0))
+        # By its name: what it stands for may have changed when the secret is sent.
+        return not self.is_tls and not _LOOPBACK.match(self._host)
 
 
 class MasterAddress(Address):
@@ -207,6 +223,10 @@ class MasterAddress(Address):
         """Have a name resolved again before the next connection."""
         self.base.note_failure()
 
+    def note_success(self, target):
+        """Try this target first from now on."""
+        self.base.note_success(target)
+
     def secure(self, sock):
         """Return what encrypts a connection."""
         return self.base.secure(sock)
@@ -239,16 +259,29 @@ class Tls(object):
 
     def __init__(self, context=None):
         self._context = context
+        self._is_given = context is not None
+        self._is_lost = False
 
     def __getstate__(self):
-        # A context cannot be pickled; the default one trusts less than any other.
-        return {'_context': None}
+        # A context cannot be pickled.
+        return {'_context': None, '_is_given': self._is_given, '_is_lost': self._is_given}
+
+    def __deepcopy__(self, memo):
+        return self
 
     def context(self):
-        """Return the context, which is made when it is needed for the first time."""
+        """Return the context, which is made when it is needed for the first time.
+
+        :raises haproxyadmin.protocol.errors.TlsError: if it cannot be made, or was lost.
+        """
+        if self._is_lost:
+            raise TlsError('the ssl_context is not a part of a pickled object; make a new one')
         if self._context is None:
             import ssl  # takes long
-            self._context = ssl.create_default_context()
+            try:
+                self._context = ssl.create_default_context()
+            except (EnvironmentError, ssl.SSLError) as error:
+                raise TlsError(str(error))
         return self._context
 
 
@@ -270,6 +303,8 @@ def parse_address(value, tls=None):
     match = _KIND.match(text)
     if match:
         return _parse_kind(text, match.group(1), match.group(2), tls)
+    if _URL.match(text):
+        raise _wrong(text)
     if '/' not in text and ':' in text:
         return _parse_tcp(text, _socket.AF_UNSPEC, text)
     return Address(text, text)

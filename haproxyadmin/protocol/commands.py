@@ -42,7 +42,7 @@ _PARTS = Pattern(br'(?:\\.|[^\\;])+|\\')
 # Not an escaped one. The words of "x\\;y" are counted together, which is safe.
 _SEPARATOR = Pattern(br'(?<!\\);')
 # From 3.0 on `<<` may be followed by a name, and a backslash at the end continues the line.
-_WAITS = Pattern(br'<<\Z|(\A|[ \t])<<[^ \t;]+(;|\Z)|(\A|[^\\])(\\\\)*\\\Z')
+_WAITS = Pattern(br'<<\Z|(\A|[ \t])<<[^ \t;]*(;|\Z)|(\A|[^\\])(\\\\)*\\\Z')
 # The blank before the last `<<` must not be an escaped one: from 3.0 on that is no announcement.
 _ANNOUNCES = Pattern(br'(?<!\\)(\\\\)* <<\Z')
 # What starts an interactive session, events that are followed, and what only a master understands.
@@ -122,6 +122,8 @@ def check_through_master(command):
         reason = 'a command must not begin with @'
     elif any(_OF_SESSION.match(part) for part in parts):
         reason = 'quit and prompt cannot be sent'
+    elif any(seconds_waited(part) for part in parts):
+        reason = 'wait would end at once'
     elif newline and b'<<' in parts[-1][:-len(b'<<')]:
         reason = 'a command with a payload must not contain another "<<"'
     elif newline and _OF_MASTER.match(parts[-1]):

@@ -6,6 +6,11 @@ import sys
 class TlsError(Exception):
     """What TLS says about a connection that it does not trust, or that is broken."""
 
+    @property
+    def is_final(self):
+        """True if trying again cannot help: a certificate does not fit, or is missing."""
+        return 'certificate' in str(self) or 'ssl_context' in str(self)
+
 
 def is_ours():
     """Return False if the current exception was raised by a signal handler.

@@ -27,11 +27,15 @@ def connection(sock, context, host):
     kind = _BufferedConnection if hasattr(context, 'wrap_bio') else _SocketConnection
     try:
         return kind(sock, context, host)
-    except ValueError as error:
+    except (ValueError, ssl.SSLError) as error:
         if not is_ours():
             raise
-        # A host that cannot be in a certificate.
-        raise TlsError(str(error))
+        # A host that cannot be in a certificate, or a context that is not for clients.
+        raise TlsError(_text_of(error))
+
+
+def _text_of(error):
+    return str(error).split(_SOURCE)[0].split('] ', 1)[-1]
 
 
 class _Connection(object):
@@ -83,7 +87,7 @@ class _Connection(object):
         except (ssl.SSLError, ssl.CertificateError) as error:
             if not is_ours():
                 raise
-            raise TlsError(str(error).split(_SOURCE)[0].split('] ', 1)[-1])
+            raise TlsError(_text_of(error))
 
     def _repeat(self, function):
         """Call a function of :mod:`ssl` until it has a result; raise EAGAIN to wait."""

@@ -22,6 +22,7 @@ from haproxyadmin.exceptions import (HAProxySocketError, SocketApplicationError,
 from haproxyadmin.protocol import commands, replies
 from haproxyadmin.protocol.addresses import Address, parse_address
 from haproxyadmin.protocol.errors import TlsError, is_ours
+from haproxyadmin.protocol.words import to_native
 
 MAX_REPLY = 256 * 1024 * 1024
 # The most bytes that are read from a socket of which it is not known whether HAProxy listens.
@@ -370,8 +371,9 @@ class _Exchange(object):
     """
 
     __slots__ = ('place', 'request', 'sock', 'fileno', 'awaited', 'outcome', 'started', 'targets',
-                 '_address', '_step', '_lookup', '_unsent', '_undelivered', '_chunks', '_size',
-                 '_timeout', '_deadline', '_turn_end', '_end', '_window_end', '_window_size')
+                 '_address', '_has_tried_others', '_step', '_lookup', '_unsent', '_undelivered',
+                 '_chunks', '_size', '_timeout', '_deadline', '_turn_end', '_end', '_window_end',
+                 '_window_size')
 
     def __init__(self, place, request):
         self.place = place
@@ -383,6 +385,7 @@ class _Exchange(object):
         # What is done next with the connection. Not a bound method, which would form a cycle that
         # keeps a dump alive.
         self._step = None
+        self._has_tried_others = False
         # What to ask a master first, None once it has answered.
         self._lookup = request.lookup
         self._unsent = b''
@@ -438,6 +441,8 @@ class _Exchange(object):
         """Find out what to connect to."""
         try:
             self.targets = self._address.targets(now)
+        except TlsError as error:
+            self._fail(error, 'TLS: ')
         except _socket.error as error:
             if not is_ours():
                 raise
@@ -487,12 +492,13 @@ class _Exchange(object):
 
     def _try_next(self, error, now):
         """Try the next address of a host, if there is one."""
-        self._address.note_failure()
         self.targets = self.targets[1:]
         if not self.targets:
+            self._address.note_failure()
             self._fail(error)
             return
         self.close()
+        self._has_tried_others = True
         self._turn_end = now + (self._deadline - now) / len(self.targets)
 
     def advance(self, now):
@@ -536,6 +542,8 @@ class _Exchange(object):
 
     def _open(self, now):
         self._turn_end = float('inf')
+        if self._has_tried_others:
+            self._address.note_success(self.targets[0])
         self._unsent = (self._address.lines(self.request.command) if self._lookup is None
                         else self._lookup.command + b'\n')
         self._step = _Exchange._write
@@ -633,18 +641,26 @@ class _Exchange(object):
 
     def _time_out(self, what):
         self._end_with(SocketTimeout(
-            self.request.socket_file,
-            '{0}: {1}, {2} bytes received'.format(self.request, what, self._size),
+            self.request.socket_file, '{0}: {1}, {2} bytes received{3}'.format(
+                self.request, what, self._size, self._received()),
             _socket.error(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)),
             undelivered=self._undelivered))
 
     def _fail(self, cause, what=''):
         error = kind_of(cause)(
             self.request.socket_file,
-            '{0}: {1}{2}'.format(self.request, what, getattr(cause, 'strerror', None) or cause),
+            '{0}: {1}{2}{3}'.format(self.request, what, getattr(cause, 'strerror', None) or cause,
+                                    self._received()),
             cause, self._undelivered)
+        error.is_final = getattr(cause, 'is_final', False)
         error.__cause__ = without_trace(cause)
         self._end_with(error)
+
+    def _received(self):
+        """Return what has been received from a socket that is not known to be HAProxy's."""
+        if not self._chunks or self.request.conduct.max_reply is None:
+            return ''
+        return '; this is not HAProxy: {0!r}'.format(to_native(b''.join(self._chunks)[:80]))
 
     def _end_with(self, outcome):
         self.outcome = outcome

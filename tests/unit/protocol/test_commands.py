@@ -222,7 +222,7 @@ def test_a_command_of_the_caller_is_sent_as_it_is(command, sent):
     'add map #0<<\nk v', 'add map #0 << \nk v',
     # From 3.0 on an escaped blank is a part of the word, and the next line is a command.
     'add map x\\ <<\ndisable frontend f', 'add map x\\\\\\ <<\ndisable frontend f',
-    'add map #0 <<', 'add map #0 <<\n', 'add acl #4 a<<', 'add acl #4 <<',
+    'add map #0 <<', 'add map #0 <<;show info', 'add map #0 k <<; show info', 'add map #0 <<\n', 'add acl #4 a<<', 'add acl #4 <<',
     'add map #0 <<\nk v\n\ndisable frontend f', 'add map #0 <<\n\nk v',
     'add map #0 <<\nk v\n\r\ndisable frontend f', 'add map #0 <<\n\r\nk v',
     'show\0info', 'show info\0', 'add map #0 <<\nk\0v', 'show info\r', 'show\rinfo',

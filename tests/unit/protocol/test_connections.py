@@ -235,6 +235,19 @@ def test_each_address_of_a_host_gets_its_share_of_the_time(crowd, monkeypatch):
     assert reply.endswith(b'\n\n')
 
 
+def test_the_address_that_answers_is_tried_first_the_next_time(crowd, monkeypatch):
+    """[addresses] Otherwise one that never answers would cost its share of each call."""
+    started = crowd(('127.0.0.1', 0))
+    address = parse_address('lb1:99')
+    with black_hole() as number:
+        resolving(monkeypatch, ('127.0.0.1', number), started.address)
+        for _ in range(3):
+            assert transport.exchange_all(requests(address, 1, 4))[0].endswith(b'\n\n')
+            monkeypatch.setattr(socket, 'getaddrinfo', None)
+    assert [target for _, target in address.targets(0)] == [
+        started.address, ('127.0.0.1', number)]
+
+
 def test_the_error_is_that_of_the_last_address(port, monkeypatch):
     with black_hole() as number:
         resolving(monkeypatch, ('127.0.0.1', number), ('127.0.0.1', port))

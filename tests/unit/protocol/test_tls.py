@@ -179,6 +179,8 @@ def test_a_certificate_that_does_not_fit(peer, keys, name, words):
     error = exchange(started.address, keys.context())
     assert type(error) is exceptions.HAProxySocketError and error.undelivered
     assert 'TLS: ' in str(error) and '_ssl.c' not in str(error)
+    # Trying again would be of no use.
+    assert error.is_final
     if sys.version_info >= (3, 7):
         assert words in str(error)
     assert started.received == b''
@@ -197,6 +199,29 @@ def test_a_missing_client_certificate(peer, keys):
     assert isinstance(error, exceptions.HAProxySocketError)
     assert 'certificate' in str(error) or error.errno
     assert exchange(started.address, keys.context()) == b'\n'
+
+
+def test_a_context_that_is_not_for_clients(peer):
+    started = peer(answers(b'\n'))
+    error = exchange(started.address, started.context)
+    assert type(error) is exceptions.HAProxySocketError
+    assert 'TLS: ' in str(error) and '_ssl.c' not in str(error)
+
+
+def test_a_default_context_that_cannot_be_made(peer, monkeypatch):
+    def fail():
+        raise IOError(2, 'No such file or directory')
+    monkeypatch.setattr(ssl, 'create_default_context', fail)
+    error = exchange(peer(answers(b'\n')).address, None)
+    assert type(error) is exceptions.HAProxySocketError and error.undelivered
+    assert 'TLS: ' in str(error) and 'resolved' not in str(error)
+
+
+def test_what_was_received_is_shown_if_it_may_not_be_haproxy(peer, keys):
+    """[addresses] As a web server cuts the connection."""
+    error = exchange(peer(cuts(b'HTTP/1.0 400 Bad request\r\n')).address, keys.context(),
+                     conduct=transport.PROBE)
+    assert "this is not HAProxy: 'HTTP/1.0 400" in str(error)
 
 
 NO_SIGNAL = """
