@@ -13,6 +13,10 @@ from haproxyadmin.protocol import commands, replies, transport, versions
 from haproxyadmin.protocol.words import to_bytes, to_native
 
 
+# The errors of a master that reloads: nobody listens, or it has closed the connection.
+WHILE_RELOADING = (errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, None)
+
+
 class Operation(transport.Request):
     """A command for one process, and how its reply is interpreted.
 
@@ -139,7 +143,7 @@ class MasterOperation(Operation):
     def may_repeat(self, outcome):
         """Return True if the master may be reloading."""
         return (isinstance(outcome, (SocketApplicationError, SocketConnectionError))
-                and outcome.errno != errno.ENOENT
+                and outcome.errno in WHILE_RELOADING
                 and super(MasterOperation, self).may_repeat(outcome))
 
 

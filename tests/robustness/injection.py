@@ -306,7 +306,8 @@ SLOTS = {
     'HAProxy.socket_file': _address(
         lambda address: haproxy.HAProxy(socket_file=address, retry=None)),
     'HAProxy.addresses': _address(lambda address: haproxy.HAProxy(addresses=[address])),
-    'HAProxy.master': _address(lambda address: haproxy.HAProxy(master=address)),
+    'HAProxy.master': _address(
+        lambda address: haproxy.HAProxy(master=address, retry=None)),
     'HAProxy.workers': _word(lambda hap, text: haproxy.HAProxy(master='/', workers=text)),
     'HAProxy.ssl_context': _word(lambda hap, text: haproxy.HAProxy('/', ssl_context=text)),
     'HAProxy.allow_missing': Slot('flag', lambda hap, text: again(hap, allow_missing=text or 'a')),
