@@ -12,7 +12,6 @@ from haproxyadmin.parsers.lines import first_line, split_lines
 from haproxyadmin.protocol import commands, replies, transport, versions
 from haproxyadmin.protocol.words import to_bytes, to_native
 
-
 # The errors of a master that reloads: nobody listens, or it has closed the connection.
 WHILE_RELOADING = (errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, None)
 
