@@ -275,13 +275,14 @@ class Tls(object):
         :raises haproxyadmin.protocol.errors.TlsError: if it cannot be made, or was lost.
         """
         if self._is_lost:
-            raise TlsError('the ssl_context is not a part of a pickled object; make a new one')
+            raise TlsError('the ssl_context is not a part of a pickled object; make a new one',
+                           is_final=True)
         if self._context is None:
             import ssl  # takes long
             try:
                 self._context = ssl.create_default_context()
             except (EnvironmentError, ssl.SSLError) as error:
-                raise TlsError(str(error))
+                raise TlsError(str(error), is_final=True)
         return self._context
 
 

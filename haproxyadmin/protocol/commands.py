@@ -111,9 +111,9 @@ def check_through_master(command):
     :type command: bytes
     :raises ValueError: if a part of it chooses where it goes; if the lines of its payload would be
         commands, because the master does not see that there is a payload (up to 2.6 it looks at the
-        first ``<<`` of a command only), or executes the command itself; and for what ends or
-        changes the session with the master, which otherwise may never again free the connection,
-        one of ten.
+        first ``<<`` of a command only), or executes the command itself; if the master would wait
+        for a payload; and for what ends or changes the session with the master, which otherwise
+        may never again free the connection, one of ten.
     """
     line, newline, _ = command.partition(b'\n')
     parts = _PARTS.findall(line)
@@ -124,8 +124,8 @@ def check_through_master(command):
         reason = 'quit and prompt cannot be sent'
     elif any(seconds_waited(part) for part in parts):
         reason = 'wait would end at once'
-    elif newline and b'<<' in parts[-1][:-len(b'<<')]:
-        reason = 'a command with a payload must not contain another "<<"'
+    elif b'<<' in (line[:-len(b'<<')] if newline else line):
+        reason = 'a command must not contain "<<" except to announce a payload; write "\\<<"'
     elif newline and _OF_MASTER.match(parts[-1]):
         reason = 'the command cannot have a payload'
     if reason:

@@ -4,12 +4,16 @@ import sys
 
 
 class TlsError(Exception):
-    """What TLS says about a connection that it does not trust, or that is broken."""
+    """What TLS says about a connection that it does not trust, or that is broken.
 
-    @property
-    def is_final(self):
-        """True if trying again cannot help: a certificate does not fit, or is missing."""
-        return 'certificate' in str(self) or 'ssl_context' in str(self)
+    :param text: what it says.
+    :param is_final: (optional) True if trying again cannot help: a certificate does not fit, or is
+        missing.
+    """
+
+    def __init__(self, text, is_final=False):
+        super(TlsError, self).__init__(text)
+        self.is_final = is_final
 
 
 def is_ours():

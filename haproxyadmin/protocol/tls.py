@@ -31,11 +31,13 @@ def connection(sock, context, host):
         if not is_ours():
             raise
         # A host that cannot be in a certificate, or a context that is not for clients.
-        raise TlsError(_text_of(error))
+        raise _translated(error)
 
 
-def _text_of(error):
-    return str(error).split(_SOURCE)[0].split('] ', 1)[-1]
+def _translated(error):
+    text = str(error).split(_SOURCE)[0].split('] ', 1)[-1]
+    # Before Python 3.7, another name is an exception of its own.
+    return TlsError(text, isinstance(error, ssl.CertificateError) or 'certificate' in text)
 
 
 class _Connection(object):
@@ -87,7 +89,7 @@ class _Connection(object):
         except (ssl.SSLError, ssl.CertificateError) as error:
             if not is_ours():
                 raise
-            raise TlsError(_text_of(error))
+            raise _translated(error)
 
     def _repeat(self, function):
         """Call a function of :mod:`ssl` until it has a result; raise EAGAIN to wait."""

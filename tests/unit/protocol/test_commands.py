@@ -222,7 +222,8 @@ def test_a_command_of_the_caller_is_sent_as_it_is(command, sent):
     'add map #0<<\nk v', 'add map #0 << \nk v',
     # From 3.0 on an escaped blank is a part of the word, and the next line is a command.
     'add map x\\ <<\ndisable frontend f', 'add map x\\\\\\ <<\ndisable frontend f',
-    'add map #0 <<', 'add map #0 <<;show info', 'add map #0 k <<; show info', 'add map #0 <<\n', 'add acl #4 a<<', 'add acl #4 <<',
+    'add map #0 <<', 'add map #0 <<;show info', 'add map #0 k <<; show info', 'add map #0 <<\n',
+    'add acl #4 a<<', 'add acl #4 <<',
     'add map #0 <<\nk v\n\ndisable frontend f', 'add map #0 <<\n\nk v',
     'add map #0 <<\nk v\n\r\ndisable frontend f', 'add map #0 <<\n\r\nk v',
     'show\0info', 'show info\0', 'add map #0 <<\nk\0v', 'show info\r', 'show\rinfo',
@@ -238,8 +239,8 @@ def test_what_would_harm_haproxy_is_refused(command):
 @pytest.mark.parametrize('command', [
     b'show info', b'add acl #4 @1', b'add acl #4 a;show info', b'add acl #4 a\\;@1', b'\\@1 show info',
     b'"@1" show info', b'x\\\\\\;@1 show info', b'x\v@1', b'x;\v@1', b'x;\\ @1', b'#@1', b'show info;',
-    b'add map #0 <<\n@1 x\n', b'add map #0 <<\nk <<\n@master reload\n', b'a<<b;add map #0 <<\n@1 x\n',
-    b'add map a\\<\\<b <<\nk v\n', b'add acl #4 a<<b', b'add map #0 quit x', b'quitter;prompts',
+    b'add map #0 <<\n@1 x\n', b'add map #0 <<\nk <<\n@master reload\n',
+    b'add map a\\<\\<b <<\nk v\n', b'add acl #4 a\\<\\<b', b'add map #0 quit x', b'quitter;prompts',
     b'add map #0 <<\nquit\n', b'user', b'operator;show info', b'expert-mode on;show info',
     b'user;add map #0 <<\nk v\n', b'users <<\nk v\n'])
 def test_a_master_passes_on_what_does_not_choose_its_way(command):
@@ -254,7 +255,9 @@ def test_a_master_passes_on_what_does_not_choose_its_way(command):
     b'#;@1 x', b'x\\ ;@1 x',
     # Up to 2.6 a master takes the payload for commands.
     b'add map a<<b <<\nk v\n', b'add map \\<<b <<\n@master reload\n', b'x;add map a<< <<\nk v\n',
-    b'<< <<\nk v\n',
+    b'<< <<\nk v\n', b'a<<b;add map #0 <<\n@1 x\n',
+    # Up to 2.6 it waits for one.
+    b'add acl #4 a<<b', b'show info<<;show stat', b'x<<;\\;',
     # It executes the command itself, and passes on the payload.
     b'user <<\ndisable frontend f\n', b'show info; operator\t <<\ndisable frontend f\n',
     b'expert-mode on <<\ndisable frontend f\n', b'experimental-mode on <<\ndisable frontend f\n',
