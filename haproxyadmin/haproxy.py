@@ -309,7 +309,8 @@ class HAProxy(PatternMethods, Reading):
         :rtype: list of tuple
         :raises ValueError: for what crashes HAProxy or leaves it waiting; through a master, also
             for what would not reach the worker as it is: commands that begin with ``@``, ``quit``,
-            ``prompt``, ``wait``, and another ``<<`` before a payload. Nothing is sent.
+            ``prompt``, ``user``, ``operator``, ``wait``, and a ``<<`` that announces no payload.
+            Nothing is sent.
         """
         reads = commands.only_shows(commands.check_raw(cmd))
         return self._numbered(lambda process: process.raw_operation(cmd, full_output=True),

@@ -49,10 +49,10 @@ _ANNOUNCES = Pattern(br'(?<!\\)(\\\\)* <<\Z')
 _OPEN_ENDED = Pattern(br'(\A|;)[ \t]*(prompt\b|@|(hard-)?reload\b|show[ \t]+proc\b|'
                       br'show[ \t]+events[ \t][^;]*-\w*w)')
 # Commands that a master executes itself. These leave it waiting: up to 2.6 `quit` with something
-# after it, in 3.2 `prompt` with a payload.
-_OF_SESSION = Pattern(br'[ \t]*(quit|prompt)([ \t]|\Z)')
+# after it, in 3.2 `prompt` with a payload, from 3.0 on `user` before a wrong `expert-mode`.
+_OF_SESSION = Pattern(br'[ \t]*(quit|prompt|user|operator)([ \t]|\Z)')
 # These it takes out of what it sends to the worker, but not their payload.
-_OF_MASTER = Pattern(br'[ \t]*(user|operator|expert-mode|experimental-mode|mcli-debug-mode)[ \t]')
+_OF_MASTER = Pattern(br'[ \t]*(expert-mode|experimental-mode|mcli-debug-mode)[ \t]')
 _WAIT = Pattern(br'(?:\A|;)[ \t]*wait[ \t]+([0-9]{1,9})(us|ms|s|m|h|d|)(?=[ \t;]|\Z)')
 _UNITS = {b'us': 1e-6, b'ms': 1e-3, b'': 1e-3, b's': 1, b'm': 60, b'h': 3600, b'd': 86400}
 # After a number, it keeps HAProxy from looking for a proxy of that name; see show_stat().
@@ -121,7 +121,7 @@ def check_through_master(command):
     if any(part.lstrip(b' \t').startswith(b'@') for part in parts):
         reason = 'a command must not begin with @'
     elif any(_OF_SESSION.match(part) for part in parts):
-        reason = 'quit and prompt cannot be sent'
+        reason = 'quit, prompt, user and operator cannot be sent'
     elif any(seconds_waited(part) for part in parts):
         reason = 'wait would end at once'
     elif b'<<' in (line[:-len(b'<<')] if newline else line):

@@ -241,8 +241,7 @@ def test_what_would_harm_haproxy_is_refused(command):
     b'"@1" show info', b'x\\\\\\;@1 show info', b'x\v@1', b'x;\v@1', b'x;\\ @1', b'#@1', b'show info;',
     b'add map #0 <<\n@1 x\n', b'add map #0 <<\nk <<\n@master reload\n',
     b'add map a\\<\\<b <<\nk v\n', b'add acl #4 a\\<\\<b', b'add map #0 quit x', b'quitter;prompts',
-    b'add map #0 <<\nquit\n', b'user', b'operator;show info', b'expert-mode on;show info',
-    b'user;add map #0 <<\nk v\n', b'users <<\nk v\n'])
+    b'add map #0 <<\nquit\n', b'expert-mode on;show info', b'users <<\nk v\n'])
 def test_a_master_passes_on_what_does_not_choose_its_way(command):
     """[one word per text]"""
     commands.check_through_master(command)
@@ -263,6 +262,7 @@ def test_a_master_passes_on_what_does_not_choose_its_way(command):
     b'expert-mode on <<\ndisable frontend f\n', b'experimental-mode on <<\ndisable frontend f\n',
     b'mcli-debug-mode on <<\ndisable frontend f\n',
     # Up to 2.6 it never frees the connection if something follows.
+    b'user', b'operator;show info', b'user;add map #0 <<\nk v\n',
     b'quit', b'quit;x', b'x;quit', b'x; quit x', b'\tquit', b'quit <<\nk v\n', b'prompt', b'prompt i',
     b'prompt <<\nk v\n'])
 def test_a_master_passes_on_nothing_that_chooses_its_way(command):
