@@ -22,7 +22,6 @@ WORKERS = ('current', 'all')
 # The names that HAProxy gives to the new and the old socket while it binds.
 _BINDING = Pattern(r'\.[0-9]+\.(tmp|bak)\Z')
 
-
 # joined and left: the addresses of processes that are new, and of those that have gone.
 Refreshed = collections.namedtuple('Refreshed', 'joined left left_out')
 
@@ -78,6 +77,8 @@ class Search(object):
     def find(self, known=()):
         """Find the processes: send a ``show info`` to each candidate, concurrently and once.
 
+        Where a master may be reloading, it is sent as often as ``retry`` says.
+
         :param known: (optional) the processes that were found before; those that still answer are
             the same objects.
         :return: the processes, sorted by process number and socket file, and ``(socket file,
@@ -107,6 +108,8 @@ class Search(object):
                 # Leaving processes out would mean changing only some of many.
                 raise outcomes[key]
         self._check(places, outcomes)
+        if self._masters is not None:
+            self._masters.use_answering()
         answered = [candidates[key] for key in keys if not isinstance(outcomes[key], Exception)]
         return (sorted(_one_of_each(answered, known), key=_rank),
                 _left_out(places, outcomes))

@@ -33,30 +33,38 @@ class Masters(object):
 
     def __init__(self, addresses, options, wants_former):
         self.wants_former = wants_former
-        self._endpoints = [Endpoint(MasterAddress(address.text, address), *options)
-                           for address in addresses]
+        self._named = [Endpoint(MasterAddress(address.text, address), *options)
+                       for address in addresses]
+        # Those that answered when they were looked for, and those that are used.
+        self._answering = self._endpoints = []
 
     def look(self):
-        """Ask each master for its workers, once.
+        """Ask each master for its workers: once, or while it may be reloading.
 
         :return: for each master the arguments of :class:`haproxyadmin.internal.discovery.Place`.
         """
         outcomes = run_all([_show_proc(endpoint, MasterOperation, transport.PROBE)
-                            for endpoint in self._endpoints])
-        found = []
-        for endpoint, outcome in zip(self._endpoints, outcomes):
+                            for endpoint in self._named])
+        found, answering = [], []
+        for endpoint, outcome in zip(self._named, outcomes):
             if transport.is_our_own(outcome):
                 raise outcome
             address, failed = endpoint.address, isinstance(outcome, Exception)
             # From 3.2 on a socket of level user may not ask, but may read from the worker.
             denied = isinstance(outcome, CommandFailed) and replies.is_denied(
                 to_bytes(str(outcome)))
-            numbers = [1] if denied else [] if failed else [
-                worker.number or 1 for worker in outcome[1] if worker.current]
+            numbers = [1] if denied else [] if failed else sorted(set(
+                worker.number or 1 for worker in outcome[1] if worker.current))
+            answering += [endpoint] if numbers else []
             found.append((address, False, [
                 address.current_worker(number, len(numbers) == 1) for number in numbers],
                 None if numbers else _no_worker(address.text, outcome if failed else None)))
+        self._answering = answering
         return found
+
+    def use_answering(self):
+        """Use the masters that have answered from now on."""
+        self._endpoints = self._answering
 
     def former(self):
         """Return the addresses of the former workers that still run; asks each master."""

@@ -252,6 +252,26 @@ class TestAMasterThatReloads(object):
                       allow_missing=True)
         assert [path for path, _ in hap.left_out] == [started.fleet.path('none')]
 
+    def test_a_refresh_that_fails_changes_nothing(self, site):
+        """[refresh]"""
+        started, other = site(), site()
+        other.master.workers[0].info['Pid'] = '5001'
+        hap = HAProxy(master=[started.master.path, other.master.path], retry=None)
+        other.master.script = [lambda master, client: False]
+        with pytest.raises(exceptions.NoHAProxyFound):
+            hap.refresh()
+        assert sorted(worker.pid for worker in hap.workers()) == [4001, 5001]
+
+    def test_one_that_was_left_out_is_not_asked(self, site):
+        """[addresses] Otherwise no read would work with ``workers='all'``."""
+        started = site()
+        TestReload().replacing(started)
+        hap = HAProxy(master=[started.master.path, started.fleet.path('none')], retry=None,
+                      allow_missing=True, workers='all')
+        assert hap.processids == [4001]
+        assert [worker.pid for worker in hap.workers()] == [4001]
+        assert hap.reload().new_pids == [4002]
+
     def test_one_that_is_named_twice_counts_once(self, site):
         """[masters] It would be reloaded twice."""
         started = site()
