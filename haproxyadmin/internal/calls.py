@@ -10,7 +10,7 @@ from haproxyadmin.combine import check_command, results_of
 from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, MultipleCommandResults,
                                      NoSuchObject)
 from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
-from haproxyadmin.internal.grouping import any_has_ended, distinct, renew
+from haproxyadmin.internal.grouping import distinct, read_running, renew
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.versions import NotForVersion
 
@@ -82,11 +82,7 @@ def read_pairs(members, build):
     :param build: see :func:`prepare`.
     :raises Exception: the first one.
     """
-    while True:
-        current, operations = prepare(members, build)
-        outcomes = run_all(operations)
-        if not any_has_ended(current, outcomes):
-            return list(zip(current, raise_first_error(outcomes)))
+    return list(zip(*read_running(lambda: prepare(members, build))))
 
 
 def members_to_change(members):

@@ -12,7 +12,7 @@ from haproxyadmin.internal.grouping import group_endpoints, highest_level
 from haproxyadmin.internal.process import _HAProxyProcess
 from haproxyadmin.parsers.values import TEXT
 from haproxyadmin.protocol import transport
-from haproxyadmin.protocol.addresses import FORMS, Address, Tls, parse_address
+from haproxyadmin.protocol.addresses import FORMS, Address, Tls, parse_address, path_address
 from haproxyadmin.protocol.words import decode_path, text_of_path, to_bytes
 from haproxyadmin.utils import is_unix_socket
 
@@ -45,7 +45,7 @@ class Search(object):
         self._places = []
         if socket_dir:
             path = _make_absolute(_check_path('socket_dir', socket_dir))
-            self._places.append(Place(Address(path, path), is_directory=True))
+            self._places.append(Place(path_address(path), is_directory=True))
         elif socket_file:
             address = parse_address(_check_path('socket_file', socket_file), tls)
             if address.path:
@@ -67,7 +67,7 @@ class Search(object):
         if not self._places and not masters:
             raise ValueError('pass socket_dir=, socket_file=, addresses= or master=')
         # Wrong options are reported before anything is looked for.
-        self._process(Address('/', '/'))
+        self._process(path_address('/'))
 
     @property
     def masters(self):
@@ -193,7 +193,7 @@ class Place(object):
             except NoHAProxyFound as error:
                 self._failure = transport.without_trace(error)
             else:
-                self.addresses = [Address(path, path) for path in map(_make_absolute, paths)]
+                self.addresses = list(map(path_address, map(_make_absolute, paths)))
 
     def errors(self, outcomes):
         """Return ``(socket file, exception)`` of what did not answer.

@@ -42,18 +42,32 @@ def read_members(members, build):
     :rtype: list
     :raises haproxyadmin.exceptions.NoSuchObject: if only workers that have ended have it.
     """
-    current = distinct(members)
-    outcomes = run_all([build(member) for member in current])
-    while any_has_ended(current, outcomes):
+    def begin():
         current = distinct(members)
-        outcomes = run_all([build(member) for member in current])
+        return current, [build(member) for member in current]
+    current, values = read_running(begin)
     if not current and members:
         raise NoSuchObject(members[0].name, '{0!r} is gone: only workers that have ended had '
                            'it'.format(members[0].name))
-    return raise_first_error(outcomes)
+    return values
 
 
-def any_has_ended(members, outcomes):
+def read_running(begin):
+    """Read from the processes that run; again, if a former worker turns out to have ended.
+
+    :param begin: returns the members, and what is built for each of them.
+    :return: the members, and the value of each.
+    :rtype: tuple of list
+    :raises Exception: the first one.
+    """
+    while True:
+        members, operations = begin()
+        outcomes = run_all(operations)
+        if not _any_has_ended(members, outcomes):
+            return members, raise_first_error(outcomes)
+
+
+def _any_has_ended(members, outcomes):
     """Return True if one of the members is of a former worker that has ended.
 
     :param outcomes: what reading from each has led to: an exception in that case.
@@ -73,7 +87,7 @@ def read_identified(processes, build):
     """
     current = distinct(processes)
     outcomes = run_all([build(process) for process in current])
-    if regroup(processes) or any_has_ended(current, outcomes):
+    if regroup(processes) or _any_has_ended(current, outcomes):
         return read_members(processes, build)
     return raise_first_error(outcomes)
 

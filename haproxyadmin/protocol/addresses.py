@@ -300,7 +300,7 @@ def parse_address(value, tls=None):
     if not isinstance(text, str) or not text or '\0' in text:
         raise _wrong(value)
     if text.startswith('/'):
-        return Address(text, text)
+        return path_address(text)
     match = _KIND.match(text)
     if match:
         return _parse_kind(text, match.group(1), match.group(2), tls)
@@ -308,7 +308,7 @@ def parse_address(value, tls=None):
         raise _wrong(text)
     if '/' not in text and ':' in text:
         return _parse_tcp(text, _socket.AF_UNSPEC, text)
-    return Address(text, text)
+    return path_address(text)
 
 
 def path_address(path):

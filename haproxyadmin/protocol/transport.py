@@ -600,10 +600,10 @@ class _Exchange(object):
                     self.request.socket_file, '{0}: the answer is larger than {1} bytes{2}'.format(
                         self.request, most, '; this is not HAProxy' if most != MAX_REPLY else '')))
                 return
-            if self._address.stays_open and self._is_end(chunk, now):
+            if self._address.stays_open and self._is_end(now):
                 return
 
-    def _is_end(self, chunk, now):
+    def _is_end(self, now):
         """Return True if a master sends nothing after what it has sent."""
         if self._lookup is None:
             # The master may leave the connection open.

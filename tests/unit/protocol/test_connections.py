@@ -193,19 +193,8 @@ def test_a_port_that_refuses(port):
 @contextlib.contextmanager
 def black_hole():
     """A port whose queue is full: further connections get no answer."""
-    sock = listener.bound(('127.0.0.1', 0))
-    sock.listen(0)
-    waiting = []
-    for _ in range(4):
-        client = socket.socket()
-        client.setblocking(False)
-        client.connect_ex(sock.getsockname())
-        waiting.append(client)
-    try:
-        yield sock.getsockname()[1]
-    finally:
-        for each in waiting + [sock]:
-            each.close()
+    with contextlib.closing(listener.Backlog(('127.0.0.1', 0))) as full:
+        yield full.path[1]
 
 
 def test_a_black_hole_times_out():

@@ -110,43 +110,6 @@ def test_a_master_is_asked_to_close_the_connection_without_a_half_close(fleet):
     assert received == [b'@!12; show info\nquit\n', []]
 
 
-class Replying(listener.Listener):
-    """A TCP port that answers any command with the same reply."""
-
-    def __init__(self, reply):
-        super(Replying, self).__init__(('127.0.0.1', 0))
-        self.reply = reply
-        self.listen()
-
-    def serve(self, client):
-        with contextlib.closing(client):
-            self.receive(client)
-            client.sendall(self.reply)
-
-    close = listener.Listener.refuse
-
-
-def test_the_second_address_of_a_host_is_tried_if_the_first_never_answers(fleet, monkeypatch):
-    """It gets its share of the time-out, even if the first one neither accepts nor refuses."""
-    started = fleet('2.2')
-    full, replying = listener.Backlog(('127.0.0.1', 0)), Replying(b'Name: HAProxy\n\n')
-    started.hold(full)
-    started.hold(replying)
-    monkeypatch.setattr(socket, 'getaddrinfo', lambda *arguments: [
-        (socket.AF_INET, socket.SOCK_STREAM, 6, '', each.path) for each in (full, replying)])
-    assert exchange('localhost:1', timeout=4) == b'Name: HAProxy\n\n'
-
-
-def test_a_host_that_never_accepts_times_out_while_connecting(fleet):
-    started = fleet('2.2')
-    full = listener.Backlog(('127.0.0.1', 0))
-    started.hold(full)
-    outcome = exchange('127.0.0.1:{0}'.format(full.path[1]), timeout=0.2)
-    assert type(outcome) is exceptions.SocketTimeout
-    assert outcome.undelivered
-    assert 'timed out after 0.2 s while connecting' in str(outcome)
-
-
 LISTING = [
     b'#<PID>          <type>          <reloads>       <uptime>        <version>',
     b'11              master          0 [failed: 1]   0d00h00m01s     3.2.26',
