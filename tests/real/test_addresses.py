@@ -11,32 +11,16 @@ import pytest
 from haproxyadmin import exceptions
 from haproxyadmin.haproxy import HAProxy
 from tests import conftest
-from tests.support import keys as keychain, lab as labs, listener, ways
+from tests.support import group, keys as keychain, lab as labs, listener, ways
 
-CONFIG = """
+# More ways to reach the HAProxy of group.CONFIG.
+SOCKETS = """
 global
-    stats socket "${HAPROXYADMIN_RUN}/stats.sock" level admin
     stats socket "ipv4@127.0.0.1:${HAPROXYADMIN_PORT_CLI4}" level admin
     stats socket "abns@haproxyadmin-${HAPROXYADMIN_PORT_CLI4}" level admin
-    ABNSZ
-    IPV6
-
-defaults
-    mode http
-    timeout connect 1s
-    timeout client 10s
-    timeout server 10s
-
-frontend f
-    bind "127.0.0.1:${HAPROXYADMIN_PORT_F}"
-    acl listed hdr(x-listed) -m str -u 90 nothing
-    http-request set-header X-Listed yes if listed
-    http-request set-header X-Map "%[path,map(${HAPROXYADMIN_FILES}/v-m1-bk)]"
-    default_backend b
-
-backend b
-    server s 127.0.0.1:9 weight 100
 """
+ABNSZ = '    stats socket "abnsz@haproxyadmin-${HAPROXYADMIN_PORT_CLI4}" level admin\n'
+IPV6 = '    stats socket "ipv6@[::1]:${HAPROXYADMIN_PORT_CLI6}" level admin\n'
 # TLS on the stats socket itself, which 2.6 and later ignore without a warning.
 OWN_TLS = """
 global
@@ -61,11 +45,8 @@ class Site(labs.Stopped):
         binary = conftest.find(version)
         self.front = self.lab = None
         has_abnsz = tuple(map(int, version.split('.'))) >= (3, 1)
-        config = CONFIG.replace(
-            'ABNSZ', 'stats socket "abnsz@haproxyadmin-${HAPROXYADMIN_PORT_CLI4}" level admin'
-            if has_abnsz else '').replace(
-                'IPV6', 'stats socket "ipv6@[::1]:${HAPROXYADMIN_PORT_CLI6}" level admin'
-                if HAS_IPV6 else '')
+        config = (group.CONFIG + SOCKETS + (ABNSZ if has_abnsz else '')
+                  + (IPV6 if HAS_IPV6 else ''))
         try:
             self.lab = labs.Lab(binary, config=config)
             self.front = ways.TlsFront(binary, self.lab.socket_files)
@@ -119,12 +100,12 @@ def test_reads_and_changes_are_the_same_in_every_way(site, form):
     server = hap.server('s')[0]
     assert server.setweight(7) and direct.server('s')[0].weight == 7
     for text in ('two words', 'a;disable frontend f', 'a\\b', '@1; x', u'\u20ac'):
-        assert hap.add_acl('#90', text) and hap.get_acl('#90', text)
-        assert hap.del_acl('#90', text)
+        assert hap.add_acl(group.ACL, text) and hap.get_acl(group.ACL, text)
+        assert hap.del_acl(group.ACL, text)
     pairs = [('key%d' % number, 'a value %d' % number) for number in range(2000)]
-    assert hap.add_map_entries('#0', pairs)
-    assert len(hap.show_map('#0')) == len(direct.show_map('#0')) > 2000
-    assert hap.del_map_entries('#0', [key for key, _ in pairs])
+    assert hap.add_map_entries(group.MAP, pairs)
+    assert len(hap.show_map(group.MAP)) == len(direct.show_map(group.MAP)) > 2000
+    assert hap.del_map_entries(group.MAP, [key for key, _ in pairs])
     assert hap.snapshot().server('s')[0].weight == 7
     assert hap.metric_per_socket('Maxconn')[0][0] == site.addresses[form]
     with pytest.raises(exceptions.CommandFailed) as caught:

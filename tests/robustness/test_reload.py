@@ -30,33 +30,35 @@ def reads_of(crew):
                reload.collections.Counter())
 
 
+def check_under_load(site, reloads, restarts, least):
+    """Reload and restart under load, and check that all went right; return the crew.
+
+    :param least: there must be more right answers than this.
+    """
+    before = lab.descriptors()
+    crew = reload.run(site, reloads=reloads, restarts=restarts)
+    assert crew.wrong == []
+    assert set(name for counts in crew.outcomes.values() for name in counts) <= DOCUMENTED
+    for kind in ('reads', 'changes'):
+        assert crew.outcomes['reload', kind]['right answer'] > least
+    assert reload.works(site)
+    assert lab.descriptors() <= before
+    return crew
+
+
 @pytest.mark.parametrize('version', VERSIONS)
 def test_a_reload_and_a_restart_under_load(version):
     with start(version) as site:
-        before = lab.descriptors()
-        crew = reload.run(site, reloads=3, restarts=1)
-        assert crew.wrong == []
-        assert set(name for counts in crew.outcomes.values() for name in counts) <= DOCUMENTED
-        for kind in ('reads', 'changes'):
-            assert crew.outcomes['reload', kind]['right answer'] > 10
+        crew = check_under_load(site, reloads=3, restarts=1, least=10)
         assert crew.statuses[200] > 0
-        assert reload.works(site)
-        assert lab.descriptors() <= before
 
 
 @pytest.mark.parametrize('version', VERSIONS)
 def test_reloads_through_the_masters_under_load(version):
     """[masters] A change never reaches a former worker."""
     with start(version, through_masters=True) as site:
-        before = lab.descriptors()
-        crew = reload.run(site, reloads=6, restarts=0)
-        assert crew.wrong == []
-        assert set(name for counts in crew.outcomes.values() for name in counts) <= DOCUMENTED
-        for kind in ('reads', 'changes'):
-            assert crew.outcomes['reload', kind]['right answer'] > 0
+        check_under_load(site, reloads=6, restarts=0, least=0)
         assert site.checked > 0
-        assert reload.works(site)
-        assert lab.descriptors() <= before
 
 
 @pytest.mark.parametrize('version', VERSIONS)
