@@ -168,15 +168,14 @@ class _Reload(object):
     def _start(self):
         """Send the command, after any other reload."""
         while True:
-            outcome = run_all([self._hurry(_show_proc(self._endpoint))], repeat=False)[0]
+            outcome = self._attempt(self._hurry(_show_proc(self._endpoint)))
             if not isinstance(outcome, Exception):
                 self._master, self._old_pids = outcome[0], [
                     worker.pid for worker in outcome[1] if worker.current]
                 self._succeeded, self._output = self._send()
                 if self._output != IN_PROGRESS:
                     return
-            elif (not isinstance(outcome, SOON) or outcome.errno == errno.ENOENT
-                  or transport.is_our_own(outcome)):
+            elif not isinstance(outcome, SOON) or outcome.errno == errno.ENOENT:
                 raise outcome
             if not self._wait.pause():
                 raise WaitTimeout('{0}: not reloaded within {1:g} s: {2}'.format(
@@ -189,23 +188,25 @@ class _Reload(object):
         operation = Operation(self._endpoint, commands.RELOAD, parse_reload, reads=False)
         # The answer comes after the new worker has read its configuration.
         operation.timeout = max(self._wait.seconds_left(), 0.001)
-        outcome = run_all([operation], repeat=False)[0]
-        if not isinstance(outcome, Exception):
-            return outcome
-        if not isinstance(outcome, HAProxySocketError) or transport.is_our_own(outcome):
-            raise outcome
+        outcome = self._attempt(operation)
         # Up to 2.6 the master closes the connection instead of answering.
-        return None, ''
+        return (None, '') if isinstance(outcome, Exception) else outcome
 
     def _look_again(self):
         """Return the current workers; none if the master does not answer."""
-        outcome = run_all([self._hurry(_show_proc(self._endpoint))], repeat=False)[0]
-        if not isinstance(outcome, Exception):
-            self._reloads = outcome[0].reloads
-            return [worker for worker in outcome[1] if worker.current]
-        if not isinstance(outcome, HAProxySocketError) or transport.is_our_own(outcome):
+        outcome = self._attempt(self._hurry(_show_proc(self._endpoint)))
+        if isinstance(outcome, Exception):
+            return []
+        self._reloads = outcome[0].reloads
+        return [worker for worker in outcome[1] if worker.current]
+
+    def _attempt(self, operation):
+        """Run an operation once; return its value, or the error of a master that is not reached."""
+        outcome = run_all([operation], repeat=False)[0]
+        if isinstance(outcome, Exception) and (
+                not isinstance(outcome, HAProxySocketError) or transport.is_our_own(outcome)):
             raise outcome
-        return []
+        return outcome
 
     def _has_failed(self, pids):
         """Return True if the old workers go on."""
@@ -222,8 +223,7 @@ class _Reload(object):
         """Return True if all current workers are new ones, and answer.
 
         From 3.1 on a new worker is listed while it reads its configuration; whoever is asked for
-        the current worker by its number then gets the old one. (Asking for its pid would fail, and
-        may cost the master a connection for ever.)
+        the current worker by its number then gets the old one.
         """
         pids = [worker.pid for worker in workers]
         if not pids or set(pids) & set(self._old_pids):
