@@ -7,6 +7,7 @@
     HAProxyBaseError
     ├── CommandFailed                (HAProxy refused)
     │   ├── EntriesFailed            (... some entries of many)
+    │   ├── NotSupported             (... or would: its version or build cannot do it)
     │   └── ReloadFailed             (... its configuration)
     ├── NoSuchObject                 (it is gone; also a KeyError)
     ├── HAProxyDataError             (processes disagree)
@@ -30,7 +31,7 @@ MAX_SHOWN = 200
 
 __all__ = ['CommandFailed', 'EntriesFailed', 'HAProxyBaseError', 'HAProxyDataError',
            'HAProxySocketError', 'InconsistentData', 'IncosistentData', 'MultipleCommandResults',
-           'NoHAProxyFound', 'NoSuchObject', 'ReloadFailed', 'SocketApplicationError',
+           'NoHAProxyFound', 'NoSuchObject', 'NotSupported', 'ReloadFailed', 'SocketApplicationError',
            'SocketConnectionError', 'SocketPermissionError', 'SocketTimeout',
            'SocketTransportError', 'WaitTimeout']
 
@@ -147,6 +148,23 @@ class EntriesFailed(CommandFailed):
         super(EntriesFailed, self).__init__('failures: {0}{1}'.format(len(failures), first))
         self.args = (failures,)
         self.failures = failures
+
+
+class NotSupported(CommandFailed):
+    """The running version or build of HAProxy cannot do it.
+
+    :param message: what needs which version.
+    :param needs: (optional) the first version that can, such as ``'2.4'``; None if it is a matter
+        of how HAProxy was built.
+    :param has: (optional) the running version, such as ``'2.2.9'``.
+
+    If the version is too old, nothing was sent to any process.
+    """
+
+    def __init__(self, message='', needs=None, has=None):
+        super(NotSupported, self).__init__(message)
+        self.needs = needs
+        self.has = has
 
 
 class ReloadFailed(CommandFailed):

@@ -5,9 +5,8 @@ import operator
 import time
 
 from haproxyadmin.combine import check_command_addr_port, merge
-from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.facade import Facade
-from haproxyadmin.internal.calls import members_to_change, read_each
+from haproxyadmin.internal.calls import (members_to_change, read_each, refused_on, require)
 from haproxyadmin.internal.fanout import level_operation, run, run_reads
 from haproxyadmin.internal.grouping import distinct
 from haproxyadmin.internal.listing import LazyMembers
@@ -104,7 +103,7 @@ class Server(Facade):
         encode_address(value)
 
         def build(member):
-            _require(member, versions.SERVER_ADDRESS)
+            require(member, versions.SERVER_ADDRESS)
             return commands.set_address(
                 member.word(), escape_word(value, member.hap_process.version))
         self._change(build, functools.partial(check_command_addr_port, 'addr'))
@@ -131,7 +130,7 @@ class Server(Facade):
         port = check_port(value)
         # Live, also for a server of a snapshot: otherwise an old address would be set again.
         members = members_to_change(self._live())
-        read_each(members, lambda member: _require(member, versions.SERVER_PORT))
+        read_each(members, lambda member: require(member, versions.SERVER_PORT))
         members = distinct(members)
         addresses = {}
         rows = run_reads([member.row_operation() for member in members])
@@ -139,7 +138,7 @@ class Server(Facade):
             text = stats.field(row, 'addr')
             address = addresses[member.socket_file] = stats.split_address(text)[0]
             if address in ('', 'unix'):
-                raise _refused_on(member, self._no_address(member, text))
+                raise refused_on(member, self._no_address(member, text))
         self._change(lambda member: commands.set_address(
             member.word(), escape_word(
                 addresses[member.socket_file], member.hap_process.version), port),
@@ -245,20 +244,6 @@ class Server(Facade):
         if any(versions.has(member.hap_process.version, versions.DELAYED_ADDRESS)
                for member in self._members):
             time.sleep(ADDRESS_PAUSE)
-
-
-def _require(member, feature):
-    """Raise the exception for a process whose version is too old; nothing is sent then."""
-    version = member.hap_process.version
-    if not versions.has(version, feature):
-        raise _refused_on(member, versions.describe_lack(feature, version, member.socket_file))
-
-
-def _refused_on(member, message):
-    """Return the exception for what is not even sent to a process."""
-    error = CommandFailed(message)
-    error.set_context(None, member.socket_file)
-    return error
 
 
 def servers_of(listings):

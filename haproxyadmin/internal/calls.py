@@ -8,10 +8,10 @@ import functools
 
 from haproxyadmin.combine import check_command, results_of
 from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, MultipleCommandResults,
-                                     NoSuchObject)
+                                     NoSuchObject, NotSupported)
 from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
 from haproxyadmin.internal.grouping import distinct, read_running, renew
-from haproxyadmin.protocol import commands
+from haproxyadmin.protocol import commands, versions
 from haproxyadmin.protocol.versions import NotForVersion
 
 
@@ -64,6 +64,35 @@ def _build(member, build, refuse_old=False):
         if isinstance(built, Operation):
             built.rebuild = functools.partial(build, member)
     return built
+
+
+def require(member, feature):
+    """Raise an exception if a process's version is too old for something.
+
+    :type feature: haproxyadmin.protocol.versions.Feature
+    :raises haproxyadmin.exceptions.NotSupported: if so.
+    """
+    version = member.hap_process.version
+    if not versions.has(version, feature):
+        raise not_supported(member, feature, version)
+
+
+def not_supported(member, feature, version):
+    """Return the exception for what the version of a process cannot do.
+
+    :param version: the running version, a tuple of integers.
+    """
+    error = NotSupported(versions.describe_lack(feature, version, member.socket_file),
+                         versions.format_version(feature.since), versions.format_version(version))
+    error.set_context(None, member.socket_file)
+    return error
+
+
+def refused_on(member, message):
+    """Return the exception for what is not even sent to a process."""
+    error = CommandFailed(message)
+    error.set_context(None, member.socket_file)
+    return error
 
 
 def read_each(members, build):

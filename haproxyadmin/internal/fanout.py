@@ -12,6 +12,8 @@ from haproxyadmin.parsers.lines import first_line, split_lines
 from haproxyadmin.protocol import commands, replies, transport, versions
 from haproxyadmin.protocol.words import to_bytes, to_native
 
+# Seconds for an exchange that begins at the deadline.
+SHORTEST = 0.001
 # The errors of a master that reloads: nobody listens, or it has closed the connection.
 WHILE_RELOADING = (errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, None)
 
@@ -104,6 +106,11 @@ class Operation(transport.Request):
         # Permissions do not come back by themselves.
         return (self.reads or outcome.undelivered) and not isinstance(
             outcome, SocketPermissionError)
+
+    def limit(self, seconds):
+        """Wait no longer than that for each part of an exchange; None for no limit."""
+        if seconds is not None and (self.timeout is None or seconds < self.timeout):
+            self.timeout = max(seconds, SHORTEST)
 
     def repeated(self):
         """Return what is sent after a failure: what depends on the version is built again."""
@@ -221,7 +228,7 @@ class _LevelCheck(_Inquiry):
         return refused.interpret_reply(refusal, identified)
 
 
-def run_all(operations, outcomes=None, repeat=True):
+def run_all(operations, outcomes=None, repeat=True, deadline=None):
     """Run all operations concurrently, each to its end.
 
     :param operations: any other value among them is its own outcome.
@@ -229,6 +236,8 @@ def run_all(operations, outcomes=None, repeat=True):
     :param outcomes: (optional) a list to put the outcomes into as they arrive, for a caller that
         may be interrupted; until then it contains the operations.
     :param repeat: (optional) False to try each exchange only once.
+    :param deadline: (optional) the time, as :func:`haproxyadmin.protocol.transport.now` tells it,
+        by which every operation ends, at the latest with a time-out.
     :return: for each operation its value, or the exception that ended it.
     :rtype: list
     """
@@ -242,24 +251,34 @@ def run_all(operations, outcomes=None, repeat=True):
         operation = outcomes[number]
         outcome = outcomes[number] = operation.interpret_reply(reply)
         if isinstance(outcome, Operation):
+            outcome.limit(_seconds_left(deadline))
             if not isinstance(operation, VersionCheck):
                 failures[number] = 0
             return outcome
         if isinstance(outcome, HAProxySocketError):
             operation.endpoint.doubt_version()
         if (repeat and operation.may_repeat(outcome)
-                and operation.endpoint.tries_left(failures[number])):
+                and operation.endpoint.tries_left(failures[number])
+                and _seconds_left(deadline) != 0):
             failures[number] += 1
             outcomes[number] = operation.repeated()
         return None
 
     while pending:
+        if deadline is not None:
+            for number in pending:
+                outcomes[number].limit(_seconds_left(deadline))
         transport.exchange_all([outcomes[number] for number in pending], follow)
         # What is still an operation has failed and is repeated.
         pending = _operations_in(outcomes)
         if pending:
-            time.sleep(max(outcomes[number].endpoint.retry_interval for number in pending))
+            pause = max(outcomes[number].endpoint.retry_interval for number in pending)
+            time.sleep(pause if deadline is None else min(pause, _seconds_left(deadline)))
     return outcomes
+
+
+def _seconds_left(deadline):
+    return None if deadline is None else max(0, deadline - transport.now())
 
 
 def _operations_in(outcomes):

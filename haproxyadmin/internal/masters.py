@@ -168,7 +168,7 @@ class _Reload(object):
     def _start(self):
         """Send the command, after any other reload."""
         while True:
-            outcome = self._attempt(self._hurry(_show_proc(self._endpoint)))
+            outcome = self._attempt(_show_proc(self._endpoint))
             if not isinstance(outcome, Exception):
                 self._master, self._old_pids = outcome[0], [
                     worker.pid for worker in outcome[1] if worker.current]
@@ -187,14 +187,14 @@ class _Reload(object):
         """Send the command; return what the master says, see :func:`parse_reload`."""
         operation = Operation(self._endpoint, commands.RELOAD, parse_reload, reads=False)
         # The answer comes after the new worker has read its configuration.
-        operation.timeout = max(self._wait.seconds_left(), 0.001)
+        operation.timeout = None
         outcome = self._attempt(operation)
         # Up to 2.6 the master closes the connection instead of answering.
         return (None, '') if isinstance(outcome, Exception) else outcome
 
     def _look_again(self):
         """Return the current workers; none if the master does not answer."""
-        outcome = self._attempt(self._hurry(_show_proc(self._endpoint)))
+        outcome = self._attempt(_show_proc(self._endpoint))
         if isinstance(outcome, Exception):
             return []
         self._reloads = outcome[0].reloads
@@ -202,7 +202,7 @@ class _Reload(object):
 
     def _attempt(self, operation):
         """Run an operation once; return its value, or the error of a master that is not reached."""
-        outcome = run_all([operation], repeat=False)[0]
+        outcome = run_all([operation], repeat=False, deadline=self._wait.deadline)[0]
         if isinstance(outcome, Exception) and (
                 not isinstance(outcome, HAProxySocketError) or transport.is_our_own(outcome)):
             raise outcome
@@ -230,15 +230,9 @@ class _Reload(object):
             return False
         endpoints = [self._endpoint.at(self._endpoint.address.current_worker(
             worker.number or 1, False)) for worker in workers]
-        answers = run_all([self._hurry(info_operation(endpoint, lambda info: int(info['Pid'])))
-                           for endpoint in endpoints], repeat=False)
+        answers = run_all([info_operation(endpoint, lambda info: int(info['Pid']))
+                           for endpoint in endpoints], repeat=False, deadline=self._wait.deadline)
         return answers == pids
-
-    def _hurry(self, operation):
-        """Return an operation that does not outlast the deadline."""
-        left = max(self._wait.seconds_left(), 0.001)
-        operation.timeout = left if operation.timeout is None else min(operation.timeout, left)
-        return operation
 
     def _result(self, succeeded, new_pids):
         return ReloadResult(succeeded, self._output, self._old_pids, new_pids)

@@ -9,7 +9,7 @@ from haproxyadmin.internal.grouping import renew
 REPLACED = 'another process has taken over {0} during the change'
 
 
-def change_all_or_none(members, do, undo, judge=check_command):
+def change_all_or_none(members, do, undo, judge=check_command, then=None):
     """Change all processes; if that fails in one of them, undo it in the others.
 
     Each process is sent a ``show info`` before and after the change, and before and after the
@@ -22,7 +22,9 @@ def change_all_or_none(members, do, undo, judge=check_command):
     :param undo: takes a member and the reply to the change, returns the operation that undoes it;
         called only for processes in which the change was made.
     :param judge: (optional) see :func:`haproxyadmin.internal.calls.check_outcomes`.
-    :return: the members that were changed, and the reply of each.
+    :param then: (optional) takes a member, returns an operation that is run once all processes have
+        accepted the change; it belongs to the change, and is undone with it.
+    :return: the members that were changed, and the reply of each to the change.
     :rtype: tuple of list
     :raises haproxyadmin.exceptions.HAProxyBaseError: what
         :func:`haproxyadmin.internal.calls.check_outcomes` raises, or
@@ -38,7 +40,7 @@ def change_all_or_none(members, do, undo, judge=check_command):
     _raise_first(members, renew(members))
     members, operations = prepare(members, do)
     raise_first_error(operations)
-    return _Transaction(members, operations, undo, judge).run()
+    return _Transaction(members, operations, undo, judge, then).run()
 
 
 def _raise_first(members, errors):
@@ -53,14 +55,17 @@ class _Transaction(object):
     :param operations: the operation that changes each of them.
     """
 
-    def __init__(self, members, operations, undo, judge):
+    def __init__(self, members, operations, undo, judge, then):
         self.members = members
         self.operations = operations
         self.undo = undo
         self.judge = judge
+        self.then = then
         # Which processes are to be changed.
         self.identities = [member.hap_process.endpoint.identity for member in members]
         self.outcomes = list(operations)
+        # What was run last: the change, or what belongs to it.
+        self.last, self.last_outcomes = operations, self.outcomes
         # Which processes have been replaced, and the errors of those that no longer answer.
         self.replaced = set()
         self.lost = {}
@@ -70,8 +75,11 @@ class _Transaction(object):
         """Make the change; return the members and their replies."""
         try:
             run_all(self.operations, self.outcomes, repeat=False)
+            if self.then is not None and self._are_accepted(self.outcomes):
+                self.last = [self.then(member) for member in self.members]
+                self.last_outcomes = run_all(self.last, repeat=False)
             self._look_who_answers()
-            if all(map(self._is_made, range(len(self.members)))):
+            if not self.replaced and not self.lost and self._are_accepted(self.last_outcomes):
                 return self.members, list(self.outcomes)
             self._raise_reason()
         except BaseException as error:
@@ -83,7 +91,8 @@ class _Transaction(object):
             finally:
                 self._report(error)
                 # The frames of the traceback refer to this object.
-                self.outcomes, self.lost = [], {}
+                self.outcomes = self.last_outcomes = []
+                self.lost = {}
             raise
 
     def _look_who_answers(self):
@@ -99,13 +108,13 @@ class _Transaction(object):
     def _raise_reason(self):
         """Raise the exception that says why the change is not made everywhere."""
         outcomes = [self.lost.get(number, outcome)
-                    for number, outcome in enumerate(self.outcomes)]
-        check_outcomes(self.members, self.operations, outcomes, self.judge)
+                    for number, outcome in enumerate(self.last_outcomes)]
+        check_outcomes(self.members, self.last, outcomes, self.judge)
         # All have accepted it, so one of them has been replaced since.
         socket_file = self.members[min(self.replaced)].socket_file
         error = CommandFailed(REPLACED.format(socket_file))
-        error.set_results(*results_of((member.process_nb, member.socket_file, outcome)
-                                      for member, outcome in zip(self.members, self.outcomes)))
+        error.set_results(*results_of((member.process_nb, member.socket_file, reply)
+                                      for member, reply in zip(self.members, self.last_outcomes)))
         error.set_context(None, socket_file)
         raise error
 
@@ -140,6 +149,9 @@ class _Transaction(object):
             return not outcome.undelivered
         # An operation was interrupted.
         return isinstance(outcome, Operation) or self._is_accepted(number, outcome)
+
+    def _are_accepted(self, outcomes):
+        return all(map(self._is_accepted, range(len(self.members)), outcomes))
 
     def _is_accepted(self, number, outcome):
         if isinstance(outcome, (Exception, Operation)):

@@ -25,11 +25,11 @@ class Wait(object):
         if progress is not None and not callable(progress):
             raise ValueError('progress must be callable, got {0!r}'.format(progress))
         self._progress = progress
-        self._deadline = now() + timeout
+        self.deadline = now() + timeout
 
     def seconds_left(self):
         """Return the seconds until the deadline, at least 0."""
-        return max(0, self._deadline - now())
+        return max(0, self.deadline - now())
 
     def report(self, done, total, what):
         """Tell how far it has come."""

@@ -13,7 +13,13 @@ from haproxyadmin.exceptions import CommandFailed
 Feature = collections.namedtuple('Feature', 'since what')
 
 SERVER_ADDRESS = Feature((1, 6), "setting a server's address")
+SERVERS_STATE = Feature((1, 6), 'the state of servers')
 SERVER_PORT = Feature((1, 7), "setting a server's port")
+SERVER_MAXCONN = Feature((1, 7), "setting a server's maximum number of connections")
+CHECK_PORT = Feature((1, 7), 'setting the port of health checks')
+SERVER_NAME = Feature((1, 8), "setting a server's name for the resolvers")
+AGENT_ADDRESS = Feature((1, 8), 'setting the address of agent checks')
+AGENT_TEXT = Feature((1, 8), 'setting what agent checks send')
 QUOTED_DESCRIPTION = Feature((1, 7), 'a description in quotes')
 # Older versions may crash.
 ANY_NUMBER_OF_WORDS = Feature((1, 8), 'a line of more than 64 words')
@@ -22,10 +28,19 @@ PAYLOAD = Feature((1, 9), 'a payload')
 SPLITS_AT_BLANKS = Feature((1, 9), 'a word with a vertical tab or a form feed')
 MAP_PAYLOAD = Feature((2, 0), 'adding entries to a map by a payload')
 SHOW_LEVEL = Feature((2, 0), "asking for a socket's level")
+CHECK_ADDRESS = Feature((2, 4), 'setting the address of health checks')
+AGENT_PORT = Feature((2, 4), 'setting the port of agent checks')
+SERVER_TLS = Feature((2, 4), 'switching TLS to a server on or off')
+DYNAMIC_SERVERS = Feature((2, 4), 'adding and deleting servers')
+# Older versions want "experimental-mode on" in the same line, and do not check dynamic servers.
+STABLE_DYNAMIC_SERVERS = Feature((2, 6), 'adding and deleting servers through a master')
+DYNAMIC_CHECKS = Feature((2, 6), 'checking the health of a server that is added')
 # In older versions each entry that is deleted costs a search through all of them.
 QUICK_DELETION = Feature((2, 4), 'deleting entries quickly')
 # Applied about a millisecond after HAProxy has reported success.
 DELAYED_ADDRESS = Feature((3, 0), 'applying an address later')
+# 2.4 reports a disabled frontend as open.
+DISABLED_FRONTEND = Feature((2, 6), 'knowing whether a frontend is open')
 DELETES_ONE = Feature((3, 3), 'deleting one entry of a key at a time')
 
 # ranges: pairs of the first version that was seen bad and the first one that is right again; where
@@ -52,6 +67,8 @@ GET_ACL = Danger([((1, 7, 0), (1, 7, 1))], NotForVersion, '"get acl" would crash
 CLEAR_ALL_COUNTERS = Danger(
     [((3, 3, 0), (3, 4, 1))], CommandFailed,
     'HAProxy 3.3 and 3.4.0 crash soon after "clear counters all"')
+# The versions that report a disabled frontend as open; 2.3 and 2.5 were not seen.
+MISREPORTS_FRONTENDS = [((2, 3), (2, 6))]
 
 
 def parse_version(text):
