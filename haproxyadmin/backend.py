@@ -3,6 +3,7 @@
 from haproxyadmin.combine import find_by_name
 from haproxyadmin.facade import Facade
 from haproxyadmin.internal.grouping import read_members
+from haproxyadmin.parsers import stats
 from haproxyadmin.protocol.metrics import BACKEND_METRICS
 from haproxyadmin.server import servers_of
 
@@ -36,6 +37,14 @@ class Backend(Facade):
         :rtype: int
         """
         return self._first('iid')
+
+    @property
+    def is_up(self):
+        """True if its status is ``'UP'`` in every process.
+
+        :rtype: bool
+        """
+        return all(map(stats.is_up, self._fields('status')))
 
     def server(self, name):
         """Return one server; sends one ``show stat`` to each process.

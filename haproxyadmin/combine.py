@@ -305,6 +305,11 @@ def check_command_addr_port(change_type, results):
     return _check_successes(results, functools.partial(replies.is_address_success, change_type))
 
 
+def check_server(results):
+    """Judge the replies of all processes to a change of a server; see :func:`check_command`."""
+    return _check_successes(results, replies.is_server_success)
+
+
 def _check_successes(results, is_success):
     successes = [is_success(reply) for _, reply in results]
     if not elements_of_list_same(successes):

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change a frontend and read its statistics."""
 from haproxyadmin.facade import Facade
+from haproxyadmin.internal.calls import not_supported, read_each
 from haproxyadmin.methods import changes
-from haproxyadmin.protocol import commands
+from haproxyadmin.parsers import stats
+from haproxyadmin.protocol import commands, versions
 from haproxyadmin.protocol.metrics import FRONTEND_METRICS
+
+# The status of a frontend that accepts connections, or would if it were not at its limit.
+OPEN = ('OPEN', 'FULL')
 
 __all__ = ['FRONTEND_METRICS', 'Frontend']
 
@@ -44,6 +49,21 @@ class Frontend(Facade):
         :rtype: int
         """
         return self._total('slim')
+
+    @property
+    def is_open(self):
+        """True if it accepts connections in every process: its status is ``'OPEN'`` or ``'FULL'``.
+
+        :rtype: bool
+        :raises haproxyadmin.exceptions.NotSupported: for HAProxy 2.4, which reports a disabled
+            frontend as open.
+        """
+        def build(member):
+            version = member.hap_process.version
+            if versions.is_among(version, versions.MISREPORTS_FRONTENDS):
+                raise not_supported(member, versions.DISABLED_FRONTEND, version)
+            return member.row_operation(lambda row: stats.field(row, 'status'))
+        return all(status in OPEN for status in read_each(self._found, build))
 
     @changes
     def enable(self, die=True):

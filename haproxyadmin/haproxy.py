@@ -218,6 +218,34 @@ class HAProxy(PatternMethods, Reading):
         """
         return Snapshot(self._sources())
 
+    @takes_die
+    def wait_until(self, condition, timeout, interval=0.5, progress=None, die=True):
+        """Wait until a condition is true for a fresh snapshot.
+
+        Costs one :meth:`snapshot` each ``interval``.
+
+        :param condition: a function that takes a :class:`haproxyadmin.snapshot.Snapshot`; its first
+            true value ends the wait. What it raises ends it, too.
+        :type condition: callable
+        :param timeout: seconds until the deadline.
+        :param interval: (optional) seconds between two looks.
+        :param progress: (optional) a callable that gets an object with ``done`` and ``total``, 0 or
+            1, and ``what``, a text.
+        :return: that value.
+        :raises haproxyadmin.exceptions.WaitTimeout: if the time is over; its ``result`` is what the
+            function returned last.
+
+        Usage::
+
+            >>> hap.wait_until(lambda snapshot: snapshot.backend('backend_proc1').is_up, timeout=5)
+            True
+        """
+        from haproxyadmin.internal.waiting import Wait  # most programs do not wait
+        wait = Wait(timeout, interval, progress)
+        return wait.until(lambda: condition(Snapshot(self._sources(), wait.deadline)),
+                          'the condition {0} is true'.format(
+                              getattr(condition, '__name__', repr(condition))))
+
     # Settings of the processes
 
     @changes

@@ -12,6 +12,21 @@ _VERDICT = [
     ':raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.',
 ]
 _LOST = [':raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.']
+_LACK = [':raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old; nothing',
+         '    is sent.']
+_WAIT = [
+    ':param timeout: seconds until the deadline, for all of it.',
+    ':param interval: (optional) seconds between two looks.',
+    ':param progress: (optional) a callable that gets an object with ``done`` and ``total``, numbers',
+    '    of processes, and ``what``, a text.',
+]
+_LATE = [
+    ':raises haproxyadmin.exceptions.WaitTimeout: if the time is over; its ``result`` says how far',
+    '    it has come, as that of any other exception that interrupts it.',
+]
+_UNDONE = [
+    '    It is then undone where it was made; ``undone`` and ``not_undone`` list the sockets.',
+]
 _REFUSED = [':raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.']
 _TEXT = [':raises ValueError: for what HAProxy cannot accept; nothing is sent.']
 _MANY = [
@@ -81,6 +96,11 @@ reads_entries = _decorator(
     _DIE, _TEXT + _REFUSED + _LOST, """Declare a method that reads an ACL or map.""")
 changes = _decorator(
     _DIE + _DONE, _VERDICT + _LOST, """Declare a method that sends a change to every process.""")
+changes_all_or_none = _decorator(
+    _DIE + _DONE, _LACK + _VERDICT + _UNDONE + _LOST,
+    """Declare a method that changes all processes or none.""")
+waits = _decorator(
+    _WAIT + _DIE, _LACK + _LATE + _LOST, """Declare a method that waits for something.""")
 changes_entries = _decorator(
     _DIE + _DONE, _TEXT + _VERDICT + _LOST, """Declare a method that changes an ACL or map.""")
 changes_many = _decorator(

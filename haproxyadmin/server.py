@@ -4,13 +4,14 @@ import functools
 import operator
 import time
 
-from haproxyadmin.combine import check_command_addr_port, merge
+from haproxyadmin.combine import check_command_addr_port, common_value, merge
 from haproxyadmin.facade import Facade
-from haproxyadmin.internal.calls import (members_to_change, read_each, refused_on, require)
+from haproxyadmin.internal.calls import (members_to_change, read_each, read_pairs, refused_on,
+                                         require)
 from haproxyadmin.internal.fanout import level_operation, run, run_reads
 from haproxyadmin.internal.grouping import distinct
 from haproxyadmin.internal.listing import LazyMembers
-from haproxyadmin.methods import changes
+from haproxyadmin.methods import changes, changes_all_or_none, waits
 from haproxyadmin.parsers import stats
 from haproxyadmin.parsers.values import converter, isint
 from haproxyadmin.protocol import commands, replies, versions
@@ -146,6 +147,83 @@ class Server(Facade):
         self._wait_for_address()
 
     @property
+    def initial_weight(self):
+        """The configured weight (``get weight``; management guide, "get weight").
+
+        It asks HAProxy, also for a server of a snapshot.
+
+        :rtype: int
+        """
+        from haproxyadmin.internal.states import initial_weight_operation  # seldom needed
+        weights = read_pairs(self._live(), initial_weight_operation)
+        return common_value([(member.process_nb, member.socket_file, weight)
+                             for member, weight in weights])
+
+    # The status in words: True if it is so in every process
+
+    @property
+    def is_up(self):
+        """True if it accepts new traffic in every process: it is up, and its weight is not 0.
+
+        The status is ``'UP'``, ``'UP 1/3'`` (up, though the last check failed, or none has
+        succeeded yet) or ``'no check'``.
+
+        :rtype: bool
+        """
+        rows = self._rows()
+        return all(stats.is_up(stats.field(row, 'status')) and stats.field(row, 'weight') != '0'
+                   for row in rows)
+
+    @property
+    def is_down(self):
+        """True if it is down in every process: ``'DOWN'``, ``'DOWN 1/2'`` or ``'DOWN (agent)'``.
+
+        A server in maintenance is not down, nor is one in status ``'NOLB'``.
+
+        :rtype: bool
+        """
+        return all(map(stats.is_down, self._fields('status')))
+
+    @property
+    def is_draining(self):
+        """True if it is in drain in every process, by itself or with the server that it tracks.
+
+        This property and the next two send one ``show servers state BACKEND`` (management guide,
+        "show servers state"; HAProxy 1.6) to each process, because the status ``'DOWN'`` does not
+        show whether a server is in drain. They ask HAProxy, also for a server of a snapshot.
+
+        :rtype: bool
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        """
+        return all(self._read_state('is_draining'))
+
+    @property
+    def is_maintenance(self):
+        """True if it is in maintenance in every process; see :attr:`is_draining`.
+
+        It is also in maintenance if the server that it tracks is, or if its name has no address.
+
+        :rtype: bool
+        """
+        return all(self._read_state('is_in_maintenance'))
+
+    @property
+    def is_checked(self):
+        """True if its health checks are enabled in every process; see :attr:`is_draining`.
+
+        False for a server that tracks another one, which is checked instead.
+
+        :rtype: bool
+        """
+        return all(self._read_state('is_checked'))
+
+    def _read_state(self, name):
+        """Return what a function of ``parsers.servers_state`` makes of each process's state."""
+        from haproxyadmin.internal.states import read_states  # most programs do not need it
+        from haproxyadmin.parsers import servers_state
+        return read_states(self._live(), getattr(servers_state, name))
+
+    @property
     def check_status(self):
         """The result of the last health check, ``'L4OK'`` or ``'L4TOUT'`` (``check_status``).
 
@@ -229,6 +307,296 @@ class Server(Facade):
         """End all sessions of the server at once (management guide, "shutdown sessions server")."""
         return self._change(lambda member: commands.shutdown_sessions(member.word()))
 
+    # Out of rotation and back
+
+    @waits
+    def drain(self, timeout, interval=0.5, progress=None, die=True):
+        """Put the server into drain, and wait until nobody uses it.
+
+        It gets no new traffic except from persistent clients: those with a cookie for it, for
+        instance. An idle client that keeps its connection shows as no session, and may send its
+        next request all the same. :meth:`takeout` is for what must not be disturbed.
+
+        Sends ``set server ... state drain`` (management guide, "set server"; HAProxy 1.6) to each
+        process, in all or in none, and then each ``interval`` one ``show stat`` and one ``show
+        info``. If a process is replaced by a reload, the new one is set, too. A server in
+        maintenance stays there. When the time is over, it stays in drain.
+
+        :return: ``sessions``, sessions and queued requests that are left: 0; ``seconds``, how long
+            it took; ``changed``, False if the state was set already; ``reloaded``, True if a
+            process was replaced meanwhile: what its predecessor still serves is not known.
+        :rtype: haproxyadmin.rotation.Drained
+        :raises haproxyadmin.exceptions.CommandFailed: if processes refuse, then it is undone in the
+            others; or if somebody else, or an agent, puts the server into rotation meanwhile.
+
+        Usage::
+
+            >>> server = hap.backend('backend_proc1').server('member1_proc1')
+            >>> server.drain(timeout=30).sessions
+            0
+        """
+        from haproxyadmin import rotation  # most programs do not need it
+        return rotation.drain(self._live(), timeout, interval, progress)
+
+    @waits
+    def takeout(self, timeout, drain_for=None, shutdown_sessions=False, keep_up=None, interval=0.5,
+                progress=None, die=True):
+        """Take the server out of rotation: drain, then maintenance, until nobody uses it.
+
+        In maintenance it gets no request at all, and is not checked. Requests that it has already
+        are finished. A server in maintenance stays there; then it is only waited for.
+
+        Costs what :meth:`drain` costs, and one ``show stat`` of all servers.
+
+        :param drain_for: (optional) the longest time in drain, in seconds; by default half of
+            ``timeout``. It is shorter if nobody uses the server any more; 0 skips it.
+        :param shutdown_sessions: (optional) True to end the sessions that are left shortly before
+            the time is over (``shutdown sessions server``): a second, or a quarter of ``timeout``
+            if that is less.
+        :param keep_up: (optional) refuse, and send nothing, if fewer than that many other servers
+            of its backend are up in every process. Servers that track it do not count.
+        :type keep_up: int
+        :return: like :meth:`drain`; also ``ended``, how many sessions were shut down, and
+            ``tracked_by``, the servers that track it and go with it, each ``'backend/server'``.
+        :rtype: haproxyadmin.rotation.TakenOut
+        :raises haproxyadmin.exceptions.CommandFailed: like :meth:`drain`, and for ``keep_up``.
+
+        When the time is over, it stays in maintenance.
+
+        Usage::
+
+            >>> server = hap.backend('backend_proc1').server('member1_proc1')
+            >>> server.takeout(timeout=30, keep_up=1).tracked_by
+            []
+        """
+        from haproxyadmin import rotation  # most programs do not need it
+        return rotation.take_out(self._live(), timeout, drain_for, shutdown_sessions, keep_up,
+                                 interval, progress)
+
+    @waits
+    def bringback(self, timeout, interval=0.5, progress=None, die=True):
+        """Put the server into rotation, and wait until it is up in every process.
+
+        It is up once its status is ``'UP'``, which means that its checks succeed, or ``'no check'``
+        and its weight is not 0. ``'UP 1/3'`` is not enough: HAProxy reports that before the first
+        check. If ``fall`` is 1, HAProxy reports ``'UP'`` at once.
+
+        Sends ``set server ... state ready`` (management guide, "set server"; HAProxy 1.6) to each
+        process, in all or in none, and then each ``interval`` one ``show stat`` and one ``show
+        info``. When the time is over, the state remains set.
+
+        :return: ``seconds``, how long it took; ``changed``, False if the state was set already;
+            ``reloaded``, True if a process was replaced meanwhile.
+        :rtype: haproxyadmin.rotation.BroughtBack
+        :raises haproxyadmin.exceptions.CommandFailed: if processes refuse; then it is undone in the
+            others.
+
+        Usage::
+
+            >>> server = hap.backend('backend_proc1').server('member1_proc1')
+            >>> bool(server.bringback(timeout=30))
+            True
+        """
+        from haproxyadmin import rotation  # most programs do not need it
+        return rotation.bring_back(self._live(), timeout, interval, progress)
+
+    def out_of_rotation(self, timeout=60, back_within=30, keep_up=1, restore_on_error=False,
+                        drain_for=None, shutdown_sessions=False, interval=0.5, progress=None):
+        """Return a context manager: inside of ``with``, the server is out of rotation.
+
+        It begins with :meth:`takeout`, whose answer it returns. At the end it restores the state
+        that the server had in each process, and waits until it is up in those in which it was up
+        before: a server that was in maintenance stays there. It restores the state also in a
+        process that has taken over meanwhile. If HAProxy may be reloaded inside of ``with``, call
+        :meth:`takeout` again to put the server out of rotation in the new process, too.
+
+        After an exception inside of ``with`` the server stays in maintenance, unless
+        ``restore_on_error``; then the state is restored, without waiting. Either way the exception
+        is raised. If :meth:`takeout` fails, what is inside of ``with`` does not run.
+
+        :param timeout: (optional) seconds for :meth:`takeout`.
+        :param back_within: (optional) seconds until it must be up again.
+        :param keep_up: (optional) how many other servers must be up; see :meth:`takeout`.
+        :param restore_on_error: (optional) True to restore the state after an exception, too.
+        :param drain_for: (optional) see :meth:`takeout`.
+        :param shutdown_sessions: (optional) see :meth:`takeout`.
+        :param interval: (optional) seconds between two looks.
+        :param progress: (optional) see :meth:`takeout`.
+        :rtype: haproxyadmin.rotation.OutOfRotation
+        :raises haproxyadmin.exceptions.WaitTimeout: by ``with``, if it is not idle in time; and at
+            its end, if the server is not up in time.
+        :raises haproxyadmin.exceptions.CommandFailed: by ``with``; see :meth:`takeout`.
+
+        Usage::
+
+            >>> server = hap.backend('backend_proc1').server('member1_proc1')
+            >>> with server.out_of_rotation(timeout=30, keep_up=1):
+            ...     print(server.status)
+            MAINT
+            >>> server.status
+            'UP'
+        """
+        from haproxyadmin.rotation import OutOfRotation  # most programs do not need it
+        return OutOfRotation(
+            self._live(), back_within, restore_on_error, timeout=timeout, drain_for=drain_for,
+            shutdown_sessions=shutdown_sessions, keep_up=keep_up, interval=interval,
+            progress=progress)
+
+    # These are changed in all processes or in none
+
+    @changes_all_or_none
+    def setaddress(self, address, port=None, die=True):
+        """Set the address, and perhaps the port, with one command.
+
+        Sends ``set server BACKEND/SERVER addr ADDRESS [port PORT]`` (management guide, "set
+        server"; HAProxy 1.6, with a port 1.7). From 3.0 on it waits 20 ms for HAProxy to apply it.
+
+        Like all methods below, it first reads what was set, with one ``show servers state BACKEND``
+        (or ``show stat``) to each process, and sends a ``show info`` before and after the change.
+
+        :param address: an IP address, as text or of :mod:`ipaddress`.
+        :param port: (optional) 0 to 65535; by default it remains.
+        :raises ValueError: for what cannot be an address or port; nothing is sent.
+        """
+        self._set('ADDRESS' if port is None else 'ADDRESS_AND_PORT', *_given(address, port))
+        self._wait_for_address()
+        return True
+
+    @changes_all_or_none
+    def setmaxconn(self, value, die=True):
+        """Set the maximum number of connections (``set maxconn server``; HAProxy 1.7).
+
+        :param value: 0 to 2147483647, for each process; 0 for no limit.
+        :type value: int
+        :raises ValueError: for any other value; nothing is sent.
+        """
+        return self._set('MAXCONN', value)
+
+    @changes_all_or_none
+    def setfqdn(self, name, die=True):
+        """Set the name that the resolvers look up (``set server ... fqdn``; HAProxy 1.8).
+
+        HAProxy refuses if the server has no ``resolvers``.
+
+        :param name: a host name.
+        :type name: str
+        :raises ValueError: for what HAProxy cannot accept; nothing is sent.
+        """
+        return self._set('NAME', name)
+
+    @changes_all_or_none
+    def setssl(self, on, die=True):
+        """Switch TLS to the server on or off (``set server ... ssl``; HAProxy 2.4).
+
+        HAProxy refuses if the server or its ``default-server`` has no TLS settings.
+
+        :type on: bool
+        :raises ValueError: for anything else; nothing is sent.
+        """
+        return self._set('TLS', on)
+
+    @changes_all_or_none
+    def sethealth(self, health, die=True):
+        """Set the health, until the next check (``set server ... health``).
+
+        It also works for a server without checks, and then lasts. HAProxy refuses if the server
+        tracks another one. See "set server" in the management guide.
+
+        :param health: ``'up'``, ``'stopping'`` (no new traffic except by persistence; status
+            ``'NOLB'``) or ``'down'``.
+        :type health: str
+        :raises ValueError: for anything else; nothing is sent.
+        """
+        return self._set('HEALTH', health)
+
+    @changes_all_or_none
+    def setagent(self, health, die=True):
+        """Set what the agent check found, until the next one (``set server ... agent``).
+
+        HAProxy refuses if the agent checks of the server are not enabled.
+
+        :param health: ``'up'`` or ``'down'``.
+        :type health: str
+        :raises ValueError: for anything else; nothing is sent.
+        """
+        return self._set('AGENT', health)
+
+    @changes_all_or_none
+    def enable_health(self, die=True):
+        """Enable the health checks (``enable health``).
+
+        A server for which none are configured is refused on every version.
+        """
+        return self._set('HEALTH_ON')
+
+    @changes_all_or_none
+    def disable_health(self, die=True):
+        """Disable the health checks (``disable health``); its health remains as it is."""
+        return self._set('HEALTH_OFF')
+
+    @changes_all_or_none
+    def enable_agent(self, die=True):
+        """Enable the agent checks (``enable agent``).
+
+        A server for which none are configured is refused on every version.
+        """
+        return self._set('AGENT_ON')
+
+    @changes_all_or_none
+    def disable_agent(self, die=True):
+        """Disable the agent checks (``disable agent``); its health and weight remain."""
+        return self._set('AGENT_OFF')
+
+    @changes_all_or_none
+    def setcheckaddr(self, address, port=None, die=True):
+        """Set where health checks go (``set server ... check-addr``; HAProxy 2.4).
+
+        HAProxy refuses if the health checks are not enabled (from 2.6 on).
+
+        :param address: an IP address, as text or of :mod:`ipaddress`.
+        :param port: (optional) 0 to 65535; by default it remains.
+        :raises ValueError: for what cannot be an address or port; nothing is sent.
+        """
+        return self._set('CHECK_ADDRESS', *_given(address, port))
+
+    @changes_all_or_none
+    def setcheckport(self, port, die=True):
+        """Set the port of health checks (``set server ... check-port``; HAProxy 1.7).
+
+        :param port: 0 to 65535; 0 for the port of the server.
+        :raises ValueError: for any other value; nothing is sent.
+        """
+        return self._set('CHECK_PORT', port)
+
+    @changes_all_or_none
+    def setagentaddr(self, address, port=None, die=True):
+        """Set where agent checks go (``set server ... agent-addr``; HAProxy 1.8, the port 2.4).
+
+        HAProxy refuses if the agent checks are not enabled.
+
+        :param address: an IP address, as text or of :mod:`ipaddress`.
+        :param port: (optional) 0 to 65535; by default it remains.
+        :raises ValueError: for what cannot be an address or port; nothing is sent.
+        """
+        return self._set('AGENT_ADDRESS' if port is None else 'AGENT_ADDRESS_AND_PORT',
+                         *_given(address, port))
+
+    @changes_all_or_none
+    def setagentsend(self, text, die=True):
+        """Set what agent checks send (``set server ... agent-send``; HAProxy 1.8).
+
+        HAProxy does not report it, so it cannot be undone if another process refuses.
+
+        :type text: str
+        :raises ValueError: for what HAProxy cannot accept; nothing is sent.
+        """
+        return self._set('AGENT_TEXT', text)
+
+    def _set(self, setting, *values):
+        """Change a setting of ``internal.settings`` in all processes or in none."""
+        from haproxyadmin.internal import settings  # most programs only read
+        return getattr(settings, setting).change(self._live(), *values)
+
     def _no_address(self, member, text):
         """Return why a server's port cannot be set: HAProxy reports no usable address."""
         endpoint = member.hap_process.endpoint
@@ -244,6 +612,11 @@ class Server(Facade):
         if any(versions.has(member.hap_process.version, versions.DELAYED_ADDRESS)
                for member in self._members):
             time.sleep(ADDRESS_PAUSE)
+
+
+def _given(address, port):
+    """Return the values that were given."""
+    return (address,) if port is None else (address, port)
 
 
 def servers_of(listings):

@@ -21,12 +21,13 @@ class Snapshot(Reading):
 
     :param processes: the processes to read.
     :type processes: list of :class:`haproxyadmin.internal._HAProxyProcess`
+    :param deadline: (optional) when reading ends at the latest, in seconds of a monotonic clock.
     :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
     """
 
-    def __init__(self, processes):
+    def __init__(self, processes, deadline=None):
         self._taken_at = time.time()
-        self._found = read_identified(processes, freeze_operation)
+        self._found = read_identified(processes, freeze_operation, deadline)
 
     @property
     def taken_at(self):

@@ -13,7 +13,8 @@ _DEFINED_IN = {
 }
 _MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'discovery', 'endpoint', 'fanout',
             'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'lookup', 'masters',
-            'patterns', 'process', 'rows', 'server', 'slots', 'transaction', 'waiting']
+            'patterns', 'process', 'rotation', 'rows', 'server', 'settings', 'slots', 'states',
+            'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

@@ -44,7 +44,7 @@ class _Member(Slotted):
     def live(self):
         """The object that answers from HAProxy itself, not from a snapshot."""
         process = self.hap_process.live
-        return self if process is self.hap_process else self._on(process)
+        return self if process is self.hap_process else self.on(process)
 
     @property
     def process_nb(self):
@@ -115,8 +115,7 @@ class _Member(Slotted):
         def found_by_name(dump):
             row = self._find(dump)
             if row is None:
-                raise NoSuchObject(self.name, '{0} {1} is gone from process {2} on {3}'.format(
-                    self._NOUN, self._title(), self.process_nb, self.socket_file))
+                raise self.gone()
             self._learn(row)
             return interpret(row, dump)
 
@@ -125,6 +124,11 @@ class _Member(Slotted):
         if process.in_memory or iid is None or sid is None:
             return process.dump_operation(found_by_name, kind=kind)
         return process.dump_operation(found_by_id, iid, kind, sid)
+
+    def gone(self):
+        """Return the exception for an object that no longer exists."""
+        return NoSuchObject(self.name, '{0} {1} is gone from process {2} on {3}'.format(
+            self._NOUN, self._title(), self.process_nb, self.socket_file))
 
     def _learn(self, row):
         """Remember the ids that a row contains."""
@@ -147,7 +151,7 @@ class _Member(Slotted):
                 self._row = None
         return ids
 
-    def _on(self, process):
+    def on(self, process):
         """Return the same object on another process."""
         raise NotImplementedError
 
@@ -191,7 +195,7 @@ class _Proxy(_Member):
         """Return the id that was seen last, or None; costs nothing."""
         return self._known_ids()[0]
 
-    def _on(self, process):
+    def on(self, process):
         return type(self)(process, self.name, self.known_iid())
 
     def _ids_of(self, row):

@@ -76,17 +76,18 @@ def _any_has_ended(members, outcomes):
         [member.hap_process.endpoint.is_gone for member in members])
 
 
-def read_identified(processes, build):
+def read_identified(processes, build, deadline=None):
     """Read from each process its ``show info`` and perhaps more.
 
     It is read again if two sockets turn out to belong to one process, or no longer to do so.
 
     :param build: takes a process, returns the operation.
+    :param deadline: (optional) see :func:`haproxyadmin.internal.fanout.run_all`.
     :return: the value of each operation.
     :rtype: list
     """
     current = distinct(processes)
-    outcomes = run_all([build(process) for process in current])
+    outcomes = run_all([build(process) for process in current], deadline=deadline)
     if regroup(processes) or _any_has_ended(current, outcomes):
         return read_members(processes, build)
     return raise_first_error(outcomes)

@@ -45,7 +45,7 @@ class _Server(_Member):
         """Return the word that names the server in a command."""
         return escape_server(self.backendname, self.name, self.hap_process.version)
 
-    def _on(self, process):
+    def on(self, process):
         iid, sid = self._known_ids()
         return _Server(type(self.backend)(process, self.backendname, iid), self.name, sid)
 

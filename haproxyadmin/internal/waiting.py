@@ -3,6 +3,7 @@
 import collections
 import time
 
+from haproxyadmin.exceptions import HAProxySocketError, WaitTimeout
 from haproxyadmin.internal.endpoint import check_seconds
 from haproxyadmin.protocol.transport import now
 
@@ -25,20 +26,51 @@ class Wait(object):
         if progress is not None and not callable(progress):
             raise ValueError('progress must be callable, got {0!r}'.format(progress))
         self._progress = progress
-        self.deadline = now() + timeout
+        self._started = now()
+        self.deadline = self._started + timeout
 
     def seconds_left(self):
         """Return the seconds until the deadline, at least 0."""
         return max(0, self.deadline - now())
+
+    def seconds_passed(self):
+        """Return the seconds since the beginning, rounded to milliseconds."""
+        return round(now() - self._started, 3)
 
     def report(self, done, total, what):
         """Tell how far it has come."""
         if self._progress is not None:
             self._progress(Progress(done, total, what))
 
-    def pause(self):
-        """Wait until the next look; return False if the deadline has passed."""
-        left = self.seconds_left()
+    def pause(self, until=None, interval=None):
+        """Wait until the next look; return False if the time is over.
+
+        :param until: (optional) when it is over; by default at the deadline.
+        :param interval: (optional) seconds to wait instead of the interval.
+        """
+        left = self.seconds_left() if until is None else max(0, min(until, self.deadline) - now())
         # At least a millisecond: without a pause, looking would keep HAProxy busy.
-        time.sleep(min(max(self._interval, 0.001), left))
+        time.sleep(min(max(self._interval if interval is None else interval, 0.001), left))
         return left > 0
+
+    def until(self, look, what):
+        """Look until a function returns something true; return that.
+
+        :param look: the function.
+        :param what: what is waited for, for messages.
+        :raises haproxyadmin.exceptions.WaitTimeout: if the time is over; ``result`` is what the
+            function returned last.
+        """
+        found = None
+        while True:
+            try:
+                found = look()
+            except HAProxySocketError:
+                if self.seconds_left() > 0:
+                    raise
+            if found:
+                self.report(1, 1, what)
+                return found
+            self.report(0, 1, what)
+            if not self.pause():
+                raise WaitTimeout('not within {0:g} s: {1}'.format(self.timeout, what), found)

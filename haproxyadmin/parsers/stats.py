@@ -429,6 +429,24 @@ def dump2dict(dump):
     }
 
 
+def is_up(status):
+    """Return True if a server or backend accepts traffic, as far as its status says.
+
+    ``'UP 1/3'`` is up, too: the last check failed, or none has succeeded yet.
+    """
+    return status.startswith('UP') or status == 'no check'
+
+
+def is_settled(status):
+    """Return True if a server is up, and its last check has succeeded or there are no checks."""
+    return status in ('UP', 'no check')
+
+
+def is_down(status):
+    """Return True for ``'DOWN'``, ``'DOWN 1/2'`` and ``'DOWN (agent)'``."""
+    return status.startswith('DOWN')
+
+
 def last_result(check_status):
     """Return the result without the ``* `` that says that another check is running."""
     return check_status[2:] if check_status.startswith('* ') else check_status

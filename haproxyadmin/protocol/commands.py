@@ -18,6 +18,10 @@ STATE_DRAIN = 'drain'
 STATE_MAINT = 'maint'
 VALID_STATES = [STATE_ENABLE, STATE_DISABLE, STATE_MAINT, STATE_DRAIN, STATE_READY]
 
+# What `set server ... health` and `agent` accept.
+HEALTHS = ['up', 'stopping', 'down']
+AGENT_HEALTHS = ['up', 'down']
+
 FRONTENDS = 1
 BACKENDS = 2
 SERVERS = 4
@@ -228,13 +232,76 @@ def set_state(server, state):
     :param server: see :func:`haproxyadmin.protocol.words.escape_server`.
     :raises ValueError: for a state that is not one of ``VALID_STATES``.
     """
-    state = to_native(state)
-    if state not in VALID_STATES:
-        raise ValueError('state must be one of {0}, got {1!r}'.format(
-            ', '.join(VALID_STATES), state))
-    if state in (STATE_ENABLE, STATE_DISABLE):
-        return join_words(state.encode('ascii'), b'server', server)
-    return join_words(b'set server', server, b'state', state.encode('ascii'))
+    word = _choose('state', state, VALID_STATES)
+    if to_native(word) in (STATE_ENABLE, STATE_DISABLE):
+        return join_words(word, b'server', server)
+    return set_server(server, 'state', word)
+
+
+def show_servers_state(backend=None):
+    """Return the command for the state of all servers, or of those of a backend.
+
+    :param backend: (optional) the name of the backend, as a word.
+    :type backend: bytes
+    """
+    return join_words(*[b'show servers state'] + ([] if backend is None else [backend]))
+
+
+def get_weight(server):
+    """Return the command that asks for a server's weight, and for the configured one."""
+    return join_words(b'get weight', server)
+
+
+def set_health(server, health):
+    """Return the command that sets a server's health until the next check.
+
+    :raises ValueError: for a health that is not one of ``HEALTHS``.
+    """
+    return join_words(b'set server', server, b'health', _choose('health', health, HEALTHS))
+
+
+def set_agent(server, health):
+    """Return the command that sets what an agent check has found, until the next one."""
+    return join_words(b'set server', server, b'agent', _choose('health', health, AGENT_HEALTHS))
+
+
+def switch_checks(server, kind, on):
+    """Return the command that enables or disables checks.
+
+    :param kind: ``'health'`` or ``'agent'``.
+    """
+    return join_words(b'enable' if on else b'disable', kind.encode('ascii'), server)
+
+
+def set_maxconn_server(server, value):
+    """Return the command that sets a server's maximum number of connections."""
+    return join_words(b'set maxconn server', server, check_number(value, 'maxconn'))
+
+
+def set_server(server, name, value):
+    """Return the command that sets something of a server.
+
+    :param name: HAProxy's word for it.
+    :param value: the value as a word.
+    :type value: bytes
+    """
+    return join_words(b'set server', server, name.encode('ascii'), value)
+
+
+def set_tls(server, on):
+    """Return the command that switches TLS to a server on or off."""
+    if not isinstance(on, bool):
+        raise ValueError('expected True or False, got {0!r}'.format(on))
+    return set_server(server, 'ssl', b'on' if on else b'off')
+
+
+def _choose(what, value, allowed):
+    """Return one of several words."""
+    text = to_native(value)
+    if text not in allowed:
+        raise ValueError('{0} must be one of {1}, got {2!r}'.format(
+            what, ', '.join(allowed), value))
+    return text.encode('ascii')
 
 
 def set_weight(server, value):
@@ -247,7 +314,7 @@ def shutdown_sessions(server):
     return join_words(b'shutdown sessions server', server)
 
 
-def set_address(server, address, port=None):
+def set_address(server, address, port=None, kind='addr'):
     """Return the command that sets a server's address, and perhaps its port.
 
     :param server: see :func:`haproxyadmin.protocol.words.escape_server`.
@@ -255,8 +322,9 @@ def set_address(server, address, port=None):
     :type address: bytes
     :param port: (optional) see :func:`haproxyadmin.protocol.words.check_port`.
     :type port: bytes
+    :param kind: (optional) ``'check-addr'`` or ``'agent-addr'`` for the address of checks.
     """
-    parts = [b'set server', server, b'addr', address]
+    parts = [b'set server', server, kind.encode('ascii'), address]
     if port is not None:
         parts += [b'port', port]
     return join_words(*parts)

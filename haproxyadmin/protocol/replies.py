@@ -35,6 +35,10 @@ _ADDRESS_DONE = {
     'port': Pattern(r'port changed from |no need to change the port\b|nothing changed|'
                     r'IP changed from '),
 }
+# What a success says, where it is not silent.
+_SPOKEN_SUCCESS = Pattern('|'.join([
+    r'health check port updated\.', r'server ssl setting updated\.', r'no need to change the FDQN ',
+    r'\S+ changed its FQDN from ', r'New server registered\.', r'Server deleted\.']))
 _ADDRESS_REFUSED = Pattern(r'(?i)Invalid addr |problem converting port ')
 
 # Refusals that concern the ACL, the map or the caller, not the entry.
@@ -80,6 +84,15 @@ def is_success(reply):
     :param reply: the reply without its newlines; before 1.5.10, ``Done.`` for ACLs and maps.
     """
     return reply in ('', 'Done.')
+
+
+def is_server_success(reply):
+    """Return True if a server was changed, added or deleted; not for its address.
+
+    ``add server`` and ``del server`` after ``experimental-mode on`` begin with an empty line.
+    """
+    reply = reply.lstrip('\n')
+    return is_success(reply) or bool(_SPOKEN_SUCCESS.match(reply))
 
 
 def is_address_success(kind, reply):

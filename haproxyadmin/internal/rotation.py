@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Take a server out of rotation and back, as seen by each process."""
+import collections
+
+from haproxyadmin.exceptions import CommandFailed, HAProxySocketError, SocketPermissionError
+from haproxyadmin.internal.calls import change_each, members_to_change, refused_on
+from haproxyadmin.internal.fanout import SHORTEST, info_operation, run_reads, unchanged
+from haproxyadmin.internal.grouping import distinct
+from haproxyadmin.internal.states import read_states
+from haproxyadmin.internal.transaction import change_all_or_none
+from haproxyadmin.parsers import stats
+from haproxyadmin.parsers.servers_state import own_state
+from haproxyadmin.protocol import commands
+from haproxyadmin.protocol.commands import STATE_DRAIN, STATE_MAINT, STATE_READY
+
+# The states that are further out of rotation.
+_FURTHER_OUT = {STATE_DRAIN: (STATE_MAINT,), STATE_MAINT: (), STATE_READY: ()}
+# A request that leaves a queue shows as no session for a moment; in seconds.
+CONFIRMATION = 0.02
+
+# What the process on a socket reports: the status, the weight as text, and how many sessions and queued
+# requests the server has.
+Look = collections.namedtuple('Look', 'socket_file status weight sessions')
+
+
+class Rotation(object):
+    """A server on its way out of rotation, or back.
+
+    It uses process objects of its own, which try each exchange once and never wait longer than the
+    time that is left; what fails is repeated here, as ``retry`` says.
+
+    :param members: the server in each process.
+    :type members: list of :class:`haproxyadmin.internal._Server`
+    :param wait: how long, and who is told.
+    :type wait: haproxyadmin.internal.waiting.Wait
+
+    ``looks`` is what each process reported last. ``changed`` is True once a state was set, and
+    ``reloaded`` once a process was replaced.
+    """
+
+    def __init__(self, members, wait):
+        self._shared = distinct(members_to_change(members))
+        self.members = [member.on(member.hap_process.apart()) for member in self._shared]
+        self.name = '{0}/{1}'.format(members[0].backendname, members[0].name)
+        self.changed = False
+        self.reloaded = False
+        self._wait = wait
+        # What each process is to have, by its socket, and which process it was.
+        self._wanted = {}
+        self._identities = None
+        self.looks = self.attempt(self._read)
+        self._identities = self._who()
+
+    @property
+    def sessions(self):
+        """How many sessions and queued requests the server had when it was last looked at."""
+        return sum(look.sessions for look in self.looks)
+
+    def own_states(self):
+        """Return the state that was set in each process, by its socket."""
+        states = self.attempt(lambda: read_states(self.members, own_state))
+        return dict(zip([member.socket_file for member in self.members], states))
+
+    # Setting a state
+
+    def move_out(self, state):
+        """Set a state where the server is not further out of rotation, in all processes or in none.
+        """
+        enough = (state,) + _FURTHER_OUT[state]
+        self.move(dict((socket_file, own if own in enough else state)
+                       for socket_file, own in self.own_states().items()))
+
+    def move(self, states):
+        """Set the state of each process, in all of them or in none.
+
+        A process that is replaced later gets its state, too.
+
+        :param states: the state of each process by its socket.
+        """
+        before = self.own_states()
+        members = [member for member in self.members
+                   if states[member.socket_file] != before[member.socket_file]]
+        self._wanted = states
+        if members:
+            self.attempt(lambda: change_all_or_none(
+                members, lambda member: _set_state(member, states),
+                lambda member, _: _set_state(member, before)))
+            self.changed = True
+
+    def shut_down(self):
+        """End all sessions of the server."""
+        self.attempt(lambda: change_each(
+            self.members, lambda member: member.hap_process.change_operation(
+                commands.shutdown_sessions(member.word()))))
+
+    # Looking and waiting
+
+    def wait_for(self, is_done, what, until=None, confirmed=False):
+        """Look at the server until it is as it should be in every process.
+
+        :param is_done: takes a :class:`Look`.
+        :param what: returns what is waited for, for the progress.
+        :param until: (optional) when to stop waiting; by default at the deadline.
+        :param confirmed: (optional) True to look once more when it is.
+        :return: True if it is so, False if the time is over.
+        """
+        confirming = False
+        while True:
+            done = self._count(is_done)
+            self._wait.report(done, len(self.members), what())
+            is_so = done == len(self.members)
+            if is_so and (confirming or not confirmed):
+                return True
+            confirming = is_so
+            if not self._wait.pause(until, CONFIRMATION if is_so else None):
+                return False
+
+    def wait_until_idle(self, until=None, confirmed=True):
+        """Look at the server until it has no session and no queued request.
+
+        :return: see :meth:`wait_for`.
+        :raises haproxyadmin.exceptions.CommandFailed: if somebody else puts it into rotation.
+        """
+        return self.wait_for(lambda look: not look.sessions, lambda: '{0}: {1} left'.format(
+            self.name, self.sessions), until, confirmed)
+
+    def wait_until_up(self, sockets):
+        """Look at the server until it accepts traffic, as far as it does so in some processes.
+
+        :param sockets: the sockets of these processes.
+        :return: see :meth:`wait_for`.
+        """
+        return self.wait_for(
+            lambda look: look.socket_file not in sockets or _is_back(look),
+            lambda: '{0}: {1}'.format(self.name, self.statuses()))
+
+    def statuses(self):
+        """Return the status of the server in each process, as a text."""
+        return ', '.join('{0} with weight {1} on {2}'.format(
+            look.status, look.weight, look.socket_file) for look in self.looks)
+
+    def _count(self, is_done):
+        """Look at the server; return in how many processes it is as it should be."""
+        try:
+            self.looks = self.attempt(self._read)
+        except HAProxySocketError:
+            if self._wait.seconds_left() > 0:
+                raise
+            return 0
+        replaced = self._find_replaced()
+        if replaced:
+            self.reloaded = True
+            self.attempt(lambda: change_each(
+                replaced, lambda member: _set_state(member, self._wanted)))
+        self._check_who_is_in(replaced)
+        return len([look for member, look in zip(self.members, self.looks)
+                    if member not in replaced and is_done(look)])
+
+    def _read(self):
+        return run_reads([_look_operation(member) for member in self.members])
+
+    def _find_replaced(self):
+        """Return the members whose process was replaced since this was last asked."""
+        before, self._identities = self._identities, self._who()
+        return [member for member, old, new in zip(self.members, before, self._identities)
+                if old is not new]
+
+    def _who(self):
+        return [member.hap_process.endpoint.identity for member in self.members]
+
+    def _check_who_is_in(self, replaced):
+        """Raise an exception if somebody else has put the server into rotation."""
+        for member, look in zip(self.members, self.looks):
+            wanted = self._wanted.get(member.socket_file, STATE_READY)
+            if wanted != STATE_READY and stats.is_up(look.status) and member not in replaced:
+                raise refused_on(member, (
+                    '{0} is in rotation again on {1}: its status is {2!r} after its state was set '
+                    'to {3}; somebody else, or its agent, has changed it').format(
+                        self.name, member.socket_file, look.status, wanted))
+
+    def attempt(self, action):
+        """Return what a function returns; repeat it while HAProxy does not answer, or is replaced.
+
+        :param action: a function that uses the members.
+        :raises Exception: the last one, once it was repeated as often as ``retry`` says, or the
+            time is over.
+        """
+        failures = 0
+        while True:
+            self._limit()
+            try:
+                return action()
+            except (CommandFailed, HAProxySocketError) as error:
+                if not self._may_repeat(error, failures):
+                    raise
+                self.reloaded = self.reloaded or bool(error.replaced)
+            failures += 1
+            self._wait.pause(None, self._shared[0].hap_process.retry_interval)
+
+    def _may_repeat(self, error, failures):
+        if isinstance(error, SocketPermissionError) or getattr(error, 'is_final', False) or not (
+                error.replaced or isinstance(error, HAProxySocketError)):
+            return False
+        return self._wait.seconds_left() > 0 and self._shared[0].hap_process.endpoint.tries_left(
+            failures)
+
+    def _limit(self):
+        """Do not wait longer for HAProxy than the time that is left."""
+        left = max(self._wait.seconds_left(), SHORTEST)
+        for member, shared in zip(self.members, self._shared):
+            timeout = shared.hap_process.timeout
+            member.hap_process.timeout = left if timeout is None else min(left, timeout)
+
+
+def _set_state(member, states):
+    return member.hap_process.change_operation(
+        commands.set_state(member.word(), states[member.socket_file]))
+
+
+def _look_operation(member):
+    """Return the operation that looks at a server; its value is a :class:`Look`.
+
+    Afterwards it asks who has answered: an answer of the former process is then noticed, too.
+    """
+    def interpret(row):
+        status, weight, current, queued = [
+            stats.field(row, name) for name in ('status', 'weight', 'scur', 'qcur')]
+        look = Look(member.socket_file, status, weight, int(current or 0) + int(queued or 0))
+        return info_operation(member.hap_process.endpoint, lambda info: look)
+    return member.row_operation(interpret)
+
+
+def is_up(look):
+    """Return True if a server accepts new traffic."""
+    return stats.is_up(look.status) and look.weight != '0'
+
+
+def _is_back(look):
+    """Return True if a server accepts new traffic, and its health is known."""
+    return stats.is_settled(look.status) and look.weight != '0'
+
+
+def tracking_servers(dumps, backend, name):
+    """Return the servers that track a server, directly or not, as a sorted list of names.
+
+    :param dumps: the rows of all servers in each process.
+    :rtype: list of tuple
+    """
+    targets = {}
+    for dump in dumps:
+        for proxy in dump.servers:
+            for server, row in dump.servers_of(proxy):
+                target = stats.field(row, 'tracked')
+                if target:
+                    targets[(proxy, server)] = tuple(target.split('/', 1))
+    found, wanted = set(), {(backend, name)}
+    while wanted:
+        wanted = set(server for server, target in targets.items()
+                     if target in wanted and server not in found)
+        found |= wanted
+    return sorted(found)
+
+
+def servers_up(dumps, backend):
+    """Return the names of the servers of a backend that accept new traffic in every process.
+
+    :param dumps: the rows of all servers in each process.
+    :rtype: set
+    """
+    return set.intersection(*[
+        set(name for name, row in dump.servers_of(backend)
+            if stats.is_up(stats.field(row, 'status')) and stats.field(row, 'weight') != '0')
+        for dump in dumps])
+
+
+def rows_operation(member):
+    """Return the operation that reads the rows of all servers; its value is a dump."""
+    return member.hap_process.list_operation(unchanged, commands.SERVERS)
