@@ -3,9 +3,10 @@
 from haproxyadmin.combine import find_by_name
 from haproxyadmin.facade import Facade
 from haproxyadmin.internal.grouping import read_members
+from haproxyadmin.methods import changes_all_or_none, waits
 from haproxyadmin.parsers import stats
 from haproxyadmin.protocol.metrics import BACKEND_METRICS
-from haproxyadmin.server import servers_of
+from haproxyadmin.server import Server, servers_of
 
 __all__ = ['BACKEND_METRICS', 'Backend']
 
@@ -65,6 +66,75 @@ class Backend(Facade):
         """
         listings = read_members(self._found, lambda member: member.servers_operation())
         return servers_of([listing.of(name) for listing in listings])
+
+    @changes_all_or_none
+    def add_server(self, name, address, weight=None, check=False, ready=True, die=True, **keywords):
+        """Add a server (management guide, "add server"; HAProxy 2.4).
+
+        Sends ``add server BACKEND/NAME ADDRESS ...`` to each process and, once all have added it,
+        ``enable health`` and ``set server ... state ready`` on one line; and a ``show info`` before
+        and after that. If a process refuses, the server is deleted in the others. HAProxy does not
+        apply ``default-server`` to it, refuses a static load balancing algorithm, and forgets the
+        server at a reload; see :meth:`haproxyadmin.haproxy.HAProxy.save_servers_state`. 2.4 and 2.5
+        mark a process in which this was done as tainted, because it was experimental.
+
+        :param name: the name of the server.
+        :type name: str
+        :param address: an IP address and port, ``'10.0.0.1:80'`` or ``'[::1]:80'``, or
+            ``'unix@PATH'``. HAProxy does not resolve names here.
+        :type address: str
+        :param weight: (optional) 0 to 256.
+        :type weight: int
+        :param check: (optional) True to check its health (HAProxy 2.6). Until the first checks it
+            is up; to wait for them, call :meth:`haproxyadmin.server.Server.bringback`.
+        :type check: bool
+        :param ready: (optional) False to leave it in maintenance.
+        :type ready: bool
+        :param keywords: any other keywords of a ``server`` line, with ``_`` for ``-``: text, a
+            number, a tuple of several words, or True for a keyword without a value. Which of them
+            HAProxy accepts depends on its version.
+        :return: the server.
+        :rtype: haproxyadmin.server.Server
+        :raises ValueError: for what is not an address, weight or keyword; nothing is sent.
+
+        Usage::
+
+            >>> backend = hap.backend('backend_proc1')
+            >>> backend.add_server('web9', '10.0.0.9:80', weight=50, check=True, inter='2s')
+            Server('web9', backend='backend_proc1', processes=[1])
+        """
+        from haproxyadmin.internal.dynamic import Addition  # most programs do not need it
+        addition = Addition(name, address, weight, check, ready, keywords)
+        return Server(addition.add(self._live()), self.name)
+
+    @waits
+    def del_server(self, name, timeout=30, interval=0.5, progress=None, die=True):
+        """Delete a server: maintenance, idle, deleted (management guide, "del server").
+
+        HAProxy 2.4 only deletes servers that were added; from 2.6 on also others, unless something
+        refers to them. If the first process refuses to delete it, the server is as before in all of
+        them. When the time is over, it stays in maintenance.
+
+        Costs what :meth:`haproxyadmin.server.Server.takeout` costs, and ``disable agent`` and ``del
+        server``.
+
+        :param name: the name of the server.
+        :type name: str
+        :return: True.
+        :rtype: bool
+        :raises ValueError: if the backend has no server with this name.
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses, or another server tracks
+            it. ``not_undone`` lists the sockets of processes in which it is deleted all the same.
+
+        Usage::
+
+            >>> hap.backend('backend_proc1').del_server('web9')
+            True
+        """
+        from haproxyadmin.internal.dynamic import delete  # most programs do not need it
+        from haproxyadmin.internal.waiting import Wait
+        delete(self.server(name)._live(), Wait(timeout, interval, progress))
+        return True
 
 
 def __dir__():

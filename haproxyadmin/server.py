@@ -490,6 +490,7 @@ class Server(Facade):
 
         HAProxy refuses if the server or its ``default-server`` has no TLS settings.
 
+        :param on: True or False.
         :type on: bool
         :raises ValueError: for anything else; nothing is sent.
         """
@@ -587,6 +588,7 @@ class Server(Facade):
 
         HAProxy does not report it, so it cannot be undone if another process refuses.
 
+        :param text: what is sent.
         :type text: str
         :raises ValueError: for what HAProxy cannot accept; nothing is sent.
         """

@@ -11,8 +11,8 @@ _DEFINED_IN = {
     '_HAProxyProcess': 'haproxy',
     '_Server': 'server',
 }
-_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'discovery', 'endpoint', 'fanout',
-            'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'lookup', 'masters',
+_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'discovery', 'dynamic', 'endpoint',
+            'fanout', 'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'lookup', 'masters',
             'patterns', 'process', 'rotation', 'rows', 'server', 'settings', 'slots', 'states',
             'transaction', 'waiting']
 

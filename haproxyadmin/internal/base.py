@@ -196,6 +196,7 @@ class _Proxy(_Member):
         return self._known_ids()[0]
 
     def on(self, process):
+        """Return the same proxy on another process."""
         return type(self)(process, self.name, self.known_iid())
 
     def _ids_of(self, row):

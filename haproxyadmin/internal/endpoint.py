@@ -62,7 +62,7 @@ class Endpoint(Slotted):
 
     __slots__ = ('address', 'lookup', 'retry', 'retry_interval', 'timeout', 'allow_plain_secrets',
                  'number', 'identity', 'version_use', 'duplicate_of', 'duplicate_while',
-                 '_version', '_version_since')
+                 'added', '_version', '_version_since')
 
     has_ended = False
 
@@ -82,6 +82,9 @@ class Endpoint(Slotted):
         # The endpoint of the same process that is used instead, and the process's identity.
         self.duplicate_of = None
         self.duplicate_while = None
+        # The servers that were added through it: the arguments by backend and name. HAProxy forgets
+        # them at a reload, and does not report the arguments.
+        self.added = {}
         self._version = None
         self._version_since = None
 

@@ -87,6 +87,14 @@ class Rotation(object):
                 lambda member, _: _set_state(member, before)))
             self.changed = True
 
+    def leave(self, sockets):
+        """Leave the processes on some sockets alone from now on."""
+        kept = [number for number, member in enumerate(self.members)
+                if member.socket_file not in sockets]
+        self.members, self._shared, self._identities, self.looks = [
+            [values[number] for number in kept]
+            for values in (self.members, self._shared, self._identities, self.looks)]
+
     def shut_down(self):
         """End all sessions of the server."""
         self.attempt(lambda: change_each(

@@ -46,6 +46,7 @@ class _Server(_Member):
         return escape_server(self.backendname, self.name, self.hap_process.version)
 
     def on(self, process):
+        """Return the same server on another process."""
         iid, sid = self._known_ids()
         return _Server(type(self.backend)(process, self.backendname, iid), self.name, sid)
 

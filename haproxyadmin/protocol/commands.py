@@ -34,6 +34,7 @@ SHOW_LEVEL = b'show cli level'
 # For a master only.
 SHOW_PROC = b'show proc'
 RELOAD = b'reload'
+_EXPERIMENTAL = b'experimental-mode on'
 # Changes nothing, because the value is missing; only an admin gets that far. For versions before
 # 2.0.
 PROBE_ADMIN = b'set maxconn global'
@@ -328,6 +329,33 @@ def set_address(server, address, port=None, kind='addr'):
     if port is not None:
         parts += [b'port', port]
     return join_words(*parts)
+
+
+def add_server(server, words, experimental):
+    """Return the command that adds a server.
+
+    :param words: the address, and keywords with their values.
+    :type words: list of bytes
+    :param experimental: True for a version that hides dynamic servers (2.4 and 2.5).
+    :raises ValueError: for too many words: HAProxy would ignore the rest.
+    """
+    if len(words) + 3 > MAX_WORDS:
+        raise ValueError('too many keywords: a command has at most {0} words'.format(MAX_WORDS))
+    return join_commands([_EXPERIMENTAL] * experimental + [join_words(
+        b'add server', server, *words)])
+
+
+def del_server(server, experimental):
+    """Return the command that deletes a server.
+
+    :param experimental: see :func:`add_server`.
+    """
+    return join_commands([_EXPERIMENTAL] * experimental + [join_words(b'del server', server)])
+
+
+def join_commands(lines):
+    """Join commands to one line; HAProxy executes all of them, whatever the first one leads to."""
+    return join_words(b';'.join(lines))
 
 
 # ACLs and maps

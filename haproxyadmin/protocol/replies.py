@@ -89,10 +89,17 @@ def is_success(reply):
 def is_server_success(reply):
     """Return True if a server was changed, added or deleted; not for its address.
 
-    ``add server`` and ``del server`` after ``experimental-mode on`` begin with an empty line.
+    :param reply: the reply without its newlines, or an exception.
     """
-    reply = reply.lstrip('\n')
-    return is_success(reply) or bool(_SPOKEN_SUCCESS.match(reply))
+    return is_success(reply) or bool(_SPOKEN_SUCCESS.match(str(reply)))
+
+
+def is_in_use(reply):
+    """Return True if a server is not deleted yet, because connections to it are open.
+
+    :param reply: the reply, or an exception.
+    """
+    return str(reply).startswith('Server still has connections attached')
 
 
 def is_address_success(kind, reply):

@@ -6,7 +6,7 @@ Text from a caller reaches HAProxy as one word, whatever it contains, or not at 
 """
 import os
 
-from haproxyadmin.imports import Pattern, ensure_str, integer_types, text_type
+from haproxyadmin.imports import Pattern, ensure_str, integer_types, socket_part, text_type
 from haproxyadmin.protocol import versions
 
 # HAProxy's buffer minus its reserve, including the newline; longer lines wedge 2.0 to 2.6.
@@ -19,6 +19,9 @@ MAX_PERCENT = 100 * MAX_WEIGHT
 MAX_PORT = 65535
 _DIGITS = Pattern(r'[0-9]+\Z')
 _PERCENT = Pattern(r'([0-9]+)%\Z')
+# `set-proxy-v2-tlv-fmt(0xE1)` is one, too.
+_KEYWORD = Pattern(r'[a-z][a-z0-9-]*(\([A-Za-z0-9]+\))?\Z')
+_FAMILY = Pattern(r'\A(ipv4|ipv6)@')
 _REFERENCE = Pattern(r'#?(0x[0-9a-fA-F]+)\Z')
 _SPECIAL = Pattern(br'([ \t;\\<])')
 _SPECIAL_BEFORE = Pattern(br'([ \t\v\f;\\<])')
@@ -228,6 +231,59 @@ def check_weight(value):
             raise ValueError("weight must be an integer from 0 to {0} or 'N%', got {1}".format(
                 MAX_WEIGHT, describe(value)))
     return check_number(_parse_integer(percent.group(1)), 'a weight in percent', MAX_PERCENT) + b'%'
+
+
+def check_server_address(value):
+    """Return the address and port of a server that is added.
+
+    :param value: ``'10.0.0.1:80'``, ``'[::1]:80'``, or an address with a prefix such as
+        ``'unix@/run/app.sock'``.
+    :rtype: bytes
+    :raises ValueError: for anything else: HAProxy accepts a name and never resolves it, and takes a
+        missing port for 0 and a missing address for all addresses of the machine.
+    """
+    text = to_native(check_text(value))
+    if text.startswith(('unix@', 'abns@', 'abnsz@', '/')):
+        return to_bytes(text)
+    host, _, port = _FAMILY.sub('', text).rpartition(':')
+    if not _DIGITS.match(port) or not 0 < _parse_integer(port) <= MAX_PORT or not _is_ip(
+            host[1:-1] if host.startswith('[') and host.endswith(']') else host):
+        raise ValueError('the address of a server must be an IP address and a port from 1 to {0}, '
+                         "such as '10.0.0.1:80' or '[::1]:80', or 'unix@PATH'; got {1!r}".format(
+                             MAX_PORT, value))
+    return to_bytes(text)
+
+
+def _is_ip(text):
+    for family in ('AF_INET', 'AF_INET6'):
+        try:
+            socket_part('inet_pton')(socket_part(family), text)
+            return True
+        except (EnvironmentError, ValueError):
+            pass
+    return False
+
+
+def check_keywords(keywords):
+    """Return the keywords of a server as pairs of the word and its values.
+
+    :param keywords: values by name, ``_`` for ``-``: text, a number, a list or tuple of several
+        words, or True for a keyword alone. None and False leave it out.
+    :type keywords: dict
+    :return: list of ``(keyword, list of values)``, sorted; the values are not escaped.
+    :raises ValueError: for what is not a keyword.
+    """
+    pairs = []
+    for name in sorted(keywords):
+        value, keyword = keywords[name], to_native(name).replace('_', '-')
+        if not _KEYWORD.match(keyword):
+            raise ValueError('not a keyword of a server: {0!r}'.format(name))
+        if value is None or value is False:
+            continue
+        values = [] if value is True else list(value) if isinstance(value, (list, tuple)) else [
+            value]
+        pairs.append((to_bytes(keyword), [check_text(own) for own in values]))
+    return pairs
 
 
 def check_identifier(value, version):

@@ -36,10 +36,10 @@ FIRST = ['uptime', 'uptimesec']
 FACADE = dict.fromkeys(['requests', 'status', 'metric', 'metric_per_process', 'metric_per_socket',
                         'metrics', 'requests_per_process', 'requests_per_socket',
                         'stats_per_process', 'stats_per_socket'], 1)
-FRONTEND = dict(FACADE, maxconn=1, iid=1, name=0, process_nb=0)
-BACKEND = dict(FACADE, server=1, servers=1, iid=1, name=0, process_nb=0)
+FRONTEND = dict(FACADE, maxconn=1, is_open=1, iid=1, name=0, process_nb=0)
+BACKEND = dict(FACADE, is_up=1, server=1, servers=1, iid=1, name=0, process_nb=0)
 SERVERS = dict(FACADE, sid=1, weight=1, address=1, port=1, check_status=1, check_code=1,
-               last_status=1, last_agent_check=1, name=0, process_nb=0, backendname=0)
+               last_status=1, last_agent_check=1, is_up=1, is_down=1, name=0, process_nb=0, backendname=0)
 ARGUMENTS = {
     (Reading, 'frontend'): [PROXY], (Reading, 'backend'): [PROXY], (Reading, 'server'): [SERVER],
     (Backend, 'server'): [SERVER],
@@ -51,9 +51,14 @@ for _ending in ('metric', 'metric_per_process', 'metric_per_socket'):
 CHANGES = {
     Reading: [],
     Frontend: ['enable', 'disable', 'shutdown', 'setmaxconn'],
-    Backend: [],
-    Server: ['setstate', 'setweight', 'shutdown'],
+    Backend: ['add_server', 'del_server'],
+    Server: ['setstate', 'setweight', 'shutdown', 'drain', 'takeout', 'bringback',
+             'out_of_rotation', 'setaddress', 'setmaxconn', 'setfqdn', 'setssl', 'sethealth',
+             'setagent', 'enable_health', 'disable_health', 'enable_agent', 'disable_agent',
+             'setcheckaddr', 'setcheckport', 'setagentaddr', 'setagentsend'],
 }
+# What a server reads with another command, which a snapshot does not contain.
+LIVE = {Server: ['initial_weight', 'is_draining', 'is_maintenance', 'is_checked']}
 COSTS = {Reading: dict(HAPROXY, **dict.fromkeys(FIRST, 1)), Frontend: FRONTEND, Backend: BACKEND,
          Server: SERVERS}
 READS = sorted((kind.__name__, name) for kind, costs in COSTS.items() for name in costs)
@@ -83,7 +88,7 @@ def public(kind):
 
 @pytest.mark.parametrize('kind', list(COSTS), ids=lambda kind: kind.__name__)
 def test_no_public_name_is_forgotten_here(kind):
-    assert public(kind) == set(COSTS[kind]) | set(CHANGES[kind])
+    assert public(kind) == set(COSTS[kind]) | set(CHANGES[kind]) | set(LIVE.get(kind, []))
     assert public(Snapshot) == public(Reading) | set(['taken_at'])
 
 
