@@ -187,14 +187,15 @@ class OutOfRotation(object):
         self._back_within = back_within
         self._restore_on_error = restore_on_error
         self._how = how
-        # In each process, by its socket: the state that was set, and whether it was up.
-        self._states = {}
+        # Before: the state that was set in each process, who it was, and where the server was up.
+        self._states, self._before = {}, {}
         self._was_up = []
 
     def __enter__(self):
         """Take the server out; return the :class:`TakenOut`."""
         rotation = Rotation(self._members, self._wait(self._how['timeout']))
         self._states = rotation.own_states()
+        self._before = rotation.identities()
         self._was_up = [look.socket_file for look in rotation.looks if is_up(look)]
         try:
             self.taken = take_out(self._members, **self._how)
@@ -216,7 +217,9 @@ class OutOfRotation(object):
         rotation = Rotation(self._members, wait)
         states = dict((member.socket_file, self._states.get(member.socket_file, STATE_READY))
                       for member in rotation.members)
-        return _bring_back(rotation, wait, states, sockets)
+        replaced = rotation.was_replaced(self._before)
+        back = _bring_back(rotation, wait, states, sockets)
+        return back._replace(reloaded=back.reloaded or replaced)
 
     def _restore_after(self, error):
         """Restore the state after an exception; that one is raised, whatever happens here."""

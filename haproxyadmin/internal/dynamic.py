@@ -183,7 +183,7 @@ class _Deletion(object):
         if members:
             self._rotation.attempt(lambda: change_each(
                 members, lambda server: server.hap_process.change_operation(
-                    commands.switch_checks(server.word(), 'agent', on))))
+                    commands.switch_checks(server.word(), 'agent', on))), limited=False)
 
     def _restore(self, error):
         """Set the state again where the server still is."""

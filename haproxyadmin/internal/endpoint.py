@@ -29,6 +29,11 @@ class Identity(object):
         # Identities that look the same and are known to be of other processes.
         self.others = []
 
+    @property
+    def pid(self):
+        """The process id, as text."""
+        return self.key[0]
+
     def agrees(self, other):
         """Return True if the other identity may be of the same process."""
         return self.key == other.key and abs(self.start - other.start) <= SAME_START
@@ -167,6 +172,10 @@ class Endpoint(Slotted):
         """Return the known version, and note that something depends on it."""
         self.version_use = object()
         return self._version
+
+    def was_just_asked(self):
+        """Return True if ``show info`` was asked a moment ago, and no exchange has failed since."""
+        return self._version_since is not None and not self.has_old_version()
 
     def has_old_version(self):
         """Return True if another version may have taken over since ``show info`` was asked."""

@@ -12,8 +12,8 @@ from haproxyadmin.parsers.lines import first_line, split_lines
 from haproxyadmin.protocol import commands, replies, transport, versions
 from haproxyadmin.protocol.words import to_bytes, to_native
 
-# Seconds for an exchange that begins at the deadline.
-SHORTEST = 0.001
+# Seconds that HAProxy has to answer even if the deadline is earlier.
+SHORTEST = 0.1
 # The errors of a master that reloads: nobody listens, or it has closed the connection.
 WHILE_RELOADING = (errno.ECONNREFUSED, errno.ECONNRESET, errno.EPIPE, None)
 

@@ -90,10 +90,15 @@ class _HAProxyProcess(Slotted):
         return '<{0} {1} on {2}>'.format(
             self.__class__.__name__, self.endpoint.number, self.socket_file)
 
-    def apart(self):
-        """Return an object for the same process that nobody else uses, and that tries only once."""
-        own = _HAProxyProcess(self.endpoint.address, None, 0, self.timeout)
-        own.endpoint.number, own.endpoint.identity = self.endpoint.number, self.endpoint.identity
+    def apart(self, address=None):
+        """Return an object for the same process that nobody else uses, and that tries only once.
+
+        :param address: (optional) of a former process.
+        """
+        own = _HAProxyProcess(address or self.endpoint.address, None, 0, self.timeout)
+        own.endpoint.number = self.endpoint.number
+        if address is None:
+            own.endpoint.identity = self.endpoint.identity
         own.rows.marks_ids = self.rows.marks_ids
         return own
 

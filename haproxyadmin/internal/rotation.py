@@ -2,9 +2,11 @@
 """Take a server out of rotation and back, as seen by each process."""
 import collections
 
-from haproxyadmin.exceptions import CommandFailed, HAProxySocketError, SocketPermissionError
+from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, NoSuchObject,
+                                     SocketPermissionError)
 from haproxyadmin.internal.calls import change_each, members_to_change, refused_on
-from haproxyadmin.internal.fanout import SHORTEST, info_operation, run_reads, unchanged
+from haproxyadmin.internal.fanout import (SHORTEST, info_operation, raise_first_error, run_all,
+                                          run_reads, unchanged)
 from haproxyadmin.internal.grouping import distinct
 from haproxyadmin.internal.states import read_states
 from haproxyadmin.internal.transaction import change_all_or_none
@@ -12,6 +14,7 @@ from haproxyadmin.parsers import stats
 from haproxyadmin.parsers.servers_state import own_state
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.commands import STATE_DRAIN, STATE_MAINT, STATE_READY
+from haproxyadmin.protocol.transport import now
 
 # The states that are further out of rotation.
 _FURTHER_OUT = {STATE_DRAIN: (STATE_MAINT,), STATE_MAINT: (), STATE_READY: ()}
@@ -26,7 +29,7 @@ Look = collections.namedtuple('Look', 'socket_file status weight sessions')
 class Rotation(object):
     """A server on its way out of rotation, or back.
 
-    It uses process objects of its own, which try each exchange once and never wait longer than the
+    It uses process objects of its own, which try each exchange once and do not wait longer than the
     time that is left; what fails is repeated here, as ``retry`` says.
 
     :param members: the server in each process.
@@ -35,11 +38,15 @@ class Rotation(object):
     :type wait: haproxyadmin.internal.waiting.Wait
 
     ``looks`` is what each process reported last. ``changed`` is True once a state was set, and
-    ``reloaded`` once a process was replaced.
+    ``reloaded`` once a process was replaced. Through a master, the process that was replaced is
+    looked at until it ends; so are former workers that are among the members.
     """
 
     def __init__(self, members, wait):
         self._shared = distinct(members_to_change(members))
+        self._former = [member.on(member.hap_process.apart()) for member in distinct(members)
+                        if member.hap_process.endpoint.address.is_former]
+        self._former_sessions = []
         self.members = [member.on(member.hap_process.apart()) for member in self._shared]
         self.name = '{0}/{1}'.format(members[0].backendname, members[0].name)
         self.changed = False
@@ -54,12 +61,24 @@ class Rotation(object):
     @property
     def sessions(self):
         """How many sessions and queued requests the server had when it was last looked at."""
-        return sum(look.sessions for look in self.looks)
+        return sum(look.sessions for look in self.looks) + sum(self._former_sessions)
 
     def own_states(self):
         """Return the state that was set in each process, by its socket."""
         states = self.attempt(lambda: read_states(self.members, own_state))
         return dict(zip([member.socket_file for member in self.members], states))
+
+    def identities(self):
+        """Return which process answers on each socket."""
+        return dict(zip([member.socket_file for member in self.members], self._identities))
+
+    def was_replaced(self, before):
+        """Return True if another process answers on a socket than before.
+
+        :param before: see :meth:`identities`.
+        """
+        return any(socket_file in before and not before[socket_file].agrees(identity)
+                   for socket_file, identity in self.identities().items())
 
     # Setting a state
 
@@ -84,7 +103,7 @@ class Rotation(object):
         if members:
             self.attempt(lambda: change_all_or_none(
                 members, lambda member: _set_state(member, states),
-                lambda member, _: _set_state(member, before)))
+                lambda member, _: _set_state(member, before)), limited=False)
             self.changed = True
 
     def leave(self, sockets):
@@ -99,7 +118,7 @@ class Rotation(object):
         """End all sessions of the server."""
         self.attempt(lambda: change_each(
             self.members, lambda member: member.hap_process.change_operation(
-                commands.shutdown_sessions(member.word()))))
+                commands.shutdown_sessions(member.word()))), limited=False)
 
     # Looking and waiting
 
@@ -114,9 +133,9 @@ class Rotation(object):
         """
         confirming = False
         while True:
-            done = self._count(is_done)
-            self._wait.report(done, len(self.members), what())
-            is_so = done == len(self.members)
+            done, total = self._count(is_done), len(self.members) + len(self._former)
+            self._wait.report(done, total, what())
+            is_so = done == total
             if is_so and (confirming or not confirmed):
                 return True
             confirming = is_so
@@ -148,7 +167,10 @@ class Rotation(object):
             look.status, look.weight, look.socket_file) for look in self.looks)
 
     def _count(self, is_done):
-        """Look at the server; return in how many processes it is as it should be."""
+        """Look at the server; return in how many processes it is as it should be.
+
+        In those of former workers it should not be used any more.
+        """
         try:
             self.looks = self.attempt(self._read)
         except HAProxySocketError:
@@ -159,19 +181,43 @@ class Rotation(object):
         if replaced:
             self.reloaded = True
             self.attempt(lambda: change_each(
-                replaced, lambda member: _set_state(member, self._wanted)))
+                replaced, lambda member: _set_state(member, self._wanted)), limited=False)
         self._check_who_is_in(replaced)
-        return len([look for member, look in zip(self.members, self.looks)
-                    if member not in replaced and is_done(look)])
+        self._look_at_former()
+        return self._former_sessions.count(0) + len([
+            look for member, look in zip(self.members, self.looks)
+            if member not in replaced and is_done(look)])
 
     def _read(self):
         return run_reads([_look_operation(member) for member in self.members])
 
+    def _look_at_former(self):
+        """Look at the server in former workers, and forget those that have ended."""
+        outcomes = run_all([member.row_operation(_count_sessions) for member in self._former],
+                           repeat=False)
+        pairs = [(member, outcome) for member, outcome in zip(self._former, outcomes)
+                 if not isinstance(outcome, NoSuchObject)
+                 and not member.hap_process.endpoint.is_gone]
+        self._former = [member for member, _ in pairs]
+        self._former_sessions = raise_first_error([outcome for _, outcome in pairs])
+
     def _find_replaced(self):
         """Return the members whose process was replaced since this was last asked."""
         before, self._identities = self._identities, self._who()
-        return [member for member, old, new in zip(self.members, before, self._identities)
-                if old is not new]
+        replaced = []
+        for member, old, new in zip(self.members, before, self._identities):
+            if old is not new:
+                replaced.append(member)
+                self._watch(member, old.pid)
+        return replaced
+
+    def _watch(self, member, pid):
+        """Look from now on at the worker that was replaced, too, if that is possible."""
+        address = member.hap_process.endpoint.address
+        if address.number is not None:
+            former = member.on(member.hap_process.apart(address.process(pid, is_former=True)))
+            self._former.append(former)
+            self._former_sessions.append(1)
 
     def _who(self):
         return [member.hap_process.endpoint.identity for member in self.members]
@@ -186,38 +232,44 @@ class Rotation(object):
                     'to {3}; somebody else, or its agent, has changed it').format(
                         self.name, member.socket_file, look.status, wanted))
 
-    def attempt(self, action):
+    def attempt(self, action, limited=True):
         """Return what a function returns; repeat it while HAProxy does not answer, or is replaced.
 
+        It is repeated at shorter intervals than elsewhere, for as long as it would be elsewhere.
+
         :param action: a function that uses the members.
-        :raises Exception: the last one, once it was repeated as often as ``retry`` says, or the
-            time is over.
+        :param limited: (optional) False for a change, which is not given up because of the time.
+        :raises Exception: the last one, if that does not help.
         """
-        failures = 0
+        process = self._shared[0].hap_process
+        failed_at = None
         while True:
-            self._limit()
+            self._set_timeouts(limited)
             try:
                 return action()
             except (CommandFailed, HAProxySocketError) as error:
-                if not self._may_repeat(error, failures):
+                failed_at = failed_at or now()
+                if not self._may_repeat(error, process, now() - failed_at):
                     raise
                 self.reloaded = self.reloaded or bool(error.replaced)
-            failures += 1
-            self._wait.pause(None, self._shared[0].hap_process.retry_interval)
+            self._wait.pause(None, min(process.retry_interval, self._wait.interval))
 
-    def _may_repeat(self, error, failures):
-        if isinstance(error, SocketPermissionError) or getattr(error, 'is_final', False) or not (
-                error.replaced or isinstance(error, HAProxySocketError)):
+    def _may_repeat(self, error, process, seconds):
+        if isinstance(error, HAProxySocketError):
+            if error.is_final or isinstance(error, SocketPermissionError):
+                return False
+        elif not error.replaced:
             return False
-        return self._wait.seconds_left() > 0 and self._shared[0].hap_process.endpoint.tries_left(
-            failures)
+        patience = {None: 0, 0: self._wait.timeout}.get(
+            process.retry, (process.retry or 0) * process.retry_interval)
+        return self._wait.seconds_left() > 0 and seconds < patience
 
-    def _limit(self):
-        """Do not wait longer for HAProxy than the time that is left."""
+    def _set_timeouts(self, limited):
         left = max(self._wait.seconds_left(), SHORTEST)
         for member, shared in zip(self.members, self._shared):
             timeout = shared.hap_process.timeout
-            member.hap_process.timeout = left if timeout is None else min(left, timeout)
+            member.hap_process.timeout = (
+                timeout if not limited else left if timeout is None else min(left, timeout))
 
 
 def _set_state(member, states):
@@ -231,11 +283,14 @@ def _look_operation(member):
     Afterwards it asks who has answered: an answer of the former process is then noticed, too.
     """
     def interpret(row):
-        status, weight, current, queued = [
-            stats.field(row, name) for name in ('status', 'weight', 'scur', 'qcur')]
-        look = Look(member.socket_file, status, weight, int(current or 0) + int(queued or 0))
+        look = Look(member.socket_file, stats.field(row, 'status'), stats.field(row, 'weight'),
+                    _count_sessions(row))
         return info_operation(member.hap_process.endpoint, lambda info: look)
     return member.row_operation(interpret)
+
+
+def _count_sessions(row):
+    return sum(int(stats.field(row, name) or 0) for name in ('scur', 'qcur'))
 
 
 def is_up(look):

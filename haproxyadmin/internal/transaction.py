@@ -23,7 +23,9 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None):
         called only for processes in which the change was made.
     :param judge: (optional) see :func:`haproxyadmin.internal.calls.check_outcomes`.
     :param then: (optional) takes a member, returns an operation that is run once all processes have
-        accepted the change; it belongs to the change, and is undone with it.
+        accepted the change; it belongs to the change, and is undone with it. It must fail in a
+        process that does not have the change: nobody is asked then whether it was replaced, after
+        it, and before it only if that was more than a second ago.
     :return: the members that were changed, and the reply of each to the change.
     :rtype: tuple of list
     :raises haproxyadmin.exceptions.HAProxyBaseError: what
@@ -37,7 +39,8 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None):
     attributes, after the change was undone where it is known to be made.
     """
     members = members_to_change(members)
-    _raise_first(members, renew(members))
+    if then is None or not all(member.hap_process.endpoint.was_just_asked() for member in members):
+        _raise_first(members, renew(members))
     members, operations = prepare(members, do)
     raise_first_error(operations)
     return _Transaction(members, operations, undo, judge, then).run()
@@ -78,6 +81,8 @@ class _Transaction(object):
             if self.then is not None and self._are_accepted(self.outcomes):
                 self.last = [self.then(member) for member in self.members]
                 self.last_outcomes = run_all(self.last, repeat=False)
+                if self._are_accepted(self.last_outcomes):
+                    return self.members, list(self.outcomes)
             self._look_who_answers()
             if not self.replaced and not self.lost and self._are_accepted(self.last_outcomes):
                 return self.members, list(self.outcomes)

@@ -22,7 +22,7 @@ class Wait(object):
 
     def __init__(self, timeout, interval, progress):
         self.timeout = check_seconds('timeout', timeout)
-        self._interval = check_seconds('interval', interval)
+        self.interval = check_seconds('interval', interval)
         if progress is not None and not callable(progress):
             raise ValueError('progress must be callable, got {0!r}'.format(progress))
         self._progress = progress
@@ -50,7 +50,7 @@ class Wait(object):
         """
         left = self.seconds_left() if until is None else max(0, min(until, self.deadline) - now())
         # At least a millisecond: without a pause, looking would keep HAProxy busy.
-        time.sleep(min(max(self._interval if interval is None else interval, 0.001), left))
+        time.sleep(min(max(self.interval if interval is None else interval, 0.001), left))
         return left > 0
 
     def until(self, look, what):
