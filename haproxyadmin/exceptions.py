@@ -31,9 +31,9 @@ MAX_SHOWN = 200
 
 __all__ = ['CommandFailed', 'EntriesFailed', 'HAProxyBaseError', 'HAProxyDataError',
            'HAProxySocketError', 'InconsistentData', 'IncosistentData', 'MultipleCommandResults',
-           'NoHAProxyFound', 'NoSuchObject', 'NotSupported', 'ReloadFailed', 'SocketApplicationError',
-           'SocketConnectionError', 'SocketPermissionError', 'SocketTimeout',
-           'SocketTransportError', 'WaitTimeout']
+           'NoHAProxyFound', 'NoSuchObject', 'NotSupported', 'ReloadFailed',
+           'SocketApplicationError', 'SocketConnectionError', 'SocketPermissionError',
+           'SocketTimeout', 'SocketTransportError', 'WaitTimeout']
 
 _SystemErrors = (OSError,)
 if PY2:

@@ -12,13 +12,15 @@ _VERDICT = [
     ':raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.',
 ]
 _LOST = [':raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.']
-_LACK = [':raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old; nothing',
-         '    is sent.']
+_LACK = [
+    ':raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old; nothing',
+    '    is sent.',
+]
 _WAIT = [
     ':param timeout: seconds until the deadline, for all of it.',
     ':param interval: (optional) seconds between two looks.',
-    ':param progress: (optional) a callable that gets an object with ``done`` and ``total``, numbers',
-    '    of processes, and ``what``, a text.',
+    ':param progress: (optional) a callable that gets an object with ``done`` and ``total``,',
+    '    numbers of processes, and ``what``, a text.',
 ]
 _LATE = [
     ':raises haproxyadmin.exceptions.WaitTimeout: if the time is over; its ``result`` says how far',

@@ -21,8 +21,8 @@ _FURTHER_OUT = {STATE_DRAIN: (STATE_MAINT,), STATE_MAINT: (), STATE_READY: ()}
 # A request that leaves a queue shows as no session for a moment; in seconds.
 CONFIRMATION = 0.02
 
-# What the process on a socket reports: the status, the weight as text, and how many sessions and queued
-# requests the server has.
+# What the process on a socket reports: the status, the weight as text, and how many sessions and
+# queued requests the server has.
 Look = collections.namedtuple('Look', 'socket_file status weight sessions')
 
 
