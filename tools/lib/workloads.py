@@ -169,6 +169,14 @@ class Live(object):
     def set_weights(self, count):
         return [server.setweight(10) for server in self._servers[:count]]
 
+    def takeout(self):
+        return self._hap.backend('backend_0000').server('server_00').takeout(timeout=10)
+
+    def add_servers(self, count):
+        backend = self._hap.backend('backend_0000')
+        for number in range(count):
+            backend.add_server('added_{0:03d}'.format(number), '127.0.0.1:1')
+
     def map_entries(self, mapid, pairs):
         return self._hap.add_map_entries(mapid, pairs)
 
