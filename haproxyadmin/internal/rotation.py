@@ -311,11 +311,8 @@ def tracking_servers(dumps, backend, name):
     """
     targets = {}
     for dump in dumps:
-        for proxy in dump.servers:
-            for server, row in dump.servers_of(proxy):
-                target = stats.field(row, 'tracked')
-                if target:
-                    targets[(proxy, server)] = tuple(target.split('/', 1))
+        for proxy, server, target in dump.servers_with('tracked', '/'):
+            targets[proxy, server] = tuple(target.split('/', 1))
     found, wanted = set(), {(backend, name)}
     while wanted:
         wanted = set(server for server, target in targets.items()

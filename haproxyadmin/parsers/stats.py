@@ -297,6 +297,24 @@ class Dump(object):
         """Return the name and row of each server of a backend."""
         return [(name, Row(self.header, text)) for name, text in self._named_in(backend)]
 
+    def servers_with(self, name, mark):
+        """Return the servers of all backends that have a value in a field.
+
+        :param name: the field.
+        :param mark: a text that each value contains. Looking for it first takes a tenth of the
+            time.
+        :return: list of ``(backend, server, value)``.
+        :rtype: list of tuple
+        """
+        found = []
+        for backend, texts in self.servers.items():
+            texts = [text for text in texts if mark in text]
+            for server, text in zip(self.names_in(texts), texts):
+                value = field(self._row(text), name)
+                if value:
+                    found.append((backend, server, value))
+        return found
+
     def _named_in(self, backend):
         texts = self.servers.get(backend, ())
         return zip(self.names_in(texts), texts)
