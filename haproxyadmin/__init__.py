@@ -24,8 +24,8 @@ _DEFINED_IN = {
     'SERVER_METRICS': 'protocol.metrics',
 }
 _MODULES = ['backend', 'combine', 'common', 'exceptions', 'facade', 'frontend', 'haproxy',
-            'imports', 'internal', 'maps', 'methods', 'parsers', 'protocol', 'reading', 'server',
-            'snapshot', 'spelling', 'utils', 'workers']
+            'imports', 'internal', 'maps', 'methods', 'overview', 'parsers', 'protocol', 'reading',
+            'server', 'snapshot', 'spelling', 'utils', 'workers']
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
            'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',

@@ -11,6 +11,7 @@ import pytest
 import haproxyadmin
 from haproxyadmin import backend, exceptions, frontend, haproxy, maps, server, snapshot
 from haproxyadmin.facade import Facade
+from haproxyadmin.overview import Overview
 from haproxyadmin.parsers import stats
 from haproxyadmin.protocol import metrics
 from haproxyadmin.reading import Reading
@@ -49,7 +50,7 @@ FLOORS = [
     ['common'],
     ['facade'],
     ['frontend', 'server'],
-    ['backend', 'maps', 'workers'],
+    ['backend', 'maps', 'overview', 'workers'],
     ['reading'],
     ['snapshot'],
     ['haproxy'],
@@ -60,9 +61,9 @@ PACKAGES = ['protocol', 'parsers', 'internal']
 FLOOR_OF = dict((name, number) for number, floor in enumerate(FLOORS) for name in floor)
 
 # Available in both Python 2.7 and 3; anything else would be a dependency.
-STANDARD = {'_socket', 'collections', 'csv', 'difflib', 'errno', 'functools', 'heapq', 'inspect',
-            'itertools', 'logging', 'numbers', 'operator', 'os', 're', 'resource', 'select',
-            'ssl', 'stat', 'sys', 'time', 'types'}
+STANDARD = {'_socket', 'collections', 'csv', 'difflib', 'errno', 'fcntl', 'fnmatch', 'functools', 'heapq',
+            'inspect', 'itertools', 'logging', 'numbers', 'operator', 'os', 're', 'resource', 'select',
+            'ssl', 'stat', 'struct', 'sys', 'termios', 'time', 'types'}
 
 COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepare|commit) ')
 
@@ -209,7 +210,7 @@ def test_no_module_is_large(name):
 # the way of the next family.
 @pytest.mark.parametrize('module, name, most', [
     ('haproxy', 'HAProxy', 58), ('internal.process', '_HAProxyProcess', 95),
-    ('reading', 'Reading', 105), ('facade', 'Facade', 90)])
+    ('reading', 'Reading', 110), ('facade', 'Facade', 90)])
 def test_the_central_classes_stay_small(module, name, most):
     node, = [node for node in TREES[module].body
              if isinstance(node, ast.ClassDef) and node.name == name]
@@ -310,7 +311,7 @@ def test_no_class_holds_state_but_the_documented_heads():
 # Docstrings
 
 PUBLIC = [haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, Reading,
-          snapshot.Snapshot, Facade, stats.CSVLine] + [
+          snapshot.Snapshot, Facade, stats.CSVLine, Overview] + [
     kind for _, kind in inspect.getmembers(exceptions, inspect.isclass)
     if kind.__module__ == 'haproxyadmin.exceptions' and not kind.__name__.startswith('_')]
 
@@ -335,7 +336,7 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'elements_of_list_same', 'info2dict', 'is_unix_socket', 'isint', 'should_die',
                     'stat2dict']
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
-                  'facade', 'maps', 'workers', 'exceptions']
+                  'facade', 'maps', 'overview', 'workers', 'exceptions']
 
 
 def documented():
