@@ -11,9 +11,10 @@ _DEFINED_IN = {
     '_HAProxyProcess': 'haproxy',
     '_Server': 'server',
 }
-_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'discovery', 'endpoint', 'fanout',
-            'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'lookup', 'masters',
-            'patterns', 'process', 'rows', 'server', 'slots', 'transaction', 'waiting']
+_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'differences',
+            'discovery', 'endpoint', 'fanout', 'frontend', 'frozen', 'grouping', 'haproxy',
+            'listing', 'lookup', 'masters', 'patterns', 'process', 'rows', 'server', 'slots',
+            'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

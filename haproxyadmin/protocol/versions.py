@@ -22,6 +22,7 @@ PAYLOAD = Feature((1, 9), 'a payload')
 SPLITS_AT_BLANKS = Feature((1, 9), 'a word with a vertical tab or a form feed')
 MAP_PAYLOAD = Feature((2, 0), 'adding entries to a map by a payload')
 SHOW_LEVEL = Feature((2, 0), "asking for a socket's level")
+SSL_CERTIFICATES = Feature((2, 2), 'showing certificates')
 # In older versions each entry that is deleted costs a search through all of them.
 QUICK_DELETION = Feature((2, 4), 'deleting entries quickly')
 # Applied about a millisecond after HAProxy has reported success.

@@ -10,7 +10,7 @@ from tests.support.lab import wait_until
 
 def rows(shown):
     """Return the words of each row by backend and server, or by frontend."""
-    found, section = {}, None
+    found, section, proxy = {}, None, None
     for line in str(shown).split('\n'):
         cells = re.split('  +', line.strip())
         if not line:

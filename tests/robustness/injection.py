@@ -377,6 +377,10 @@ SLOTS = {
 
     'HAProxy.overview.pattern': _name(lambda hap, text: _rows(hap.overview(text))),
     'HAProxy.overview.width': _word(lambda hap, text: hap.overview(width=text)),
+    'HAProxy.differences.maps': Slot('flag', lambda hap, text: hap.differences(text or 'a')),
+    'HAProxy.differences.acls': Slot('flag', lambda hap, text: hap.differences(acls=text or 'a')),
+    'HAProxy.differences.certificates': Slot(
+        'flag', lambda hap, text: hap.differences(certificates=text or 'a')),
     'HAProxy.errors.iid': _word(lambda hap, text: hap.errors(text)),
     'HAProxy.metric.name': _word(lambda hap, text: hap.metric(text)),
     'HAProxy.metric_per_process.name': _word(lambda hap, text: hap.metric_per_process(text)),
