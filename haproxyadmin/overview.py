@@ -33,6 +33,7 @@ _FIGURES = ('scur', 'smax', 'rate', 'stot', 'ereq', 'econ', 'eresp', 'qcur', 'we
 _FIELDS = ('svname', 'status', 'check_status', 'check_code') + _FIGURES
 # Only of frontends: these fields are at the end of a row.
 _OF_FRONTENDS = _FIELDS + ('req_tot', 'mode')
+_DIGITS = Pattern(r'[0-9]*\Z')
 _UNPRINTABLE = Pattern(r'[^ -~]')
 _ENTITIES = [('&', '&amp;'), ('<', '&lt;'), ('>', '&gt;'), ('"', '&quot;'), ("'", '&#39;')]
 
@@ -211,10 +212,10 @@ def _add(name, columns, totals):
 
     :param columns: what each process reports for all things.
     """
-    digits = [''.join(column) for column in columns]
-    if len(columns) == 1 and (digits[0].isdigit() or not digits[0]):
+    digits = all(_DIGITS.match(''.join(column)) for column in columns)
+    if len(columns) == 1 and digits:
         return columns[0]
-    if name in SUMMED and all(map(str.isdigit, digits)):
+    if name in SUMMED and digits:
         try:
             # Without remembering them, because sums of many servers are rarely alike.
             return list(map(str, map(sum, zip(*[map(int, column) for column in columns]))))
@@ -311,12 +312,9 @@ def _terminal_width():
     if columns > 0:
         return columns
     try:
-        descriptor = sys.stdout.fileno()
-        if not os.isatty(descriptor):
-            return None
-        return _width_of(descriptor) or 80
+        return _width_of(sys.stdout.fileno()) or 80
     except (AttributeError, EnvironmentError, ValueError):
-        # Programs such as notebooks put another object there, or nothing.
+        # It is a file, a pipe, or what a notebook puts there.
         return None
 
 

@@ -90,7 +90,9 @@ def test_processes_with_other_proxies():
 
 
 def test_the_last_of_several_servers_with_one_name_counts():
-    assert table([dump(APP1, APP1[:2] + ['8'] + APP1[3:], APP)]).split('\n')[-1].split()[2] == '8'
+    for count in (1, 2):
+        shown = words(table([dump(APP1, APP1[:2] + ['8'] + APP1[3:], APP)] * count))
+        assert len(shown) == 3 and shown[-1][2] == str(8 * count)
 
 
 def test_what_is_not_reported_is_empty():
@@ -280,6 +282,13 @@ def test_a_hostile_name_breaks_neither_the_table_nor_the_terminal(raw, width):
         '<th style="text-align: right">', '<td style="text-align: left">',
         '<td style="text-align: right">'])
     assert not re.search(r'&(?!(amp|lt|gt|quot|#39|nbsp);)', page)
+
+
+@pytest.mark.parametrize('count', [1, 2])
+@pytest.mark.parametrize('figure', ['\x1b[2J', 'x', '<b>', fakes.text(u'\xb2'.encode('utf-8'))])
+def test_what_is_no_number_is_no_figure(figure, count):
+    shown = words(table([dump(row('a', 'BACKEND', scur=figure, weight=figure, smax=4))] * count))
+    assert shown[1] == ['a', 'UP', '0', str(4 * count), '0']
 
 
 def test_text_with_quotes_and_newlines():
