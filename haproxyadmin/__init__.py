@@ -23,9 +23,9 @@ _DEFINED_IN = {
     'HAPROXY_METRICS': 'protocol.metrics',
     'SERVER_METRICS': 'protocol.metrics',
 }
-_MODULES = ['backend', 'combine', 'common', 'exceptions', 'facade', 'frontend', 'haproxy',
-            'imports', 'internal', 'maps', 'methods', 'parsers', 'protocol', 'reading', 'rotation',
-            'server', 'snapshot', 'spelling', 'utils', 'workers']
+_MODULES = ['backend', 'combine', 'common', 'differences', 'exceptions', 'facade', 'frontend',
+            'haproxy', 'imports', 'internal', 'maps', 'methods', 'overview', 'parsers', 'protocol',
+            'reading', 'rotation', 'server', 'snapshot', 'spelling', 'utils', 'workers']
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
            'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',

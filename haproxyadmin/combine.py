@@ -64,7 +64,7 @@ def aggregate(name, texts):
     return calculate(name, values)
 
 
-class _Totals(object):
+class Totals(object):
     """Calculates figures, equal texts only once: most figures of a dump are alike."""
 
     def __init__(self):
@@ -98,7 +98,12 @@ def _join(name, texts):
     reported = [text for text in texts if text]
     if name == 'check_status':
         reported = [stats.last_result(text) for text in reported]
-    return ', '.join(reported[:1] if elements_of_list_same(reported) else reported)
+    return join_texts(reported)
+
+
+def join_texts(texts):
+    """Return what processes report as one text: if they differ, all of them in order."""
+    return ', '.join(texts[:1] if elements_of_list_same(texts) else texts)
 
 
 def aggregate_all(known, reported):
@@ -109,7 +114,7 @@ def aggregate_all(known, reported):
     :return: ``{name: number}``.
     :rtype: dict
     """
-    metrics, totals = dict.fromkeys(known, 0), _Totals()
+    metrics, totals = dict.fromkeys(known, 0), Totals()
     for name, texts in reported:
         total = totals.of(name, texts)
         if total is not None:
@@ -129,7 +134,7 @@ def summarize(things, headers):
     names.extend(stats.names_of_all(headers, stats.SUMMARIZED))
     names.extend(stats.TEXT_FIELDS)
     names.append('processes')
-    totals, empty = _Totals(), _ORDERED.fromkeys(names)
+    totals, empty = Totals(), _ORDERED.fromkeys(names)
     return [_summarize(pairs[0][0], [row for _, row in pairs], empty, totals)
             for pairs in things]
 

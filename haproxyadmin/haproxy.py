@@ -246,6 +246,50 @@ class HAProxy(PatternMethods, Reading):
                           'the condition {0} is true'.format(
                               getattr(condition, '__name__', repr(condition))))
 
+    @takes_die
+    def differences(self, maps=False, acls=False, certificates=False, die=True):
+        """Return what is not the same in all processes, although they should be alike.
+
+        Sends ``show info;show stat -1 7 -1`` to each process, concurrently, as :meth:`snapshot`
+        does. Compared are the versions and limits of the processes; which frontends, backends and
+        servers there are; their status, weight, address and limits; a server's cookie, the server
+        that it tracks and whether it is a backup; mode and algorithm. Not compared are figures, the
+        name and the description of a node, how many health checks are missing until a server counts
+        as up or down, and the weight of a server during its slow start. Former workers do not
+        count.
+
+        Up to HAProxy 2.4 ``bind-process`` gives processes different proxies on purpose: then these
+        are listed as missing.
+
+        :param maps: (optional) True compares the entries of all maps, too. It sends ``show map`` to
+            each process, and once more for each map.
+        :type maps: bool
+        :param acls: (optional) the same for ACLs. What has no file is compared by its id.
+        :type acls: bool
+        :param certificates: (optional) True compares the certificates, too (HAProxy 2.2, level
+            operator). It sends ``show ssl cert`` to each process, and once more for each of them.
+        :type certificates: bool
+        :return: for each difference its ``kind``, ``'process'``, ``'frontend'``, ``'backend'``,
+            ``'server'``, ``'map'``, ``'acl'`` or ``'certificate'``; its ``name``: of the proxy,
+            ``'backend/server'``, a file or an id such as ``'#3'``, ``''`` for a process;
+            ``field``, HAProxy's own name such as ``'weight'``, or ``'exists'`` if a process does
+            not have it; and ``by_socket``, a list of ``(socket address, value)`` of all processes,
+            None for what is not there or not reported. The field of maps and ACLs is
+            ``'entries'``, with the entries that a process has and not every process has, or
+            ``'order'``, with the first entry that is not the same. Empty if all agree.
+        :rtype: list of :class:`haproxyadmin.differences.Difference`
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+        :raises haproxyadmin.exceptions.NotSupported: if it cannot show certificates because its
+            version is too old.
+
+        Usage::
+
+            >>> for difference in hap.differences():
+            ...     print(difference.name, difference.field, difference.by_socket)
+        """
+        from haproxyadmin.internal.differences import find_differences  # for this alone
+        return find_differences(members_to_change(self._found), maps, acls, certificates)
+
     # Settings of the processes
 
     @changes

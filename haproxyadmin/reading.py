@@ -203,11 +203,29 @@ class Reading(Combined):
             None.
         :rtype: list of dict
         """
-        dumps = self._read_each(lambda process: process.list_operation(unchanged, commands.ROWS))
+        dumps = self._dumps()
         proxies = combine.merge([stats.label_rows(dump) for dump in dumps], _LABEL)
         things = [thing for proxy in proxies
                   for thing in combine.merge([rows for _, rows in proxy], _LABEL)]
         return combine.summarize(things, [dump.header for dump in dumps])
+
+    def overview(self, pattern=None, width=None):
+        """Return a table of all frontends, backends and servers, to be read by people.
+
+        Sends one ``show stat`` to each process. Printed, it is text; a notebook shows it as HTML.
+
+        :param pattern: (optional) a pattern as the shell has it, ``'web*'``, for the names to show:
+            a backend whose name matches with all of its servers, a server below its backend.
+            Upper and lower case are distinguished.
+        :type pattern: str
+        :param width: (optional) how wide the text may be, at least 20; by default as wide as the
+            terminal, or as wide as needed if it is not printed to one.
+        :type width: int
+        :rtype: :class:`haproxyadmin.overview.Overview`
+        :raises ValueError: for another pattern or width; nothing is sent.
+        """
+        from haproxyadmin.overview import make_overview  # for people only
+        return make_overview(self._dumps, pattern, width)
 
     # Frontends, backends and servers
 
@@ -299,6 +317,9 @@ class Reading(Combined):
     def _sources(self):
         """Return the processes to read, one for each socket."""
         return self._found
+
+    def _dumps(self):
+        return self._read_each(lambda process: process.list_operation(unchanged, commands.ROWS))
 
     def _read_each(self, build):
         return read_each(self._sources(), build)

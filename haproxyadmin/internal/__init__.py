@@ -11,10 +11,10 @@ _DEFINED_IN = {
     '_HAProxyProcess': 'haproxy',
     '_Server': 'server',
 }
-_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'discovery', 'dynamic', 'endpoint',
-            'fanout', 'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'lookup', 'masters',
-            'patterns', 'process', 'rotation', 'rows', 'server', 'settings', 'slots', 'states',
-            'transaction', 'waiting']
+_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'differences',
+            'discovery', 'dynamic', 'endpoint', 'fanout', 'frontend', 'frozen', 'grouping',
+            'haproxy', 'listing', 'lookup', 'masters', 'patterns', 'process', 'rotation', 'rows',
+            'server', 'settings', 'slots', 'states', 'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

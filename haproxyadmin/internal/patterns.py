@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be done with the ACLs and maps of processes."""
+import collections
+
 from haproxyadmin.combine import elements_of_list_same, results_of
 from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.internal.calls import change_each, check_outcomes, members_to_change, prepare
 from haproxyadmin.internal.fanout import (OneTimeOperation, Operation, raise_first_error, run_all,
                                           run_reads)
 from haproxyadmin.parsers.lines import join_lines
-from haproxyadmin.parsers.patterns import find_entries, parse_entries, parse_list, parse_match
+from haproxyadmin.parsers.patterns import (find_entries, parse_entries, parse_index, parse_list,
+                                           parse_match)
 from haproxyadmin.protocol import commands, replies
 from haproxyadmin.protocol.words import parse_reference, to_native
 
@@ -18,6 +21,22 @@ def listing_operation(process, family, ident):
     :param ident: see :func:`haproxyadmin.protocol.words.check_identifier`, or None for the list.
     """
     return _show(process, family, ident, parse_list if ident is None else parse_entries)
+
+
+def index_operation(process, family):
+    """Return the operation that asks for the ACLs or maps by name.
+
+    :return: its value is a dict of ids; a name is a file, or ``'#3'`` for what has no file.
+    """
+    return _show(process, family, None, lambda lines: collections.OrderedDict(
+        (name or '#' + number, name if number.startswith('-') else number)
+        for name, number in parse_index(lines)))
+
+
+def entries_operation(process, family, ident):
+    """Return the operation that asks for the entries of one, without their references."""
+    return _show(process, family, ident, lambda lines: [
+        entry.partition(' ')[2] for entry in parse_entries(lines)])
 
 
 def references_operation(process, family, ident, texts):

@@ -2,9 +2,12 @@
 """Listings of ACLs and maps, of their entries, and answers to lookups."""
 from haproxyadmin.imports import Pattern
 from haproxyadmin.parsers.lines import first_line, join_lines, refusal_of
+from haproxyadmin.protocol.replies import Malformed
 from haproxyadmin.protocol.words import parse_reference, to_native
 
 HEADING = '# id (file) description'
+# A file may contain parentheses, but is repeated.
+_LISTED = Pattern(r"(-?[0-9]+) \((?:(.+)\) pattern loaded from file '|(.*?)\) )")
 _ENTRY = Pattern(r'0x[0-9a-f]+ ')
 _BETWEEN_ENTRIES = Pattern(r'\n(?=0x[0-9a-f]+ )')
 
@@ -18,6 +21,21 @@ def parse_list(lines):
     if first_line(lines) != HEADING:
         raise refusal_of(lines)
     return lines
+
+
+def parse_index(lines):
+    """Return the ids in a list of ACLs or maps; see :func:`parse_list`.
+
+    :return: for each its file, ``''`` if it has none, and its id as text; 1.5 has ids of -1.
+    :rtype: list of tuple
+    """
+    index = []
+    for line in parse_list(lines)[1:]:
+        match = _LISTED.match(line)
+        if match is None:
+            raise Malformed('not an ACL or map: {0!r}'.format(line[:80]))
+        index.append((match.group(2) or match.group(3) or '', match.group(1)))
+    return index
 
 
 def parse_entries(lines):

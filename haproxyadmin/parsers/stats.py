@@ -205,6 +205,27 @@ def fields(rows, name):
     return texts
 
 
+def pick(header, texts, names):
+    """Return some fields of many rows, splitting each row once.
+
+    :param texts: the rows.
+    :param names: the fields; ``''`` stands for one that HAProxy does not report.
+    :return: for each row the fields, in the order of the names.
+    :rtype: list of tuple
+    """
+    positions = [header.index.get(name) for name in names]
+    end = max([position for position in positions if position is not None] or [-1]) + 1
+    choose = operator.itemgetter(*[end if position is None else position
+                                   for position in positions])
+    picked = []
+    for text in texts:
+        # The rest of the row, which nobody reads, takes the place of what is not reported.
+        fields = split(text)[:end] if '"' in text else text.split(',', end)
+        fields[end:] = ['']
+        picked.append(choose(fields))
+    return picked
+
+
 def columns(rows, chosen=_FIGURES):
     """Return each figure of several rows.
 

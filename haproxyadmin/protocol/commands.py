@@ -384,6 +384,23 @@ def by_reference(action, family, ident, version, reference, *texts):
     return join_words(*(parts + [escape_word(text, version) for text in texts]))
 
 
+# Certificates
+
+def show_certificates():
+    """Return the command for the list of certificates."""
+    return b'show ssl cert'
+
+
+def show_certificate(name, version):
+    """Return the command for one certificate.
+
+    :param name: the file that it was loaded from.
+    """
+    return join_words(b'show ssl cert', escape_word(name, version))
+
+
+# More about ACLs and maps
+
 def takes_payload(version, key, value):
     """Return True if ``add map`` can store an entry from a payload, which has no escapes.
 

@@ -132,6 +132,11 @@ def is_unknown_key(reply):
     return reply.startswith('Key not found')
 
 
+def is_unknown_certificate(line):
+    """Return True if ``show ssl cert`` cannot show a certificate: it is gone, or a bundle (2.2)."""
+    return line.startswith("Can't display the certificate")
+
+
 def check_rounds(count):
     """Check how often the entries of a key have been deleted.
 

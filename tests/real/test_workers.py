@@ -198,6 +198,8 @@ def test_former_workers_are_read_and_never_changed(site):
         assert former.startswith('100 ')
         former = labs.ask(site.lab.master_files[0], '@!%d; show acl #90' % before[0])
         assert 'only' not in former
+        # Its weight is another one, but it only ends.
+        assert everything.differences(acls=True) == []
     labs.wait_until(lambda: everything.processids == site.hap.processids, 'the end of the former')
     # The first read finds out that the former worker has ended.
     assert backend.metric('scur') == 0

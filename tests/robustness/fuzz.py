@@ -213,7 +213,8 @@ def _call_of(place, kind, name, method):
     arguments = dict(ARGUMENTS, name=METRICS[kind] if name == 'metric' else NAMES.get(kind))
     wanted = [arguments[argument] for argument in injection.required(method)]
     options = OPTIONS.get('{0}.{1}'.format(kind, name), {})
-    return lambda: getattr(_things()[place], name)(*wanted, **options)
+    # Tables are made when they are printed.
+    return lambda: repr(getattr(_things()[place], name)(*wanted, **options))
 
 
 def answered(call, data):

@@ -375,6 +375,12 @@ SLOTS = {
     'HAProxy.server.hostname': _name(lambda hap, text: hap.server(text)),
     'HAProxy.server.backend': _name(lambda hap, text: hap.server('s', text)),
 
+    'HAProxy.overview.pattern': _name(lambda hap, text: _rows(hap.overview(text))),
+    'HAProxy.overview.width': _word(lambda hap, text: hap.overview(width=text)),
+    'HAProxy.differences.maps': Slot('flag', lambda hap, text: hap.differences(text or 'a')),
+    'HAProxy.differences.acls': Slot('flag', lambda hap, text: hap.differences(acls=text or 'a')),
+    'HAProxy.differences.certificates': Slot(
+        'flag', lambda hap, text: hap.differences(certificates=text or 'a')),
     'HAProxy.errors.iid': _word(lambda hap, text: hap.errors(text)),
     'HAProxy.metric.name': _word(lambda hap, text: hap.metric(text)),
     'HAProxy.metric_per_process.name': _word(lambda hap, text: hap.metric_per_process(text)),
@@ -452,6 +458,11 @@ def _undecorated(function):
 def again(site, **options):
     """Make a library object for the site once more, with other options."""
     haproxy.HAProxy(retry=None, timeout=30, **dict(site.place, **options))
+
+
+def _rows(overview):
+    """Return the rows of a table, which has none if it is one line."""
+    return str(overview).split('\n')[1:]
 
 
 def _found(reply):

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 
 from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import patterns
+from haproxyadmin.internal import certificates, patterns
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.protocol import replies
 from tests.robustness import fuzz
@@ -99,6 +99,9 @@ OPERATIONS = {
     'get map': lambda process: patterns.match_operation(process, 'map', 0, 'k'),
     'del map': lambda process: patterns.change_operation(process, 'del', 'map', 0, 'k'),
     'held': lambda process: patterns.references_operation(process, 'acl', 4, ['0x55', '0x66']),
+    'list of maps': lambda process: patterns.index_operation(process, 'map'),
+    'entries': lambda process: patterns.entries_operation(process, 'map', '0'),
+    'show ssl cert': lambda process: certificates.show_operation(process, 'www.pem'),
     'show errors': lambda process: process.errors_operation(None),
     'show info': lambda process: process.info_operation(unchanged),
     'show stat': lambda process: process.dump_operation(unchanged),

@@ -29,7 +29,7 @@ PROXY, SERVER = 'tcp_listen', 'tcp1'
 HAPROXY = dict.fromkeys([
     'description', 'maxconn', 'nodename', 'processids', 'ratelimitconn', 'ratelimitsess',
     'ratelimitsslsess', 'releasedate', 'requests', 'totalrequests', 'version', 'info', 'metrics',
-    'stats', 'frontends', 'backends', 'servers', 'frontend', 'backend', 'server', 'metric',
+    'stats', 'overview', 'frontends', 'backends', 'servers', 'frontend', 'backend', 'server', 'metric',
     'metric_per_process', 'metric_per_socket'], 1)
 # Names that read only the first process.
 FIRST = ['uptime', 'uptimesec']
@@ -77,7 +77,8 @@ def found(hap, kind):
 def read(thing, kind, name):
     """Return the value of an attribute; if it is a method, call it."""
     value = getattr(thing, name)
-    return value(*ARGUMENTS.get((kind, name), [])) if callable(value) else value
+    value = value(*ARGUMENTS.get((kind, name), [])) if callable(value) else value
+    return str(value) if name == 'overview' else value
 
 
 def public(kind):
