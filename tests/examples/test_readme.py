@@ -27,6 +27,8 @@ TRY = os.path.join(ROOT, 'tools', 'try')
 PAGES = os.path.join(ROOT, 'docs', 'source')
 # The page about several HAProxies, with masters, TCP and TLS.
 REACHING = os.path.join('docs', 'source', 'user', 'reaching.rst')
+# Those that show a configuration of their own; see test_recipes.py.
+RECIPES = [os.path.join('docs', 'source', 'user', name) for name in ('rotation.rst', 'dynamic.rst')]
 
 NEEDS_3_7 = pytest.mark.skipif(sys.version_info < (3, 7),
                                reason='tools/try is for Python 3.7 and later')
@@ -52,6 +54,7 @@ _KINDS = [
     (re.compile(r'@!\d+'), '@!PID'),
     (re.compile(r'\b((?:old_|new_)?pids?)=\[?\d+'), r'\1=PID'),
     (re.compile(r'\buptime=\d+'), 'uptime=SECONDS'),
+    (re.compile(r'\bseconds=[\d.]+'), 'seconds=SECONDS'),
     # Older Pythons do not say why.
     (re.compile(r'(certificate verify failed).*'), r'\1'),
     (re.compile(r'\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d\.\d+'), 'TIME'),
@@ -127,7 +130,8 @@ def hold_all(console, name):
             hold(console, step, name)
 
 
-@pytest.mark.parametrize('name', [name for name in documents() if name != REACHING])
+@pytest.mark.parametrize('name', [
+    name for name in documents() if name not in [REACHING] + RECIPES])
 def test_examples_of_a_document(name):
     with start_shown() as started:
         session.send_traffic(started)
@@ -246,7 +250,7 @@ class TestSteps(object):
             session.play(session.Console(lab), '>>> 1/0\n')
 
 
-def _as_from_a_terminal():
+def as_from_a_terminal():
     """Lead a process group that receives Ctrl-C, even if the tests ignore it (nohup, ``&``)."""
     os.setsid()
     for number in session.ENDING:
@@ -261,7 +265,7 @@ class Program(object):
         self.process = subprocess.Popen(
             [sys.executable, '-B', '-m', 'tests.support.session', haproxy] + list(arguments),
             cwd=ROOT, env=dict(os.environ, TMPDIR=self.left), stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=_as_from_a_terminal)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=as_from_a_terminal)
 
     def wait_for(self, text, nudge=None):
         """Read the output up to a text; call ``nudge`` after each second without output."""

@@ -1,0 +1,261 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pages about rotation and dynamic servers: their examples and programs, on every version."""
+import collections
+import os
+import re
+import signal
+import subprocess
+import sys
+
+import haproxyadmin
+import pytest
+
+from haproxyadmin.exceptions import NotSupported
+from haproxyadmin.haproxy import HAProxy
+from tests.conftest import PATIENT, find, versions
+from tests.examples.test_readme import RECIPES, as_from_a_terminal, block, hold_all, normal, read
+from tests.support import lab as labs, session
+
+ROTATION, DYNAMIC = RECIPES
+NEEDED = (2, 6)
+
+# What the configuration on the page does not show.
+DEFAULTS = """
+defaults
+    mode http
+    timeout connect 2s
+    timeout client 5m
+    timeout server 5m
+    timeout check 5s
+    retries 1
+    option redispatch
+"""
+
+# The package that is tested, which may be installed.
+PACKAGE = os.path.dirname(os.path.dirname(haproxyadmin.__file__))
+
+# The addresses in a document and those of the lab.
+Places = collections.namedtuple('Places', 'places')
+
+
+def config():
+    """Return the configuration of the page."""
+    text = block(read(ROTATION), 'backend web')
+    for shown, real in [('/run/haproxy/admin.sock', '"${HAPROXYADMIN_RUN}/admin.sock"'),
+                        ('bind :80', 'bind "127.0.0.1:${HAPROXYADMIN_PORT_WWW}"'),
+                        ('inter 1s', 'inter 50ms')]:
+        assert shown in text
+        text = text.replace(shown, real)
+    text = re.sub(r'10\.0\.0\.(\d):80', r'"127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN\1}"', text)
+    # The lab starts a web server for each port that it finds: here the one that is added later.
+    return DEFAULTS + text + '# ${HAPROXYADMIN_PORT_ORIGIN4}\n'
+
+
+@pytest.fixture(params=versions())
+def web(request):
+    """The HAProxy of the page."""
+    with labs.Lab(find(request.param), config=config()) as started:
+        wait_for_checks(started)
+        yield started
+
+
+def wait_for_checks(lab):
+    labs.wait_until(lambda: lab.raw('show stat').count('L4OK') == 3, 'checked')
+
+
+def is_older(lab):
+    return tuple(map(int, lab.version.split('.'))) < NEEDED
+
+
+def console_of(lab):
+    return session.Console(lab, hosts=Places([
+        ('10.0.0.4:80', '127.0.0.1:%d' % lab.origins.ports[3])]))
+
+
+def test_examples_about_rotation(web):
+    hold_all(console_of(web), ROTATION)
+
+
+class Programs(object):
+    """The programs of a page, as files, and what runs them.
+
+    :param lab: the HAProxy that they reach.
+    :param directory: where they are written.
+    """
+
+    def __init__(self, lab, page, directory, places=()):
+        self._directory = directory
+        self._page = page
+        self._places = dict(places, **{'/run/haproxy': lab.socket_dir})
+
+    def start(self, name, *arguments):
+        """Start a program; its name is in its docstring."""
+        text = block(read(self._page), ': {0} '.format(name))
+        for shown, real in self._places.items():
+            text = text.replace(shown, real)
+        path = self._directory.join(name)
+        path.write(text)
+        return subprocess.Popen(
+            [sys.executable, '-B', str(path)] + list(arguments), cwd=str(self._directory),
+            env=dict(os.environ, PYTHONPATH=PACKAGE), preexec_fn=as_from_a_terminal,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+
+    def run(self, name, *arguments):
+        """Run a program; return its exit status, its output and the last line of its errors."""
+        process = self.start(name, *arguments)
+        output, errors = process.communicate()
+        return process.returncode, output, errors.strip().split('\n')[-1]
+
+    def is_shown(self, output):
+        """Return whether the page contains a session with an output."""
+        wanted, lines = [
+            [normal(re.sub('[0-9.]+ seconds', 'SECONDS', line.strip())) for line in text.splitlines()]
+            for text in (output, read(self._page))]
+        return wanted and any(lines[start:start + len(wanted)] == wanted
+                   and lines[start - 1].startswith('$ python') for start in range(len(lines)))
+
+
+@pytest.fixture
+def programs(web, tmpdir):
+    return Programs(web, ROTATION, tmpdir)
+
+
+@pytest.fixture
+def backend(web):
+    return HAProxy(socket_dir=web.socket_dir, timeout=PATIENT).backend('web')
+
+
+def statuses(backend):
+    return [server.status for server in backend.servers()]
+
+
+class TestDrainBeforeADeploy(object):
+
+    def test_nobody_uses_it_meanwhile(self, programs, backend, tmpdir):
+        process = programs.start('deploy.py', 'web', 'web1', 'sh', '-c',
+                                 'touch began; until test -e ended; do sleep 0.01; done')
+        labs.wait_until(tmpdir.join('began').exists, 'deploying')
+        assert statuses(backend) == ['MAINT', 'UP', 'UP']
+        tmpdir.join('ended').write('')
+        output = process.communicate()[0]
+        assert process.returncode == 0 and programs.is_shown(output)
+        assert statuses(backend) == ['UP', 'UP', 'UP']
+
+    def test_it_stays_out_if_that_fails(self, programs, backend):
+        status, output, error = programs.run('deploy.py', 'web', 'web1', 'false')
+        assert status == 1 and 'non-zero exit status 1' in error
+        assert statuses(backend) == ['MAINT', 'UP', 'UP']
+
+    def test_the_last_server_stays(self, programs, backend, web):
+        for name in ('web2', 'web3'):
+            web.raw('set server web/{0} state maint'.format(name))
+        status, output, error = programs.run('deploy.py', 'web', 'web1', 'true')
+        assert status == 1 and output == '' and 'none is up, and 1 have to stay up' in error
+        assert statuses(backend) == ['UP', 'MAINT', 'MAINT']
+
+
+class TestRollThroughABackend(object):
+
+    def deploy_to(self, directory, failing=''):
+        path = directory.join('deploy-to')
+        path.write('#!/bin/sh\necho $1 >> log\ntest "$1" != "{0}"\n'.format(failing))
+        path.chmod(0o755)
+
+    def test_one_after_the_other(self, programs, backend, tmpdir):
+        self.deploy_to(tmpdir)
+        status, output, _ = programs.run('roll.py', 'web', './deploy-to')
+        assert status == 0 and programs.is_shown(output)
+        assert tmpdir.join('log').read().split() == ['web1', 'web2', 'web3']
+        assert statuses(backend) == ['UP', 'UP', 'UP']
+
+    def test_what_is_left_in_the_middle(self, programs, backend, tmpdir):
+        self.deploy_to(tmpdir, failing='web2')
+        status, output, error = programs.run('roll.py', 'web', './deploy-to')
+        assert status == 1 and programs.is_shown(output)
+        assert error.rstrip('.') in read(ROTATION)
+        assert statuses(backend) == ['UP', 'MAINT', 'UP']
+        # The next run is refused, until somebody has repaired it.
+        status, output, error = programs.run('roll.py', 'web', './deploy-to')
+        assert status == 1 and 'web3 is up, and 2 have to stay up' in error
+        assert statuses(backend) == ['UP', 'MAINT', 'UP']
+        backend.server('web2').bringback(timeout=PATIENT)
+        self.deploy_to(tmpdir)
+        assert programs.run('roll.py', 'web', './deploy-to')[0] == 0
+
+
+class TestTakeAServerOutForAWhile(object):
+
+    def test_it_comes_back(self, programs, backend):
+        status, output, _ = programs.run('pause.py', 'web', 'web1', '0')
+        assert status == 0 and programs.is_shown(output)
+        assert statuses(backend) == ['UP', 'UP', 'UP']
+
+    @pytest.mark.parametrize('number, before', [
+        (signal.SIGINT, 'ready'), (signal.SIGTERM, 'drain'), (signal.SIGHUP, 'maint')])
+    def test_it_comes_back_early(self, programs, backend, web, number, before):
+        web.raw('set server web/web1 state {0}'.format(before))
+        was = backend.server('web1').status
+        process = programs.start('pause.py', 'web', 'web1', '600')
+        assert process.stdout.readline() == 'web1 is out of rotation\n'
+        assert statuses(backend) == ['MAINT', 'UP', 'UP']
+        process.send_signal(number)
+        process.communicate()
+        assert process.returncode in (-signal.SIGINT, 1, 128 + number)
+        # Nobody has waited for its checks.
+        assert backend.server('web1').status.split()[0] == was
+
+    def test_it_comes_back_while_somebody_still_uses_it(self, programs, backend, web):
+        with web.hold('www', 1, server='web1'):
+            process = programs.start('pause.py', 'web', 'web1', '600')
+            labs.wait_until(lambda: backend.server('web1').status == 'DRAIN', 'in drain')
+            process.send_signal(signal.SIGINT)
+            assert process.communicate()[0] == ''
+            assert backend.server('web1').status.startswith('UP')
+
+
+def test_examples_about_dynamic_servers(web):
+    console = console_of(web)
+    if not is_older(web):
+        hold_all(console, DYNAMIC)
+        return
+    before = web.raw('show servers state')
+    for step in session.steps(read(DYNAMIC)):
+        error = console.run(step)[1]
+        if 'add_server(' in step.source:
+            assert isinstance(error, NotSupported) and error.has.startswith(web.version)
+    assert web.raw('show servers state').split('\n')[1:] == before.split('\n')[1:]
+
+
+class TestAHook(object):
+
+    @pytest.fixture
+    def programs(self, web, tmpdir):
+        return Programs(web, DYNAMIC, tmpdir)
+
+    @pytest.fixture
+    def server(self, web):
+        """The arguments that name the server of the hook."""
+        return 'web', 'web4', '127.0.0.1', str(web.origins.ports[3])
+
+    def test_it_may_run_again(self, programs, backend, server, web):
+        if is_older(web):
+            return
+        for action, names in [('up', ['web4']), ('down', [])]:
+            for _ in range(2):
+                assert programs.run('hook.py', action, *server) == (0, '', '')
+                assert backend.servers('web4') == names
+        assert web.traffic('www', 4) == [200] * 4
+
+    def test_another_machine_has_its_name(self, programs, backend, server, web):
+        if is_older(web):
+            return
+        backend.add_server('web4', '127.0.0.1:{0}'.format(web.origins.ports[0]))
+        assert programs.run('hook.py', 'up', *server) == (0, '', '')
+        assert backend.server('web4').port == server[-1]
+
+    def test_an_old_version(self, programs, backend, server, web):
+        if not is_older(web):
+            return
+        status, output, error = programs.run('hook.py', 'up', *server)
+        assert status == 1 and 'needs HAProxy' in error
+        assert programs.run('hook.py', 'down', *server) == (0, '', '')
