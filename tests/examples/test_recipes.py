@@ -7,9 +7,9 @@ import signal
 import subprocess
 import sys
 
-import haproxyadmin
 import pytest
 
+import haproxyadmin
 from haproxyadmin.exceptions import NotSupported
 from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
@@ -111,8 +111,8 @@ class Programs(object):
         wanted, lines = [
             [normal(re.sub('[0-9.]+ seconds', 'SECONDS', line.strip())) for line in text.splitlines()]
             for text in (output, read(self._page))]
-        return wanted and any(lines[start:start + len(wanted)] == wanted
-                   and lines[start - 1].startswith('$ python') for start in range(len(lines)))
+        starts = [number for number, line in enumerate(lines, 1) if line.startswith('$ python')]
+        return wanted and wanted in [lines[start:start + len(wanted)] for start in starts]
 
 
 @pytest.fixture
