@@ -314,8 +314,8 @@ class Server(Facade):
         """Put the server into drain, and wait until nobody uses it.
 
         It gets no new traffic except from persistent clients: those with a cookie for it, for
-        instance. An idle client that keeps its connection shows as no session, and may send its
-        next request all the same. :meth:`takeout` is for what must not be disturbed.
+        instance. If such a client keeps an idle connection, it shows as no session, and its next
+        request arrives all the same. To be sure that nobody uses the server, call :meth:`takeout`.
 
         Sends ``set server ... state drain`` (management guide, "set server"; HAProxy 1.6) to each
         process, in all or in none, and then each ``interval`` one ``show stat`` and one ``show
@@ -344,7 +344,8 @@ class Server(Facade):
         """Take the server out of rotation: drain, then maintenance, until nobody uses it.
 
         In maintenance it gets no request at all, and is not checked. Requests that it has already
-        are finished. A server in maintenance stays there; then it is only waited for.
+        are finished. A server in maintenance stays there; then it is only waited for. Sessions of
+        servers that track it are not waited for. When the time is over, it stays in maintenance.
 
         Costs what :meth:`drain` costs, and one ``show stat`` of all servers.
 
@@ -360,8 +361,6 @@ class Server(Facade):
             ``tracked_by``, the servers that track it and go with it, each ``'backend/server'``.
         :rtype: haproxyadmin.rotation.TakenOut
         :raises haproxyadmin.exceptions.CommandFailed: like :meth:`drain`, and for ``keep_up``.
-
-        When the time is over, it stays in maintenance.
 
         Usage::
 
