@@ -223,6 +223,7 @@ def test_examples_about_dynamic_servers(web):
         error = console.run(step)[1]
         if 'add_server(' in step.source:
             assert isinstance(error, NotSupported) and error.has.startswith(web.version)
+            assert normal(console.there(str(error))) in normal(read(DYNAMIC))
     assert web.raw('show servers state').split('\n')[1:] == before.split('\n')[1:]
 
 
