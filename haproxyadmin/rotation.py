@@ -5,8 +5,7 @@ import collections
 from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, WaitTimeout
 from haproxyadmin.internal.calls import members_to_change, read_each
 from haproxyadmin.internal.endpoint import check_option, check_seconds
-from haproxyadmin.internal.rotation import (Rotation, is_up, rows_operation, servers_up,
-                                            tracking_servers)
+from haproxyadmin.internal.rotation import Rotation, is_up, rows_operation, servers_up
 from haproxyadmin.internal.waiting import Wait
 from haproxyadmin.protocol.commands import STATE_DRAIN, STATE_MAINT, STATE_READY
 from haproxyadmin.protocol.words import check_number
@@ -91,19 +90,18 @@ def _check_others(rotation, members, states, keep_up):
     """
     backend, name = members[0].backendname, members[0].name
     dumps = rotation.attempt(lambda: read_each(rotation.members, rows_operation))
-    tracking = tracking_servers(dumps, backend, name)
+    tracking = rotation.find_followers(dumps)
     # Whoever is out already keeps nobody from being up.
     if keep_up and set(states.values()) != set([STATE_MAINT]):
         others = servers_up(dumps, backend) - set([name]) - set(
             server for proxy, server in tracking if proxy == backend)
         if len(others) < keep_up:
-            raise CommandFailed('{0} is not taken out: of the other servers of its backend {1} '
-                                'up, and {2} have to stay up{3}'.format(
-                                    rotation.name,
-                                    'none is' if not others else ', '.join(sorted(others)) + (
-                                        ' is' if len(others) == 1 else ' are'), keep_up,
-                                    ' ({0} go with it)'.format(', '.join(
-                                        map('/'.join, tracking))) if tracking else ''))
+            raise CommandFailed(
+                '{0} is not taken out: keep_up is {1}, and the other servers of its backend that '
+                'are up are {2}{3}'.format(
+                    rotation.name, keep_up, ', '.join(sorted(others)) or 'none',
+                    '; with it would go {0}'.format(', '.join(map('/'.join, tracking)))
+                    if tracking else ''))
     return ['/'.join(names) for names in tracking]
 
 

@@ -344,10 +344,12 @@ class Server(Facade):
         """Take the server out of rotation: drain, then maintenance, until nobody uses it.
 
         In maintenance it gets no request at all, and is not checked. Requests that it has already
-        are finished. A server in maintenance stays there; then it is only waited for. Sessions of
-        servers that track it are not waited for. When the time is over, it stays in maintenance.
+        are finished. A server in maintenance stays there; then it is only waited for. The sessions
+        of servers that track it, and go with it, are waited for, too. When the time is over, it
+        stays in maintenance.
 
-        Costs what :meth:`drain` costs, and one ``show stat`` of all servers.
+        Costs what :meth:`drain` costs, and one ``show stat`` of all servers; each ``interval`` one
+        ``show stat`` more for each server that tracks it.
 
         :param drain_for: (optional) the longest time in drain, in seconds; by default half of
             ``timeout``. It is shorter if nobody uses the server any more; 0 skips it.

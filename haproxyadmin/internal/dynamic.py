@@ -127,8 +127,8 @@ def delete(members, wait):
     tracking = tracking_servers(rotation.attempt(
         lambda: read_each(rotation.members, rows_operation)), *rotation.name.split('/', 1))
     if tracking:
-        raise refused_on(rotation.members[0], 'server {0} cannot be deleted: {1} track it'.format(
-            rotation.name, ', '.join(map('/'.join, tracking))))
+        raise refused_on(rotation.members[0], 'server {0} cannot be deleted, it is tracked by '
+                         '{1}'.format(rotation.name, ', '.join(map('/'.join, tracking))))
     _Deletion(rotation, wait).run()
     for server in members:
         server.hap_process.endpoint.added.pop((server.backendname, server.name), None)

@@ -4,10 +4,12 @@ import collections
 
 from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, NoSuchObject,
                                      SocketPermissionError)
+from haproxyadmin.internal.backend import _Backend
 from haproxyadmin.internal.calls import change_each, members_to_change, refused_on
 from haproxyadmin.internal.fanout import (SHORTEST, info_operation, raise_first_error, run_all,
                                           run_reads, unchanged)
 from haproxyadmin.internal.grouping import distinct
+from haproxyadmin.internal.server import _Server
 from haproxyadmin.internal.states import read_states
 from haproxyadmin.internal.transaction import change_all_or_none
 from haproxyadmin.parsers import stats
@@ -47,6 +49,8 @@ class Rotation(object):
         self._former = [member.on(member.hap_process.apart()) for member in distinct(members)
                         if member.hap_process.endpoint.address.is_former]
         self._former_sessions = []
+        # The servers that go with it, in each process.
+        self._followers = [[] for _ in self._shared]
         self.members = [member.on(member.hap_process.apart()) for member in self._shared]
         self.name = '{0}/{1}'.format(members[0].backendname, members[0].name)
         self.changed = False
@@ -80,6 +84,20 @@ class Rotation(object):
         return any(socket_file in before and not before[socket_file].agrees(identity)
                    for socket_file, identity in self.identities().items())
 
+    def find_followers(self, dumps):
+        """Find the servers that track it and go with it, and look at their sessions, too.
+
+        :param dumps: the rows of all servers in each process.
+        :return: the names of the backend and server of each.
+        :rtype: list of tuple
+        """
+        names = tracking_servers(dumps, *self.name.split('/', 1))
+        self._followers = [
+            [_Server(_Backend(member.hap_process, backend, None), name, None)
+             for backend, name in names if dump.server(backend, name) is not None]
+            for member, dump in zip(self.members, dumps)]
+        return names
+
     # Setting a state
 
     def move_out(self, state):
@@ -110,14 +128,15 @@ class Rotation(object):
         """Leave the processes on some sockets alone from now on."""
         kept = [number for number, member in enumerate(self.members)
                 if member.socket_file not in sockets]
-        self.members, self._shared, self._identities, self.looks = [
-            [values[number] for number in kept]
-            for values in (self.members, self._shared, self._identities, self.looks)]
+        self.members, self._shared, self._followers, self._identities, self.looks = [
+            [values[number] for number in kept] for values in (
+                self.members, self._shared, self._followers, self._identities, self.looks)]
 
     def shut_down(self):
-        """End all sessions of the server."""
+        """End all sessions of the server, and of those that go with it."""
+        followers = [server for servers in self._followers for server in servers]
         self.attempt(lambda: change_each(
-            self.members, lambda member: member.hap_process.change_operation(
+            self.members + followers, lambda member: member.hap_process.change_operation(
                 commands.shutdown_sessions(member.word()))), limited=False)
 
     # Looking and waiting
@@ -189,7 +208,7 @@ class Rotation(object):
             if member not in replaced and is_done(look)])
 
     def _read(self):
-        return run_reads([_look_operation(member) for member in self.members])
+        return run_reads(list(map(_look_operation, self.members, self._followers)))
 
     def _look_at_former(self):
         """Look at the server in former workers, and forget those that have ended."""
@@ -277,15 +296,26 @@ def _set_state(member, states):
         commands.set_state(member.word(), states[member.socket_file]))
 
 
-def _look_operation(member):
+def _look_operation(member, followers):
     """Return the operation that looks at a server; its value is a :class:`Look`.
 
     Afterwards it asks who has answered: an answer of the former process is then noticed, too.
+
+    :param followers: the servers whose sessions count, too.
     """
+    others = iter(followers)
+
     def interpret(row):
         look = Look(member.socket_file, stats.field(row, 'status'), stats.field(row, 'weight'),
                     _count_sessions(row))
-        return info_operation(member.hap_process.endpoint, lambda info: look)
+        return go_on(look)
+
+    def go_on(look):
+        other = next(others, None)
+        if other is None:
+            return info_operation(member.hap_process.endpoint, lambda info: look)
+        return other.row_operation(lambda row: go_on(look._replace(
+            sessions=look.sessions + _count_sessions(row))))
     return member.row_operation(interpret)
 
 

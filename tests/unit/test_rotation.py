@@ -148,7 +148,7 @@ class TestOutAndBack(object):
             process.keep(BACKEND)
         with pytest.raises(exceptions.CommandFailed) as caught:
             server.takeout(timeout=30, keep_up=99)
-        assert '99 have to stay up' in str(caught.value) and changes(states) == [[], []]
+        assert 'keep_up is 99' in str(caught.value) and changes(states) == [[], []]
 
 
 class TestAllOrNone(object):
