@@ -17,6 +17,7 @@ the list already contains its version.
 """
 
 import atexit
+import collections
 import errno
 import fcntl
 import os
@@ -166,11 +167,17 @@ class Port(object):
         self._socket.close()
 
 
+# Requests of an origin: how many have arrived since it was started, how many are not answered
+# yet, and how many were cut, because their connections were closed before the answer.
+Count = collections.namedtuple('Count', 'arrived open cut')
+
+
 class Origins(object):
     """``count`` web servers on free ports, in one background process.
 
-    Each responds with status 200, or with NNN to the path ``/status/NNN``.  They
-    are numbered from 1, as in HAPROXYADMIN_PORT_ORIGIN1; ``ports`` lists their ports.
+    Each responds with status 200, with NNN to the path ``/status/NNN``, and after some
+    seconds to ``/hold/SECONDS``.  They are numbered from 1, as in HAPROXYADMIN_PORT_ORIGIN1;
+    ``ports`` lists their ports.
     """
 
     def __init__(self, count):
@@ -189,12 +196,20 @@ class Origins(object):
         self._tell('serve', number)
 
     def refuse(self, number):
-        """Make the origin refuse connections and drop its open ones."""
+        """Make the origin refuse connections and drop its open ones, whose requests are cut."""
         self._tell('refuse', number)
 
     def stall(self, number):
         """Make connections to the origin time out, and drop its open ones."""
         self._tell('stall', number)
+
+    def agent(self, number, text):
+        """Make the origin answer agent checks with a text, until it serves again."""
+        self._tell('agent', number, text)
+
+    def count(self, number):
+        """Return the :class:`Count` of requests of the origin."""
+        return Count(*[int(figure) for figure in self._tell('count', number).split()])
 
     def stop(self):
         """Stop the process and release the ports."""
@@ -204,15 +219,17 @@ class Origins(object):
         for port in self._kept:
             port.close()
 
-    def _tell(self, verb, number):
-        line = '%s %d\n' % (verb, self.ports[number - 1])
+    def _tell(self, verb, number, text=''):
+        line = '%s %d %s\n' % (verb, self.ports[number - 1], text)
         self._process.stdin.write(line.encode('ascii'))
         self._process.stdin.flush()
-        self._acknowledged()
+        return self._acknowledged()
 
     def _acknowledged(self):
-        if not self._process.stdout.readline():
+        line = self._process.stdout.readline()
+        if not line:
             raise LabError('the origin servers ended')
+        return line
 
 
 def spawn(command, **options):
@@ -342,11 +359,12 @@ class Plan(object):
     each HAProxy to start with it.
     """
 
-    def __init__(self, version, processes, config, single, extra):
+    def __init__(self, version, processes, config, single, extra, instances):
         has_nbproc = tuple(map(int, version.split('.'))) < FIRST_WITHOUT_NBPROC
         self.names = ['1']
         if config is not None:
             self.text = config
+            self.names = [str(number) for number in range(1, instances + 1)]
         elif not has_nbproc:
             self.text = _read('haproxy-instances.cfg')
             self.names = ['all'] if single else [
@@ -422,8 +440,9 @@ class Lab(Stopped):
 
     :param binary: path of an HAProxy, see :func:`find`.
     :param processes: the number of processes; always 4 before HAProxy 2.5.
-    :param config: text to use instead of the example; it runs in one HAProxy,
-        with all the sockets that it names.
+    :param config: text to use instead of the example, with all the sockets that it names.
+    :param instances: the number of HAProxies that run ``config``; HAPROXYADMIN_PROCESS is
+        the number of each, counted from 1.
     :param level: access level of the stats sockets: user, operator or admin.
     :param master_worker: run with a master, whose socket is in ``master/``.
     :param master_options: what follows the path of that socket, such as ``,level,user``.
@@ -432,9 +451,9 @@ class Lab(Stopped):
     """
 
     def __init__(self, binary, processes=4, config=None, level='admin',
-                 master_worker=False, single=False, extra='', master_options=''):
+                 master_worker=False, single=False, extra='', master_options='', instances=1):
         self.version = branch(binary)
-        plan = Plan(self.version, processes, config, single, extra)
+        plan = Plan(self.version, processes, config, single, extra, instances)
         self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
         self.socket_dir = os.path.join(self.directory, 'run')
         self.socket_files = []

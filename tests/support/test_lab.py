@@ -237,6 +237,135 @@ class TestOrigins(object):
         assert example.traffic('frontend1_proc34', 1, server='bck_all_srv1') == [200]
 
 
+@pytest.fixture
+def origins():
+    started = lab.Origins(2)
+    started.wait()
+    yield started
+    started.stop()
+
+
+class Visitor(object):
+    """A connection to an origin."""
+
+    def __init__(self, origins, number=1):
+        self._socket = socket.create_connection(('127.0.0.1', origins.ports[number - 1]), 30)
+        self._received = b''
+
+    def ask(self, path):
+        self._socket.sendall(('GET %s HTTP/1.1\r\n\r\n' % path).encode('ascii'))
+
+    def answer(self):
+        """Return the next answer, or all until the end of the connection."""
+        while b'ok\n' not in self._received:
+            chunk = self._socket.recv(1000)
+            if not chunk:
+                break
+            self._received += chunk
+        answer, separator, self._received = self._received.partition(b'ok\n')
+        return (answer + separator).decode('ascii')
+
+    def close(self):
+        self._socket.close()
+
+
+class TestRequestsOfOrigins(object):
+
+    def test_none_at_first(self, origins):
+        assert origins.count(1) == lab.Count(arrived=0, open=0, cut=0)
+
+    def test_they_are_counted_for_each_origin(self, origins):
+        visitor = Visitor(origins)
+        for _ in range(3):
+            visitor.ask('/')
+            assert visitor.answer().startswith('HTTP/1.1 200 ')
+        visitor.close()
+        assert origins.count(1) == (3, 0, 0)
+        assert origins.count(2) == (0, 0, 0)
+
+    def test_an_answer_that_is_held_names_the_origin(self, origins):
+        visitor = Visitor(origins)
+        for _ in range(2):
+            visitor.ask('/hold/0.01')
+            assert '\r\nX-Origin: %d\r\n' % origins.ports[0] in visitor.answer()
+        assert origins.count(1) == (2, 0, 0)
+
+    def test_the_shortest_time_comes_first(self, origins):
+        late, soon = Visitor(origins), Visitor(origins)
+        late.ask('/hold/600')
+        soon.ask('/hold/0.01')
+        assert soon.answer()
+        assert origins.count(1) == (2, 1, 0)
+        # An answer that comes at once does not wait for those.
+        soon.ask('/')
+        assert soon.answer()
+
+    def test_requests_that_are_sent_together_are_answered_in_turn(self, origins):
+        visitor = Visitor(origins)
+        visitor.ask('/hold/0.01')
+        visitor.ask('/status/404')
+        assert visitor.answer().startswith('HTTP/1.1 200 ')
+        assert visitor.answer().startswith('HTTP/1.1 404 ')
+        assert origins.count(1) == (2, 0, 0)
+
+    def test_a_request_that_the_client_does_not_wait_for_is_cut(self, origins):
+        visitor = Visitor(origins)
+        visitor.ask('/hold/600')
+        lab.wait_until(lambda: origins.count(1).open, 'open')
+        assert origins.count(1) == (1, 1, 0)
+        visitor.close()
+        lab.wait_until(lambda: not origins.count(1).open, 'closed')
+        assert origins.count(1) == (1, 0, 1)
+
+    def test_it_is_not_answered_later(self, origins):
+        visitor = Visitor(origins)
+        visitor.ask('/hold/0.2')
+        lab.wait_until(lambda: origins.count(1).open, 'open')
+        visitor.close()
+        lab.wait_until(lambda: not origins.count(1).open, 'closed')
+        other = Visitor(origins)
+        other.ask('/hold/0.3')
+        assert other.answer()
+        assert origins.count(1) == (2, 0, 1)
+
+    def test_a_connection_that_is_closed_after_the_answer_cuts_nothing(self, origins):
+        visitor = Visitor(origins)
+        visitor.ask('/')
+        visitor.answer()
+        visitor.close()
+        origins.refuse(1)
+        assert origins.count(1) == (1, 0, 0)
+
+    @pytest.mark.parametrize('action', ['refuse', 'serve', 'stall'])
+    def test_an_origin_that_drops_connections_cuts_their_requests(self, origins, action):
+        visitors = [Visitor(origins), Visitor(origins)]
+        for visitor in visitors:
+            visitor.ask('/hold/600')
+        lab.wait_until(lambda: origins.count(1).open == 2, 'open')
+        getattr(origins, action)(1)
+        assert origins.count(1) == (2, 0, 2)
+        assert [visitor.answer() for visitor in visitors] == ['', '']
+
+    def test_it_serves_again(self, origins):
+        origins.refuse(1)
+        with pytest.raises(socket.error):
+            Visitor(origins)
+        origins.serve(1)
+        visitor = Visitor(origins)
+        visitor.ask('/')
+        assert visitor.answer()
+        assert origins.count(1) == (1, 0, 0)
+
+    def test_an_agent_sends_its_text_until_it_serves(self, origins):
+        for text in ('up', '50% ready'):
+            origins.agent(1, text)
+            assert Visitor(origins).answer() == text + '\n'
+        origins.serve(1)
+        visitor = Visitor(origins)
+        visitor.ask('/')
+        assert visitor.answer().startswith('HTTP/1.1 200 ')
+
+
 class TestVariants(object):
 
     def test_single_has_all_proxies_in_one_process(self, binary):
@@ -265,6 +394,15 @@ class TestVariants(object):
         with lab.Lab(binary, config=ONE_FRONTEND) as started:
             assert started.socket_files == [os.path.join(started.socket_dir, 'only.sock')]
             assert list(started.ports) == ['web']
+            assert started.traffic('web', 5) == [200] * 5
+
+    def test_several_instances_of_a_configuration(self, binary):
+        config = ONE_FRONTEND.replace('only.sock', 'haproxy-${HAPROXYADMIN_PROCESS}.sock')
+        with lab.Lab(binary, config=config, instances=2) as started:
+            assert started.socket_files == [
+                os.path.join(started.socket_dir, 'haproxy-%d.sock' % number)
+                for number in (1, 2)]
+            assert len(set(started.pids)) == 2
             assert started.traffic('web', 5) == [200] * 5
 
     def test_raw_takes_and_returns_any_text(self, binary):
