@@ -5,7 +5,8 @@ import collections
 from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, WaitTimeout
 from haproxyadmin.internal.calls import members_to_change, read_each
 from haproxyadmin.internal.endpoint import check_option, check_seconds
-from haproxyadmin.internal.rotation import Rotation, is_up, rows_operation, servers_up
+from haproxyadmin.internal.looks import is_up, rows_operation, servers_up
+from haproxyadmin.internal.rotation import Rotation
 from haproxyadmin.internal.waiting import Wait
 from haproxyadmin.protocol.commands import STATE_DRAIN, STATE_MAINT, STATE_READY
 from haproxyadmin.protocol.words import check_number

@@ -13,8 +13,8 @@ _DEFINED_IN = {
 }
 _MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'differences',
             'discovery', 'dynamic', 'endpoint', 'fanout', 'frontend', 'frozen', 'grouping',
-            'haproxy', 'listing', 'lookup', 'masters', 'patterns', 'process', 'rotation', 'rows',
-            'server', 'settings', 'slots', 'states', 'transaction', 'waiting']
+            'haproxy', 'listing', 'looks', 'lookup', 'masters', 'patterns', 'process', 'rotation',
+            'rows', 'server', 'settings', 'slots', 'states', 'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

@@ -5,7 +5,8 @@ from haproxyadmin.exceptions import HAProxyBaseError, WaitTimeout
 from haproxyadmin.internal.calls import (change_each, check_outcomes, members_to_change, read_each,
                                          refused_on, require)
 from haproxyadmin.internal.fanout import run_all
-from haproxyadmin.internal.rotation import Rotation, rows_operation, tracking_servers
+from haproxyadmin.internal.looks import rows_operation, tracking_servers
+from haproxyadmin.internal.rotation import Rotation
 from haproxyadmin.internal.server import _Server
 from haproxyadmin.internal.states import read_states
 from haproxyadmin.internal.transaction import change_all_or_none

@@ -7,7 +7,7 @@ from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, ReloadFa
                                      SocketApplicationError, SocketConnectionError, SocketTimeout,
                                      WaitTimeout)
 from haproxyadmin.internal.endpoint import Endpoint
-from haproxyadmin.internal.fanout import (MasterOperation, Operation, info_operation, run_all,
+from haproxyadmin.internal.fanout import (MasterOperation, Operation, info_operation, run, run_all,
                                           run_reads)
 from haproxyadmin.parsers.lines import first_line
 from haproxyadmin.parsers.workers import is_workers, parse_reload, parse_workers
@@ -90,6 +90,17 @@ class Masters(object):
             total = _add(total, result)
         wait.report(len(self._endpoints), len(self._endpoints), 'reloaded')
         return total
+
+
+def former_addresses(worker):
+    """Return the addresses of the former workers that still run; asks the master.
+
+    :param worker: the endpoint of a current worker.
+    """
+    base = worker.address.base
+    _, workers = run(_show_proc(worker.at(MasterAddress(base.text, base))))
+    return [worker.address.process(other.pid, is_former=True)
+            for other in workers if not other.current]
 
 
 def _no_worker(text, error):

@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Take a server out of rotation and back, as seen by each process."""
-import collections
-
-from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, NoSuchObject,
-                                     SocketPermissionError)
-from haproxyadmin.internal.backend import _Backend
+from haproxyadmin.exceptions import CommandFailed, HAProxySocketError, SocketPermissionError
 from haproxyadmin.internal.calls import change_each, members_to_change, refused_on
-from haproxyadmin.internal.fanout import (SHORTEST, info_operation, raise_first_error, run_all,
-                                          run_reads, unchanged)
+from haproxyadmin.internal.fanout import SHORTEST, run_reads
 from haproxyadmin.internal.grouping import distinct
-from haproxyadmin.internal.server import _Server
+from haproxyadmin.internal.looks import (Former, Retries, followers_on, is_back, look_operation,
+                                         tracking_servers)
+from haproxyadmin.internal.masters import former_addresses
 from haproxyadmin.internal.states import read_states
 from haproxyadmin.internal.transaction import change_all_or_none
 from haproxyadmin.parsers import stats
@@ -22,10 +19,6 @@ from haproxyadmin.protocol.transport import now
 _FURTHER_OUT = {STATE_DRAIN: (STATE_MAINT,), STATE_MAINT: (), STATE_READY: ()}
 # A request that leaves a queue shows as no session for a moment; in seconds.
 CONFIRMATION = 0.02
-
-# What the process on a socket reports: the status, the weight as text, and how many sessions and
-# queued requests the server has.
-Look = collections.namedtuple('Look', 'socket_file status weight sessions')
 
 
 class Rotation(object):
@@ -41,14 +34,11 @@ class Rotation(object):
 
     ``looks`` is what each process reported last. ``changed`` is True once a state was set, and
     ``reloaded`` once a process was replaced. Through a master, the process that was replaced is
-    looked at until it ends; so are former workers that are among the members.
+    looked at until it ends, and so are all former workers.
     """
 
     def __init__(self, members, wait):
         self._shared = distinct(members_to_change(members))
-        self._former = [member.on(member.hap_process.apart()) for member in distinct(members)
-                        if member.hap_process.endpoint.address.is_former]
-        self._former_sessions = []
         # The servers that go with it, in each process.
         self._followers = [[] for _ in self._shared]
         self.members = [member.on(member.hap_process.apart()) for member in self._shared]
@@ -59,13 +49,17 @@ class Rotation(object):
         # What each process is to have, by its socket, and which process it was.
         self._wanted = {}
         self._identities = None
+        self._retries = Retries()
+        # The server in former workers, once somebody waits until nobody uses it.
+        self._former = Former(list)
         self.looks = self.attempt(self._read)
         self._identities = self._who()
 
     @property
     def sessions(self):
         """How many sessions and queued requests the server had when it was last looked at."""
-        return sum(look.sessions for look in self.looks) + sum(self._former_sessions)
+        return sum(look.sessions for look in self.looks) + sum(
+            self._former.sessions)
 
     def own_states(self):
         """Return the state that was set in each process, by its socket."""
@@ -92,10 +86,8 @@ class Rotation(object):
         :rtype: list of tuple
         """
         names = tracking_servers(dumps, *self.name.split('/', 1))
-        self._followers = [
-            [_Server(_Backend(member.hap_process, backend, None), name, None)
-             for backend, name in names if dump.server(backend, name) is not None]
-            for member, dump in zip(self.members, dumps)]
+        self._followers = [followers_on(member.hap_process, names, dump)
+                           for member, dump in zip(self.members, dumps)]
         return names
 
     # Setting a state
@@ -141,7 +133,7 @@ class Rotation(object):
 
     # Looking and waiting
 
-    def wait_for(self, is_done, what, until=None, confirmed=False):
+    def _wait_for(self, is_done, what, until=None, confirmed=False):
         """Look at the server until it is as it should be in every process.
 
         :param is_done: takes a :class:`Look`.
@@ -164,20 +156,24 @@ class Rotation(object):
     def wait_until_idle(self, until=None, confirmed=True):
         """Look at the server until it has no session and no queued request.
 
-        :return: see :meth:`wait_for`.
+        :param until: (optional) when to stop waiting; by default at the deadline.
+        :param confirmed: (optional) False not to look once more when it is.
+        :return: True if it is so, False if the time is over.
         :raises haproxyadmin.exceptions.CommandFailed: if somebody else puts it into rotation.
         """
-        return self.wait_for(lambda look: not look.sessions, lambda: '{0}: {1} left'.format(
+        self._former = Former(lambda: self.attempt(self._find_former))
+        return self._wait_for(self._is_idle, lambda: '{0}: {1} left'.format(
             self.name, self.sessions), until, confirmed)
 
     def wait_until_up(self, sockets):
         """Look at the server until it accepts traffic, as far as it does so in some processes.
 
         :param sockets: the sockets of these processes.
-        :return: see :meth:`wait_for`.
+        :return: True if it is so, False if the time is over.
         """
-        return self.wait_for(
-            lambda look: look.socket_file not in sockets or _is_back(look),
+        self._former = Former(list)
+        return self._wait_for(
+            lambda look: look.socket_file not in sockets or is_back(look),
             lambda: '{0}: {1}'.format(self.name, self.statuses()))
 
     def statuses(self):
@@ -201,24 +197,28 @@ class Rotation(object):
             self.reloaded = True
             self.attempt(lambda: change_each(
                 replaced, lambda member: _set_state(member, self._wanted)), limited=False)
+            self._former.find()
         self._check_who_is_in(replaced)
-        self._look_at_former()
-        return self._former_sessions.count(0) + len([
+        self._former.look()
+        return self._former.sessions.count(0) + len([
             look for member, look in zip(self.members, self.looks)
             if member not in replaced and is_done(look)])
 
     def _read(self):
-        return run_reads(list(map(_look_operation, self.members, self._followers)))
+        looks = run_reads(list(map(look_operation, self.members, self._followers)))
+        self._retries.note(looks, now())
+        return looks
 
-    def _look_at_former(self):
-        """Look at the server in former workers, and forget those that have ended."""
-        outcomes = run_all([member.row_operation(_count_sessions) for member in self._former],
-                           repeat=False)
-        pairs = [(member, outcome) for member, outcome in zip(self._former, outcomes)
-                 if not isinstance(outcome, NoSuchObject)
-                 and not member.hap_process.endpoint.is_gone]
-        self._former = [member for member, _ in pairs]
-        self._former_sessions = raise_first_error([outcome for _, outcome in pairs])
+    def _is_idle(self, look):
+        return not look.sessions and not self._retries.may_follow(look, now())
+
+    def _find_former(self):
+        """Return the server in the former workers of masters, which have requests of their own."""
+        masters = dict((member.hap_process.endpoint.address.base, member)
+                       for member in self.members
+                       if member.hap_process.endpoint.address.number is not None)
+        return [member.on(member.hap_process.apart(address)) for member in masters.values()
+                for address in former_addresses(member.hap_process.endpoint)]
 
     def _find_replaced(self):
         """Return the members whose process was replaced since this was last asked."""
@@ -227,16 +227,7 @@ class Rotation(object):
         for member, old, new in zip(self.members, before, self._identities):
             if old is not new:
                 replaced.append(member)
-                self._watch(member, old.pid)
         return replaced
-
-    def _watch(self, member, pid):
-        """Look from now on at the worker that was replaced, too, if that is possible."""
-        address = member.hap_process.endpoint.address
-        if address.number is not None:
-            former = member.on(member.hap_process.apart(address.process(pid, is_former=True)))
-            self._former.append(former)
-            self._former_sessions.append(1)
 
     def _who(self):
         return [member.hap_process.endpoint.identity for member in self.members]
@@ -294,75 +285,3 @@ class Rotation(object):
 def _set_state(member, states):
     return member.hap_process.change_operation(
         commands.set_state(member.word(), states[member.socket_file]))
-
-
-def _look_operation(member, followers):
-    """Return the operation that looks at a server; its value is a :class:`Look`.
-
-    Afterwards it asks who has answered: an answer of the former process is then noticed, too.
-
-    :param followers: the servers whose sessions count, too.
-    """
-    others = iter(followers)
-
-    def interpret(row):
-        look = Look(member.socket_file, stats.field(row, 'status'), stats.field(row, 'weight'),
-                    _count_sessions(row))
-        return go_on(look)
-
-    def go_on(look):
-        other = next(others, None)
-        if other is None:
-            return info_operation(member.hap_process.endpoint, lambda info: look)
-        return other.row_operation(lambda row: go_on(look._replace(
-            sessions=look.sessions + _count_sessions(row))))
-    return member.row_operation(interpret)
-
-
-def _count_sessions(row):
-    return sum(int(stats.field(row, name) or 0) for name in ('scur', 'qcur'))
-
-
-def is_up(look):
-    """Return True if a server accepts new traffic."""
-    return stats.is_up(look.status) and look.weight != '0'
-
-
-def _is_back(look):
-    """Return True if a server accepts new traffic, and its health is known."""
-    return stats.is_settled(look.status) and look.weight != '0'
-
-
-def tracking_servers(dumps, backend, name):
-    """Return the servers that track a server, directly or not, as a sorted list of names.
-
-    :param dumps: the rows of all servers in each process.
-    :rtype: list of tuple
-    """
-    targets = {}
-    for dump in dumps:
-        for proxy, server, target in dump.servers_with('tracked', '/'):
-            targets[proxy, server] = tuple(target.split('/', 1))
-    found, wanted = set(), {(backend, name)}
-    while wanted:
-        wanted = set(server for server, target in targets.items()
-                     if target in wanted and server not in found)
-        found |= wanted
-    return sorted(found)
-
-
-def servers_up(dumps, backend):
-    """Return the names of the servers of a backend that accept new traffic in every process.
-
-    :param dumps: the rows of all servers in each process.
-    :rtype: set
-    """
-    return set.intersection(*[
-        set(name for name, row in dump.servers_of(backend)
-            if stats.is_up(stats.field(row, 'status')) and stats.field(row, 'weight') != '0')
-        for dump in dumps])
-
-
-def rows_operation(member):
-    """Return the operation that reads the rows of all servers; its value is a dump."""
-    return member.hap_process.list_operation(unchanged, commands.SERVERS)

@@ -46,7 +46,8 @@ FLOORS = [
     ['internal.backend'],
     ['internal.process'],
     ['internal.haproxy', 'internal.frozen', 'internal.masters', 'internal.patterns',
-     'internal.batches', 'internal.certificates', 'internal.rotation'],
+     'internal.batches', 'internal.certificates', 'internal.looks'],
+    ['internal.rotation'],
     ['internal.bulk', 'internal.differences', 'internal.discovery', 'internal.dynamic'],
     # The public modules, which treat all processes as one.
     ['common', 'rotation'],
