@@ -467,6 +467,9 @@ class Server(Facade):
     def setmaxconn(self, value, die=True):
         """Set the maximum number of connections (``set maxconn server``; HAProxy 1.7).
 
+        Raising or removing a limit is refused on versions that this crashes if requests wait in the
+        queue: 1.8 to 2.0.22, 2.1 to 2.2.14, 2.3 to 2.3.10 and 2.4.0.
+
         :param value: 0 to 2147483647, for each process; 0 for no limit.
         :type value: int
         :raises ValueError: for any other value; nothing is sent.

@@ -3,6 +3,7 @@
 import functools
 
 from haproxyadmin import combine
+from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.internal.calls import (members_to_change, read_each, read_pairs, refused_on,
                                          require)
 from haproxyadmin.internal.states import state_operation
@@ -22,16 +23,19 @@ class Setting(object):
     :param feature: (optional) what the version must have.
     :param refuse: (optional) takes what :meth:`read` returns; returns why HAProxy would not do
         what it is asked for, or None.
+    :param guard: (optional) takes the value that is set, the one that is to be set and the version;
+        raises an exception if that would be dangerous.
     :param judge: (optional) see :func:`haproxyadmin.internal.calls.check_outcomes`.
     :param reads_row: (optional) True to read the row of statistics instead of the state.
     """
 
-    def __init__(self, build, previous, feature=None, refuse=None, judge=combine.check_server,
-                 reads_row=False):
+    def __init__(self, build, previous, feature=None, refuse=None, guard=None,
+                 judge=combine.check_server, reads_row=False):
         self._build = build
         self._previous = previous
         self._feature = feature
         self._refuse = refuse
+        self._guard = guard
         self._judge = judge
         self._reads_row = reads_row
 
@@ -53,9 +57,10 @@ class Setting(object):
             if reason:
                 raise refused_on(member, reason)
             before[member.socket_file] = view
+            self._check(member, view and self._previous(view), values)
         change_all_or_none(
             members, lambda member: self._operation(member, values),
-            lambda member, _: self._operation(member, self._values_before(member, before)),
+            lambda member, _: self._undo(member, values, before[member.socket_file]),
             self._judge)
         return True
 
@@ -75,12 +80,21 @@ class Setting(object):
     def _operation(self, member, values):
         return member.hap_process.change_operation(self._command(member, values))
 
-    def _values_before(self, member, before):
-        view = before[member.socket_file]
-        values = None if view is None else self._previous(view)
-        if values is None or None in values[:1]:
+    def _undo(self, member, values, view):
+        before = None if view is None else self._previous(view)
+        if before is None or before[0] is None:
             raise refused_on(member, 'HAProxy does not report how it was set before')
-        return values
+        self._check(member, values, before)
+        return self._operation(member, before)
+
+    def _check(self, member, before, values):
+        """Raise an exception if the change would be dangerous."""
+        if self._guard is None:
+            return
+        try:
+            self._guard(before[0], values[0], member.hap_process.version)
+        except CommandFailed as error:
+            raise refused_on(member, str(error))
 
 
 def _in_state(*names):
@@ -145,7 +159,8 @@ NAME = Setting(_word('fqdn'), _in_state('srv_fqdn'), versions.SERVER_NAME)
 MAXCONN = Setting(
     lambda word, _, value: commands.set_maxconn_server(word, value),
     # HAProxy prints nothing for no limit.
-    lambda row: [int(stats.field(row, 'slim') or 0)], versions.SERVER_MAXCONN, reads_row=True)
+    lambda row: [int(stats.field(row, 'slim') or 0)], versions.SERVER_MAXCONN,
+    guard=commands.check_maxconn_server, reads_row=True)
 TLS = Setting(lambda word, _, on: commands.set_tls(word, on),
               lambda state: [{'0': False, '1': True}.get(state.get('srv_use_ssl'))],
               versions.SERVER_TLS)

@@ -279,6 +279,17 @@ def set_maxconn_server(server, value):
     return join_words(b'set maxconn server', server, check_number(value, 'maxconn'))
 
 
+def check_maxconn_server(before, value, version):
+    """Check that a server's maximum number of connections may be changed.
+
+    :param before: what is set.
+    :param value: what is to be set; both are 0 for no limit.
+    :raises haproxyadmin.exceptions.CommandFailed: if it is raised where that could crash HAProxy.
+    """
+    if before and (value == 0 or value > before):
+        versions.check_danger(versions.RAISING_MAXCONN, version)
+
+
 def set_server(server, name, value):
     """Return the command that sets something of a server.
 

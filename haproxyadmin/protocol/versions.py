@@ -68,6 +68,12 @@ GET_ACL = Danger([((1, 7, 0), (1, 7, 1))], NotForVersion, '"get acl" would crash
 CLEAR_ALL_COUNTERS = Danger(
     [((3, 3, 0), (3, 4, 1))], CommandFailed,
     'HAProxy 3.3 and 3.4.0 crash soon after "clear counters all"')
+# With requests in the queue the process locks up, and its watchdog ends it (seen with 2.2.9). Fixed
+# in June 2021.
+RAISING_MAXCONN = Danger(
+    [((1, 8), (2, 0, 23)), ((2, 1), (2, 2, 15)), ((2, 3), (2, 3, 11)), ((2, 4, 0), (2, 4, 1))],
+    CommandFailed, 'raising the maximum number of connections of a server would crash this version '
+    'of HAProxy if requests wait in its queue')
 # The versions that report a disabled frontend as open; 2.3 and 2.5 were not seen.
 MISREPORTS_FRONTENDS = [((2, 3), (2, 6))]
 

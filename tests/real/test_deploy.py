@@ -311,7 +311,6 @@ class TestClients(object):
         assert single.origins.count(1) == (before.arrived, 0, before.cut)
         assert client.answer() == (200, single.origins.ports[0])
 
-    @pytest.mark.xfail(reason='in this second HAProxy counts it neither as a session nor as queued')
     def test_a_request_that_is_tried_again_is_waited_for(self, single, browser):
         """HAProxy tries a server again one second after it has refused a connection."""
         client = browser('plain', cookie='plain1')
