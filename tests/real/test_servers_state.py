@@ -219,7 +219,7 @@ class TestRestoring(object):
         assert summary(site) == before
 
     def test_no_server_gets_traffic_at_a_wrong_address(self, site, monkeypatch):
-        """It is looked at after each command, and all the time."""
+        """[state over reloads] It is looked at after each command, and all the time."""
         right = site.move_away('s1')
         site.save()
         site.lab.reload()

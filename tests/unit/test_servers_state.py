@@ -503,6 +503,7 @@ class TestRestoring(object):
 
     @pytest.mark.parametrize('version', VERSIONS)
     def test_what_is_the_same_is_only_read(self, make, version):
+        """[state over reloads]"""
         site = make(version, 2)
         site.save()
         assert site.restore() == []
@@ -546,7 +547,7 @@ class TestRestoring(object):
         assert site.started.commands == [[READ]] * 2
 
     def test_the_order(self, site):
-        """Out of rotation first, into it last."""
+        """[state over reloads] Out of rotation first, into it last."""
         site.row(S2)['srv_admin_state'] = '8'
         site.row().update(srv_addr='10.0.0.7', srv_port='7', srv_uweight='5', srv_check_port='8',
                           srv_check_addr='10.0.0.8', srv_use_ssl='1')
@@ -578,7 +579,7 @@ class TestRestoring(object):
         assert commands[-2:] == ['set server {0} state ready'.format(WORD), 'show info']
 
     def test_one_that_is_not_applied_keeps_the_server_out(self, site):
-        """[waiting]"""
+        """[state over reloads; waiting]"""
         moved(site)
         site.servers[0].delay = 10 ** 6
         reports = []
@@ -592,7 +593,7 @@ class TestRestoring(object):
 
     @pytest.mark.parametrize('refused', ['addr', 'state'])
     def test_what_haproxy_refuses_is_reported(self, make, refused):
-        """In that process only; the others are restored."""
+        """[state over reloads] In that process only; the others are restored."""
         site = make(count=2)
         moved(site)
         site.servers[0].refused = {'set server {0} {1}'.format(WORD, refused): 'Invalid addr x.\n\n'}

@@ -66,6 +66,7 @@ class TestReplacing(object):
 
     @pytest.mark.skipif(os.geteuid() != 0, reason='only root gives files away')
     def test_it_keeps_the_owner(self, path):
+        """[files]"""
         os.chown(path, 65534, 1234)
         os.chmod(path, 0o640)
         files.replace_file(path, [b'new'])
@@ -135,6 +136,7 @@ class TestReplacing(object):
         assert content(path) == b'newer' and others(path) == []
 
     def test_it_is_on_the_disk_before_it_takes_the_place(self, path, monkeypatch):
+        """[files]"""
         done = []
         real = {'fsync': os.fsync, 'rename': os.rename}
 
@@ -158,6 +160,7 @@ class TestFailing(object):
         OSError(errno.ENOSPC, 'No space left on device'), KeyboardInterrupt()],
         ids=['full', 'interrupted'])
     def test_the_system_refuses(self, path, monkeypatch, name, error):
+        """[files]"""
         def refused(*arguments):
             raise error
         monkeypatch.setattr(os, name, refused)
@@ -203,7 +206,7 @@ class TestFailing(object):
     @pytest.mark.parametrize('place', [
         'missing/../servers.state', 'missing/../new', 'servers.state/../servers.state'])
     def test_a_way_that_the_system_does_not_know(self, path, place):
-        """Such a path must not lead anywhere else: the one before ``..`` is no directory."""
+        """[files] Such a path must not lead anywhere else: the one before ``..`` is no directory."""
         with pytest.raises(OSError) as caught:
             files.replace_file(os.path.join(os.path.dirname(path), place), [b'new'])
         assert caught.value.errno in (errno.ENOENT, errno.ENOTDIR)
