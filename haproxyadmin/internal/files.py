@@ -10,7 +10,7 @@ from haproxyadmin.protocol.words import decode_path
 _MOST_LINKS = 40
 # What is added to a name while a file is written, or given its name.
 _SUFFIX = '.new'
-# A file that needs no name before it is complete (Linux 3.11, Python 3.4). It is named through /proc.
+# A file without a name until it is complete (Linux 3.11, Python 3.4). It is named through /proc.
 _UNNAMED = getattr(os, 'O_TMPFILE', None) if os.path.isdir('/proc/self/fd') else None
 # What file systems answer that do not have it.
 _CANNOT = (errno.EISDIR, errno.ENOENT, errno.EINVAL, errno.EOPNOTSUPP)

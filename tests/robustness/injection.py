@@ -23,8 +23,7 @@ import sys
 
 import six
 
-from haproxyadmin import (backend, exceptions, frontend, haproxy, internal, server,
-                          servers_state)
+from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server, servers_state
 from tests.support import group, lab
 from tests.support.group import ACL, MAP
 from tests.support.texts import raw, text as native

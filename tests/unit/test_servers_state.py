@@ -93,13 +93,13 @@ class Servers(object):
             self._later.append((row, change))
             if not self.delay:
                 self.reply()
-            return 'IP changed from x to y, port changed from a to b by \'stats socket command\'\n\n'
+            return "IP changed from x to y, port changed from a to b by 'stats socket command'\n\n"
         row[{'check-addr': 'srv_check_addr', 'check-port': 'srv_check_port', 'fqdn': 'srv_fqdn',
              'agent-addr': 'srv_agent_addr', 'agent-port': 'srv_agent_port',
              'ssl': 'srv_use_ssl'}[kind]] = {'on': '1', 'off': '0'}.get(value, value)
         if kind == 'fqdn':
             row['srv_addr'] = '10.9.9.9'
-            return 'b/s changed its FQDN from a to b by \'stats socket command\'\n\n'
+            return "b/s changed its FQDN from a to b by 'stats socket command'\n\n"
         return '\n'
 
 
