@@ -290,6 +290,122 @@ class HAProxy(PatternMethods, Reading):
         from haproxyadmin.internal.differences import find_differences  # for this alone
         return find_differences(members_to_change(self._found), maps, acls, certificates)
 
+    # The state of servers
+
+    def servers_state(self, backend=None):
+        """Return the state of all servers, or of those of a backend, in each process.
+
+        Sends one ``show servers state [BACKEND]`` (management guide, "show servers state"; HAProxy
+        1.6) to each process. It contains servers of proxies that are disabled, too, and before 2.5
+        those of HAProxy's own proxy ``MASTER``.
+
+        :param backend: (optional) the name of a backend.
+        :type backend: str
+        :return: for each process, in HAProxy's order, a dict for each server: HAProxy's own text by
+            the name of each column (``be_name``, ``srv_name``, ``srv_addr``, ``srv_port``,
+            ``srv_uweight`` ...; ``'-'`` if there is none), ``process_nb`` and ``socket_file``.
+        :rtype: list of dict
+        :raises haproxyadmin.exceptions.CommandFailed: if no process has this backend.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> [state['srv_uweight'] for state in hap.servers_state('backend_proc1')]
+            ['100', '100', '100', '100']
+        """
+        from haproxyadmin.servers_state import read_states  # most programs do not need it
+        return read_states(self._sources(), backend)
+
+    @takes_die
+    def save_servers_state(self, path, servers=None, socket=None, die=True):
+        """Save the state of servers to a file, so that it survives a reload.
+
+        The file is what ``load-server-state-from-file`` of HAProxy reads. Beside it, ``PATH.json``
+        contains what that lacks: the maximum number of connections of each server, and the
+        arguments of servers that :meth:`haproxyadmin.backend.Backend.add_server` added. Arguments
+        that another program has saved there are kept as long as HAProxy has the server.
+
+        Sends ``show info;show servers state;show stat -1 6 -1`` to each process (management guide,
+        "show servers state"; HAProxy 1.6). Servers of proxies that are disabled are left out. Each
+        file is written to the disk before it replaces the old one, whose owner and mode it keeps.
+
+        :param path: the file, on this machine.
+        :type path: str
+        :param servers: (optional) the servers to save: objects, or texts ``'backend/server'``; by
+            default all.
+        :type servers: list
+        :param socket: (optional) save only what the process on this socket has, an address as
+            exceptions and ``by_socket`` show it.
+        :type socket: str
+        :return: True.
+        :rtype: bool
+        :raises ValueError: if there is no such server or socket, or ``PATH.json`` is malformed;
+            nothing is written.
+        :raises haproxyadmin.exceptions.IncosistentData: if processes differ in what is restored:
+            addresses, ports, weights, states and other settings, but not figures. ``by_socket``
+            contains what differs, by ``'backend/server'``.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        :raises OSError: if the files cannot be written (on Python 2, also :class:`IOError`).
+
+        Usage::
+
+            >>> hap.save_servers_state('/var/lib/haproxy/servers.state')
+            True
+        """
+        from haproxyadmin.servers_state import save  # most programs do not need it
+        return save(self._found, path, servers, socket)
+
+    @takes_die
+    def restore_servers_state(self, path, socket=None, timeout=5, interval=0.01, progress=None,
+                              die=True):
+        """Restore the state of servers that :meth:`save_servers_state` has saved.
+
+        It restores addresses and ports, names for the resolvers, weights, the states ``maint``,
+        ``drain`` and ``ready``, the addresses and ports of checks and TLS (HAProxy 2.4), and, with
+        ``PATH.json``, the maximum number of connections and missing servers that were added. What
+        the file says takes precedence over a configuration that has changed since, except for
+        weights that had been the configured ones. What is the same already costs nothing.
+
+        A server whose address or port is wrong is put into maintenance first, before any address is
+        set, and gets its state once HAProxy shows the address. If that fails, it stays in
+        maintenance. The address of a server with a name is up to the resolvers. If this call is
+        interrupted, servers stay in maintenance; call it again.
+
+        Sends the command of :meth:`save_servers_state` to each process, and then, one after the
+        other in each process and to all processes concurrently, a command for each setting that
+        differs, ``show servers state`` if addresses were set, and last ``show info``. If a process
+        is replaced meanwhile, the new one is restored, too.
+
+        :param path: the file, also one that HAProxy's reply was written to.
+        :type path: str
+        :param socket: (optional) restore only the process on this socket; see
+            :meth:`save_servers_state`.
+        :type socket: str
+        :param timeout: (optional) seconds until HAProxy must show the addresses that were set.
+        :param interval: (optional) seconds between two looks.
+        :param progress: (optional) a callable that gets an object with ``done`` and ``total``,
+            numbers of processes, and ``what``, a text.
+        :return: what could not be restored: for each setting ``server`` (``'backend/server'``),
+            ``field``, ``wanted``, ``reason`` and ``socket_file``, which is None for a server that
+            no process has. Empty if everything was restored.
+        :rtype: list of :class:`haproxyadmin.servers_state.NotRestored`
+        :raises ValueError: if there is no such socket, or a file is malformed; the message contains
+            the line. Nothing is sent.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached; the
+            others are restored, ``results`` and ``by_socket`` contain what could not be.
+        :raises OSError: if the file cannot be read (on Python 2 :class:`IOError`).
+
+        Usage::
+
+            >>> hap.save_servers_state('/var/lib/haproxy/servers.state')
+            True
+            >>> hap.restore_servers_state('/var/lib/haproxy/servers.state')
+            []
+        """
+        from haproxyadmin.servers_state import restore  # most programs do not need it
+        return restore(self._found, path, socket, timeout, interval, progress)
+
     # Settings of the processes
 
     @changes

@@ -12,9 +12,10 @@ _DEFINED_IN = {
     '_Server': 'server',
 }
 _MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'differences',
-            'discovery', 'dynamic', 'endpoint', 'fanout', 'frontend', 'frozen', 'grouping',
-            'haproxy', 'listing', 'looks', 'lookup', 'masters', 'patterns', 'process', 'rotation',
-            'rows', 'server', 'settings', 'slots', 'states', 'transaction', 'waiting']
+            'discovery', 'dynamic', 'endpoint', 'fanout', 'files', 'frontend', 'frozen',
+            'grouping', 'haproxy', 'listing', 'looks', 'lookup', 'masters', 'patterns', 'process',
+            'rotation', 'rows', 'server', 'servers_state', 'settings', 'slots', 'states',
+            'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

@@ -14,9 +14,15 @@ CONFIGURED, ENABLED = 2, 4
 # What srv_op_state means, in the words of `set server ... health`; 1 is a server that starts.
 _HEALTH = {'0': 'down', '1': 'up', '2': 'up', '3': 'stopping'}
 _WEIGHT = Pattern(r'[0-9]+ \(initial ([0-9]+)\)\Z')
-_START = '# be_id be_name '
+# How the reply begins, and the names of the columns.
+VERSION, START = '1', '# be_id be_name '
 # Stands for an empty field.
 EMPTY = '-'
+# Columns that every version has, and those of them that are always numbers.
+_COLUMNS = frozenset(['be_name', 'srv_name', 'srv_addr', 'srv_op_state', 'srv_admin_state',
+                      'srv_uweight', 'srv_iweight', 'srv_check_state', 'srv_agent_state'])
+_NUMBERS = ('srv_admin_state', 'srv_uweight', 'srv_iweight', 'srv_check_state')
+_DIGITS = Pattern(r'[0-9]{1,9}\Z')
 
 
 def parse_states(lines):
@@ -35,7 +41,7 @@ def parse_states(lines):
     :raises haproxyadmin.exceptions.CommandFailed: for any other reply, which is a refusal.
     """
     names = column_names(lines)
-    return [_row(names, line) for line in lines[2:] if line]
+    return [parse_row(names, line) for line in lines[2:] if line]
 
 
 def find_state(lines, name):
@@ -49,7 +55,7 @@ def find_state(lines, name):
     wanted = ' {0} '.format(name)
     for line in lines[2:]:
         if wanted in line:
-            row = _row(names, line)
+            row = parse_row(names, line)
             if row['srv_name'] == name:
                 return row
     return None
@@ -57,13 +63,43 @@ def find_state(lines, name):
 
 def column_names(lines):
     """Return the names of the columns."""
-    if len(lines) < 2 or lines[0] != '1' or not lines[1].startswith(_START):
+    if len(lines) < 2 or lines[0] != VERSION or not lines[1].startswith(START):
         raise refusal_of(lines)
-    return lines[1][2:].split()
+    return parse_header(lines[1])
 
 
-def _row(names, line):
-    fields = line.split()
+def parse_header(line):
+    """Return the names of the columns in the line that lists them.
+
+    :raises haproxyadmin.protocol.replies.Malformed: for any other line.
+    """
+    names = line[2:].split() if line.startswith(START) else []
+    if not _COLUMNS.issubset(names):
+        raise Malformed('these are not the columns of the state of servers: {0!r}'.format(
+            line[:200]))
+    return names
+
+
+def check_numbers(state):
+    """Return a state whose numbers are numbers.
+
+    :raises haproxyadmin.protocol.replies.Malformed: if one is not.
+    """
+    for name in _NUMBERS:
+        if not _DIGITS.match(state[name]):
+            raise Malformed('{0} is not a number: {1!r}'.format(name, state[name]))
+    return state
+
+
+def parse_row(names, line):
+    """Return the text of each column of a row by its name.
+
+    :raises haproxyadmin.protocol.replies.Malformed: if it is not complete.
+    """
+    # 1.8 prints nothing for an address that is not known, so that there are two blanks.
+    fields = line.split(' ')
+    if len(fields) != len(names):
+        fields = line.split()
     if len(fields) != len(names):
         raise Malformed('too few or too many fields in the state of a server: {0!r}'.format(
             line[:80]))

@@ -248,6 +248,18 @@ def show_servers_state(backend=None):
     return join_words(*[b'show servers state'] + ([] if backend is None else [backend]))
 
 
+def show_all_states(marked=False):
+    """Return the command for ``show info``, the state of all servers, and their rows.
+
+    One process answers all of it, because it goes over one connection. The rows of backends come,
+    too.
+
+    :param marked: (optional) see :func:`show_stat`.
+    """
+    return join_commands([
+        SHOW_INFO, show_servers_state(), show_stat(kind=BACKENDS | SERVERS, marked=marked)])
+
+
 def get_weight(server):
     """Return the command that asks for a server's weight, and for the configured one."""
     return join_words(b'get weight', server)

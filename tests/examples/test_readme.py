@@ -25,8 +25,9 @@ from tests.support import ROOT, lab as labs, session
 
 TRY = os.path.join(ROOT, 'tools', 'try')
 PAGES = os.path.join(ROOT, 'docs', 'source')
-# The page about several HAProxies, with masters, TCP and TLS.
+# The page about several HAProxies, with masters, TCP and TLS; and all pages that use them.
 REACHING = os.path.join('docs', 'source', 'user', 'reaching.rst')
+WITH_MASTERS = [REACHING, os.path.join('docs', 'source', 'user', 'state.rst')]
 # Those that show a configuration of their own; see test_recipes.py.
 RECIPES = [os.path.join('docs', 'source', 'user', name) for name in ('rotation.rst', 'dynamic.rst')]
 
@@ -145,7 +146,7 @@ def hold_all(console, name):
 
 
 @pytest.mark.parametrize('name', [
-    name for name in documents() if name not in [REACHING] + RECIPES])
+    name for name in documents() if name not in WITH_MASTERS + RECIPES])
 def test_examples_of_a_document(name):
     with start_shown() as started:
         session.send_traffic(started)
@@ -155,11 +156,12 @@ def test_examples_of_a_document(name):
         hold_all(console, name)
 
 
-def test_examples_about_several_haproxies():
+@pytest.mark.parametrize('name', WITH_MASTERS)
+def test_examples_about_several_haproxies(name):
     with session.Hosts(find_shown()) as hosts:
         console = session.Console(hosts.lab, hosts=hosts)
         console.run(doctest.Example('from haproxyadmin import haproxy', ''))
-        hold_all(console, REACHING)
+        hold_all(console, name)
 
 
 def block(text, words):

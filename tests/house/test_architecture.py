@@ -31,10 +31,11 @@ FLOORS = [
     ['parsers.lines', 'parsers.values', 'spelling'],
     ['parsers.certificates', 'parsers.errors', 'parsers.info', 'parsers.patterns',
      'parsers.servers_state', 'parsers.stats', 'parsers.workers'],
+    ['parsers.saved_states'],
     ['combine'],
     ['utils'],
     # The view of one process, and how processes are queried.
-    ['internal.slots', 'internal.lookup'],
+    ['internal.slots', 'internal.lookup', 'internal.files'],
     ['internal.endpoint'],
     ['internal.fanout', 'internal.waiting'],
     ['internal.grouping'],
@@ -49,8 +50,9 @@ FLOORS = [
      'internal.batches', 'internal.certificates', 'internal.looks'],
     ['internal.rotation'],
     ['internal.bulk', 'internal.differences', 'internal.discovery', 'internal.dynamic'],
+    ['internal.servers_state'],
     # The public modules, which treat all processes as one.
-    ['common', 'rotation'],
+    ['common', 'rotation', 'servers_state'],
     ['facade'],
     ['frontend', 'server'],
     ['backend', 'differences', 'maps', 'overview', 'workers'],
@@ -64,9 +66,9 @@ PACKAGES = ['protocol', 'parsers', 'internal']
 FLOOR_OF = dict((name, number) for number, floor in enumerate(FLOORS) for name in floor)
 
 # Available in both Python 2.7 and 3; anything else would be a dependency.
-STANDARD = {'_socket', 'collections', 'csv', 'difflib', 'errno', 'fcntl', 'fnmatch', 'functools', 'heapq',
-            'inspect', 'itertools', 'logging', 'numbers', 'operator', 'os', 're', 'resource', 'select',
-            'ssl', 'stat', 'struct', 'sys', 'termios', 'time', 'types'}
+STANDARD = {'_socket', 'collections', 'csv', 'difflib', 'errno', 'fcntl', 'fnmatch', 'functools',
+            'heapq', 'inspect', 'itertools', 'json', 'logging', 'numbers', 'operator', 'os', 're',
+            'resource', 'select', 'ssl', 'stat', 'struct', 'sys', 'termios', 'time', 'types'}
 
 COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepare|commit) ')
 
@@ -350,7 +352,8 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'elements_of_list_same', 'info2dict', 'is_unix_socket', 'isint', 'should_die',
                     'stat2dict']
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
-                  'differences', 'facade', 'maps', 'overview', 'rotation', 'workers', 'exceptions']
+                  'differences', 'facade', 'maps', 'overview', 'rotation', 'servers_state', 'workers',
+                  'exceptions']
 
 
 def documented():
@@ -382,7 +385,8 @@ TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimi
               'setweight', 'shutdown', 'reload', 'differences', 'wait_until', 'drain', 'takeout', 'bringback',
               'add_server', 'del_server', 'setaddress', 'setfqdn', 'setssl', 'sethealth',
               'setagent', 'enable_health', 'disable_health', 'enable_agent', 'disable_agent',
-              'setcheckaddr', 'setcheckport', 'setagentaddr', 'setagentsend']
+              'setcheckaddr', 'setcheckport', 'setagentaddr', 'setagentsend', 'save_servers_state',
+              'restore_servers_state']
 DIE_DECORATORS = {'changes', 'changes_all_or_none', 'changes_entries', 'changes_many',
                   'reads_entries', 'takes_die', 'waits'}
 

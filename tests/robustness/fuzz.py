@@ -10,6 +10,7 @@ versions are the corpus.
 
 from __future__ import print_function
 
+import atexit
 import collections
 import os
 import shutil
@@ -20,7 +21,7 @@ import time
 from haproxyadmin import backend, combine, exceptions, frontend, haproxy, internal, server, utils
 from haproxyadmin.internal import discovery, lookup
 from haproxyadmin.internal.fanout import level_operation, run
-from haproxyadmin.parsers import stats, workers
+from haproxyadmin.parsers import saved_states, servers_state, stats, workers
 from haproxyadmin.parsers.info import info2dict, is_info, parse_description
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.values import converter
@@ -92,6 +93,27 @@ def parse_workers(data):
         assert isinstance(outcome, (addresses.MasterAddress, exceptions.HAProxySocketError))
 
 
+def parse_states(data):
+    """Parse a reply to show servers state, as a reply and as the file of it; a refusal is documented.
+    """
+    lines = split_lines(data)
+    try:
+        for state in servers_state.parse_states(lines):
+            servers_state.check_numbers(state)
+            servers_state.own_state(state), servers_state.health_of(state)
+        found = servers_state.find_state(lines, 'backend_proc1_srv1')
+        assert found is None or found['srv_name'] == 'backend_proc1_srv1'
+        servers_state.parse_initial_weight(lines)
+    except exceptions.CommandFailed as error:
+        _read(error)
+    saved_states.parse_states(data, '/f')
+
+
+def parse_extras(data):
+    """Parse the file beside it."""
+    saved_states.parse_extras(data, '/f')
+
+
 def parse_reload(data):
     """Parse a reply to reload; a refusal is documented."""
     try:
@@ -112,7 +134,8 @@ def parse_address(data):
 PARSERS = collections.OrderedDict([
     ('parse_info', parse_info), ('parse_stat', parse_stat), ('parse_outputs', parse_outputs),
     ('parse_workers', parse_workers), ('parse_reload', parse_reload),
-    ('parse_address', parse_address)])
+    ('parse_address', parse_address), ('parse_states', parse_states),
+    ('parse_extras', parse_extras)])
 
 
 # What masters answer after a reload, and other things that are not in the captured replies.
@@ -137,7 +160,10 @@ TEXTS = [b"""#<PID>          <type>          <relative PID>  <reloads>       <up
 [ALERT]    (25362) : config : Fatal errors found in configuration.
 """, b"Can't find the target PID matching the prefix '@!99999'\n", b'/run/haproxy.sock',
          b'unix@/run/haproxy.sock', b'abns@haproxy', b'localhost:9999', b'ipv4@127.0.0.1:9999',
-         b'ipv6@[fe80::1%eth0]:9999', b'ssl@haproxy.example.com:9999', b'[::1]:9999']
+         b'ipv6@[fe80::1%eth0]:9999', b'ssl@haproxy.example.com:9999', b'[::1]:9999',
+         b'100 (initial 100)\n\n',
+         b'{"servers": {"a/b": {"maxconn": 5}}, "added": {"a/b": {"address": "10.0.0.9:80", '
+         b'"check": true, "keywords": {"inter": ["2s"]}, "ready": true, "weight": 50}}}\n']
 
 
 # Public calls: they raise an error of the library for bytes that are not a reply.
@@ -147,7 +173,12 @@ ARGUMENTS = {
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
     'cmd': 'show info'}
 # Optional ones: no call waits.
-OPTIONS = {'HAProxy.reload': {'timeout': 0}}
+OPTIONS = {'HAProxy.reload': {'timeout': 0}, 'HAProxy.restore_servers_state': {'timeout': 0}}
+# Files that are written and read.
+ROOM = tempfile.mkdtemp(prefix='haproxyadmin-')
+atexit.register(shutil.rmtree, ROOM, True)
+PATHS = {'save_servers_state': os.path.join(ROOM, 'written'),
+         'restore_servers_state': os.path.join(ROOM, 'read')}
 METRICS = {'HAProxy': 'Maxconn', 'Frontend': 'scur', 'Backend': 'scur', 'Server': 'scur'}
 # The argument ``name`` by class; these names are in the captured replies.
 NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1'}
@@ -169,10 +200,10 @@ def _search(which='current'):
                             False)
 
 
-def _haproxy(which='current'):
+def _haproxy(which='current', first=0):
     hap = haproxy.HAProxy.__new__(haproxy.HAProxy)
     hap._search = _search(which)
-    hap._found = processes()
+    hap._found = processes()[first:]
     return hap
 
 
@@ -202,6 +233,10 @@ def _calls():
                 value = '127.0.0.1' if name == 'address' else 8080
                 calls[label + '='] = lambda place=place, name=name, value=value: setattr(
                     _things()[place], name, value)
+    for name in sorted(PATHS):
+        # 1.5 cannot do it.
+        calls['HAProxy.{0} from 2.2 on'.format(name)] = lambda name=name: getattr(
+            _haproxy(first=1), name)(PATHS[name], **OPTIONS.get('HAProxy.' + name, {}))
     calls['_HAProxyProcess.level'] = lambda: run(
         level_operation(_things()[0]._processes[1].endpoint))
     calls['Search.find'] = lambda: _search().find()
@@ -210,7 +245,8 @@ def _calls():
 
 
 def _call_of(place, kind, name, method):
-    arguments = dict(ARGUMENTS, name=METRICS[kind] if name == 'metric' else NAMES.get(kind))
+    arguments = dict(ARGUMENTS, name=METRICS[kind] if name == 'metric' else NAMES.get(kind),
+                     path=PATHS.get(name))
     wanted = [arguments[argument] for argument in injection.required(method)]
     options = OPTIONS.get('{0}.{1}'.format(kind, name), {})
     # Tables are made when they are printed.
@@ -284,6 +320,13 @@ def seeds():
     for version in ('1.5', '2.2', '3.4'):
         info, stat = captured.dump(version, 'info.txt'), captured.dump(version, 'stat.csv')
         found.append(info + stat)
+        if version != '1.5':
+            state, = [case['reply'].encode('utf-8') for case in captured.replies(
+                command_prefix='show servers state backend_proc1') if case['version'] == version]
+            found += [state, info + state + stat]
+            if version == '3.4':
+                with open(PATHS['restore_servers_state'], 'wb') as saved:
+                    saved.write(state)
     found.extend(case['reply'].encode('utf-8') for case in captured.replies())
     found += TEXTS + [b'', b'\n', b'\n\n', b'Done.\n\n', b'Permission denied\n\n', b'Key not found.\n\n']
     return sorted(set(_shortened(reply) for reply in found))

@@ -23,7 +23,7 @@ import sys
 
 import six
 
-from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server
+from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server, servers_state
 from tests.support import group, lab
 from tests.support.group import ACL, MAP
 from tests.support.texts import raw, text as native
@@ -207,6 +207,7 @@ KINDS = collections.OrderedDict([
     ('command', 'command line: sent as it is, through a master if it does not choose its way'),
     ('flag', 'flag: as good as True'),
     ('path', 'socket, directory, address or master: there is none'),
+    ('file', 'file on this machine: none is written'),
 ])
 # How the table calls command lines that take the way through a master.
 BY_MASTER = 'by master'
@@ -278,6 +279,39 @@ def _nowhere(make, text):
         if resolver.asked - set([raw(text)]):
             raise Breach('{0} with {1!r}: looked up {2!r}'.format(form, text, resolver.asked))
     raise errors[0]
+
+
+def _file(kind, call):
+    """Return a slot for something that is about a file. Wherever a text leads, nothing is written.
+
+    :param call: a function of the library object, and the text.
+    """
+    def use(hap, text):
+        with _NothingIsWritten():
+            try:
+                return call(hap, text)
+            except EnvironmentError as error:
+                if isinstance(error, exceptions.HAProxyBaseError):
+                    raise
+                raise ValueError(error)
+    return Slot(kind, use)
+
+
+class _NothingIsWritten(object):
+    """While it is used as a context, no file is written: that is a ValueError.
+
+    Tests run as root, and a text such as ``../../etc/passwd`` is the path of a real file.
+    """
+
+    def __enter__(self):
+        self._replace_file, servers_state.replace_file = servers_state.replace_file, self._refuse
+        return self
+
+    def __exit__(self, *error):
+        servers_state.replace_file = self._replace_file
+
+    def _refuse(self, path, chunks):
+        raise ValueError('nothing is written')
 
 
 class _Resolver(object):
@@ -381,6 +415,24 @@ SLOTS = {
     'HAProxy.differences.acls': Slot('flag', lambda hap, text: hap.differences(acls=text or 'a')),
     'HAProxy.differences.certificates': Slot(
         'flag', lambda hap, text: hap.differences(certificates=text or 'a')),
+    'HAProxy.servers_state.backend': _name(lambda hap, text: hap.servers_state(text)),
+    'HAProxy.save_servers_state.path': _file(
+        'file', lambda hap, text: hap.save_servers_state(text)),
+    'HAProxy.save_servers_state.servers': _file(
+        'name', lambda hap, text: hap.save_servers_state('/nonexistent/a', servers=[text])),
+    'HAProxy.save_servers_state.socket': _file(
+        'word', lambda hap, text: hap.save_servers_state('/nonexistent/a', socket=text)),
+    'HAProxy.restore_servers_state.path': _file(
+        'file', lambda hap, text: hap.restore_servers_state(text)),
+    'HAProxy.restore_servers_state.socket': _word(
+        lambda hap, text: hap.restore_servers_state('/nonexistent/a', socket=text)),
+    'HAProxy.restore_servers_state.timeout': _word(
+        lambda hap, text: hap.restore_servers_state('/nonexistent/a', timeout=text)),
+    'HAProxy.restore_servers_state.interval': _word(
+        lambda hap, text: hap.restore_servers_state('/nonexistent/a', interval=text)),
+    'HAProxy.restore_servers_state.progress': _word(
+        lambda hap, text: hap.restore_servers_state('/nonexistent/a', progress=text)),
+
     'HAProxy.errors.iid': _word(lambda hap, text: hap.errors(text)),
     'HAProxy.metric.name': _word(lambda hap, text: hap.metric(text)),
     'HAProxy.metric_per_process.name': _word(lambda hap, text: hap.metric_per_process(text)),
@@ -774,7 +826,7 @@ def _outcome(site, name, text):
             raise Breach('{0}: {1}'.format(name, error))
         wrong = [line for line in SENT.lines if not (
             slot.kind == 'path' and ' 0 bytes ' in line
-            or slot.kind == 'name' and "'show stat " in line)]
+            or slot.kind in ('name', 'file') and "'show " in line)]
         if wrong:
             raise Breach('{0}: {1!r}, but sent was {2}'.format(name, error, wrong))
         return 'ValueError'

@@ -6,7 +6,7 @@ statement and its output; tools/try calls it.  The tests compare the output with
 the documents.
 
 In a document ``/run/haproxy`` is the directory of the stats sockets and
-``/etc/haproxy`` that of the configuration.  A comment ``.. lab: STATEMENT`` runs
+``/etc/haproxy`` that of the configuration, ``/var/lib/haproxy`` one for other files.  A comment ``.. lab: STATEMENT`` runs
 at its place in the document and is not shown.  The statement can use the lab.Lab
 as ``lab``, and ``wait_until``, and may set names for later statements.  The page
 "Reaching HAProxy" runs on several HAProxies, the Hosts: ``lab`` is the first of
@@ -85,7 +85,7 @@ def send_traffic(started):
 
 
 class Hosts(lab.Stopped):
-    """Three HAProxies of one process each, for the page "Reaching HAProxy".
+    """Three HAProxies of one process each, for pages about masters.
 
     To a document they are ``lb1.example.com`` and so on.  The first two have masters and a TLS
     front, the third one does not answer before ``start_third()``.  The first one is also the
@@ -168,6 +168,7 @@ class Console(object):
             ('/etc/haproxy/haproxy.cfg', started.config_file),
             ('/etc/haproxy', os.path.join(started.directory, 'files')),
             ('/run/haproxy', started.socket_dir),
+            ('/var/lib/haproxy', started.directory),
         ]
 
     def here(self, text):
