@@ -60,7 +60,7 @@ class Frontend(Facade):
         """
         def build(member):
             version = member.hap_process.version
-            if versions.is_among(version, versions.MISREPORTS_FRONTENDS):
+            if versions.is_among(version, versions.OPEN_FRONTENDS.ranges):
                 raise not_supported(member, versions.DISABLED_FRONTEND, version)
             return member.row_operation(lambda row: stats.field(row, 'status'))
         return all(status in OPEN for status in read_each(self._found, build))

@@ -7,7 +7,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path[:0] = [ROOT, HERE]
 
-import floors  # noqa: E402 (these are on the path only now)
+import features  # noqa: E402 (these are on the path only now)
+import floors  # noqa: E402
 import haproxyadmin  # noqa: E402
 
 project = 'haproxyadmin'
@@ -23,5 +24,6 @@ html_theme = 'alabaster'
 html_theme_options = {'description': 'Manage HAProxy through its stats sockets'}
 html_show_copyright = False
 
-# The picture of the page "Architecture".
+# The table of the page "Versions", and the picture of the page "Architecture".
+features.write(os.path.join(HERE, 'figures', 'features.csv'))
 floors.draw(ROOT, os.path.join(HERE, 'figures', 'floors.svg'))

@@ -9,17 +9,24 @@ import collections
 
 from haproxyadmin.exceptions import CommandFailed
 
-# since: the first version that has it. what: the beginning of "... needs HAProxy 1.7".
-Feature = collections.namedtuple('Feature', 'since what')
+# since: the first version that has it. what: the beginning of "... needs HAProxy 1.7". shown: what
+# the page "Versions" calls it, '' for what users do not see.
+Feature = collections.namedtuple('Feature', 'since what shown')
+Feature.__new__.__defaults__ = ('',)
 
-SERVER_ADDRESS = Feature((1, 6), "setting a server's address")
-SERVERS_STATE = Feature((1, 6), 'the state of servers')
-SERVER_PORT = Feature((1, 7), "setting a server's port")
-SERVER_MAXCONN = Feature((1, 7), "setting a server's maximum number of connections")
-CHECK_PORT = Feature((1, 7), 'setting the port of health checks')
-SERVER_NAME = Feature((1, 8), "setting a server's name for the resolvers")
-AGENT_ADDRESS = Feature((1, 8), 'setting the address of agent checks')
-AGENT_TEXT = Feature((1, 8), 'setting what agent checks send')
+SERVER_ADDRESS = Feature((1, 6), "setting a server's address", '``server.address = ...``')
+SERVERS_STATE = Feature(
+    (1, 6), 'the state of servers', '``drain``, ``takeout``, ``bringback``, ``out_of_rotation``, '
+    '``is_draining``, ``is_maintenance``, ``is_checked``, and saving and restoring states')
+SERVER_PORT = Feature(
+    (1, 7), "setting a server's port", '``server.port = ...``, and reading address and port')
+SERVER_MAXCONN = Feature(
+    (1, 7), "setting a server's maximum number of connections", '``setmaxconn`` of a server')
+CHECK_PORT = Feature((1, 7), 'setting the port of health checks', '``setcheckport``')
+SERVER_NAME = Feature((1, 8), "setting a server's name for the resolvers", '``setfqdn``')
+AGENT_ADDRESS = Feature(
+    (1, 8), 'setting the address of agent checks', '``setagentaddr`` without a port')
+AGENT_TEXT = Feature((1, 8), 'setting what agent checks send', '``setagentsend``')
 QUOTED_DESCRIPTION = Feature((1, 7), 'a description in quotes')
 # Older versions may crash.
 ANY_NUMBER_OF_WORDS = Feature((1, 8), 'a line of more than 64 words')
@@ -28,14 +35,22 @@ PAYLOAD = Feature((1, 9), 'a payload')
 SPLITS_AT_BLANKS = Feature((1, 9), 'a word with a vertical tab or a form feed')
 MAP_PAYLOAD = Feature((2, 0), 'adding entries to a map by a payload')
 SHOW_LEVEL = Feature((2, 0), "asking for a socket's level")
-SSL_CERTIFICATES = Feature((2, 2), 'showing certificates')
-CHECK_ADDRESS = Feature((2, 4), 'setting the address of health checks')
-AGENT_PORT = Feature((2, 4), 'setting the port of agent checks')
-SERVER_TLS = Feature((2, 4), 'switching TLS to a server on or off')
-DYNAMIC_SERVERS = Feature((2, 4), 'adding and deleting servers')
-# Older versions want "experimental-mode on" in the same line, and do not check dynamic servers.
-STABLE_DYNAMIC_SERVERS = Feature((2, 6), 'adding and deleting servers through a master')
-DYNAMIC_CHECKS = Feature((2, 6), 'checking the health of a server that is added')
+SSL_CERTIFICATES = Feature(
+    (2, 2), 'showing certificates', '``differences(certificates=True)``')
+CHECK_ADDRESS = Feature(
+    (2, 4), 'setting the address of health checks',
+    '``setcheckaddr`` (3.4.0 refuses every address)')
+AGENT_PORT = Feature((2, 4), 'setting the port of agent checks', '``setagentaddr`` with a port')
+SERVER_TLS = Feature((2, 4), 'switching TLS to a server on or off', '``setssl``')
+DYNAMIC_SERVERS = Feature(
+    (2, 4), 'adding and deleting servers', '``add_server``, and ``del_server`` of what was added '
+    '(in 2.4 and 2.5 as an experiment)')
+# Older versions want "experimental-mode on" in the same line.
+STABLE_DYNAMIC_SERVERS = Feature(
+    (2, 6), 'adding and deleting servers through a master', '``add_server`` and ``del_server`` '
+    'through a master, and ``del_server`` of a configured server')
+DYNAMIC_CHECKS = Feature((2, 6), 'checking the health of a server that is added',
+                         '``add_server`` with health checks')
 # In older versions each entry that is deleted costs a search through all of them.
 QUICK_DELETION = Feature((2, 4), 'deleting entries quickly')
 # Applied about a millisecond after HAProxy has reported success.
@@ -46,7 +61,8 @@ DELETES_ONE = Feature((3, 3), 'deleting one entry of a key at a time')
 
 # ranges: pairs of the first version that was seen bad and the first one that is right again; where
 # later releases are not known, the one after the last that was seen bad. error: what is raised.
-Danger = collections.namedtuple('Danger', 'ranges error reason')
+# shown: see Feature.
+Danger = collections.namedtuple('Danger', 'ranges error reason shown')
 
 FROM_THE_FIRST = (0,)
 # What text cannot contain, in which versions.
@@ -62,20 +78,26 @@ class NotForVersion(ValueError):
     """The running version cannot accept what a caller passed; another one could."""
 
 
-GET_ACL = Danger([((1, 7, 0), (1, 7, 1))], NotForVersion, '"get acl" would crash HAProxy 1.7.0')
+GET_ACL = Danger(
+    [((1, 7, 0), (1, 7, 1))], NotForVersion, '"get acl" would crash HAProxy 1.7.0',
+    '``get_acl``, which would crash')
 # It zeroes pointers: 3.3.0 crashes at the next "show stat", 3.4.0 also at the next request. Fixed
 # in July 2026; which release of 3.3 contains the fix is not known.
 CLEAR_ALL_COUNTERS = Danger(
     [((3, 3, 0), (3, 4, 1))], CommandFailed,
-    'HAProxy 3.3 and 3.4.0 crash soon after "clear counters all"')
+    'HAProxy 3.3 and 3.4.0 crash soon after "clear counters all"',
+    '``clearcounters(all=True)``, which would crash')
 # With requests in the queue the process locks up, and its watchdog ends it (seen with 2.2.9). Fixed
 # in June 2021.
 RAISING_MAXCONN = Danger(
     [((1, 8), (2, 0, 23)), ((2, 1), (2, 2, 15)), ((2, 3), (2, 3, 11)), ((2, 4, 0), (2, 4, 1))],
-    CommandFailed, 'raising the maximum number of connections of a server would crash this version '
-    'of HAProxy if requests wait in its queue')
-# The versions that report a disabled frontend as open; 2.3 and 2.5 were not seen.
-MISREPORTS_FRONTENDS = [((2, 3), (2, 6))]
+    CommandFailed, 'raising the maximum number of connections of a server would crash this '
+    'version of HAProxy if requests wait in its queue',
+    '``setmaxconn`` of a server that raises or removes a limit, which would crash')
+# They report a disabled frontend as open; 2.3 and 2.5 were not seen.
+OPEN_FRONTENDS = Danger(
+    [((2, 3), (2, 6))], CommandFailed, 'a disabled frontend is reported as open',
+    '``frontend.is_open``')
 
 
 def parse_version(text):
