@@ -154,6 +154,9 @@ class Live(object):
     def snapshot(self):
         return self._hap.snapshot()
 
+    def overview(self):
+        return str(self._reader.overview())
+
     def readme_loop(self):
         return loop(self._reader)
 
