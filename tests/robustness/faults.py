@@ -499,17 +499,19 @@ class Change(object):
 
     :param prepare: (optional) a function that returns a command to send to each HAProxy first.
     :param reads_first: no process is changed if one of them cannot be read.
+    :param all_or_none: what is made in some processes only is undone there, or reported.
     """
 
     changes = True
     asks_all = True
 
-    def __init__(self, name, call, done, prepare=None, reads_first=False):
+    def __init__(self, name, call, done, prepare=None, reads_first=False, all_or_none=False):
         self.name = name
         self.call = call
         self.done = done
         self.prepare = prepare
         self.reads_first = reads_first
+        self.all_or_none = all_or_none
 
 
 def _names(things):
@@ -565,6 +567,10 @@ CHANGES = [
     Change('server.port', lambda site, n: setattr(site.server, 'port', n) is None,
            lambda site, n: [':{0},'.format(n) in reply for reply in site.asked('show stat')],
            reads_first=True),
+    Change('server.setaddress', lambda site, n: site.server.setaddress(
+        '127.1.{0}.{1}'.format(n // 200, n % 200), 9),
+        lambda site, n: [',127.1.{0}.{1}:9,'.format(n // 200, n % 200) in reply
+                         for reply in site.asked('show stat')], all_or_none=True),
     Change('hap.add_acl', lambda site, n: site.hap.add_acl(ACL, 'p%d' % n),
            lambda site, n: _in_acl(site, 'p%d\n' % n)),
     Change('hap.add_map', lambda site, n: site.hap.add_map(MAP, 'k%d' % n, 'v'),
@@ -662,6 +668,12 @@ def _check_change(site, operation, number, paths, error):
     if error is None:
         if not all(done.values()):
             raise Breach('reported as done: {0!r}'.format(done))
+        return
+    if operation.all_or_none:
+        made = set(path for path in done if done[path])
+        if made != set(error.not_undone) & made or made & set(error.undone):
+            raise Breach('changed in {0}: undone {1}, not undone {2}'.format(
+                sorted(made), error.undone, error.not_undone))
         return
     reported = _describe(error)
     if operation.reads_first and not any(sent.values()):

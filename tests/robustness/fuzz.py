@@ -171,9 +171,10 @@ TEXTS = [b"""#<PID>          <type>          <relative PID>  <reloads>       <up
 ARGUMENTS = {
     'acl': '#4', 'mapid': '#0', 'value': 5, 'pattern': 'p', 'key': 'k', 'patterns': ['a', 'b c'],
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
-    'cmd': 'show info'}
+    'cmd': 'show info', 'condition': bool, 'timeout': 0, 'address': '127.0.0.1', 'port': 80,
+    'health': 'up', 'on': True, 'text': 'x'}
 # Optional ones: no call waits.
-OPTIONS = {'HAProxy.reload': {'timeout': 0}, 'HAProxy.restore_servers_state': {'timeout': 0}}
+OPTIONS = {'HAProxy.reload': {'timeout': 0}, 'Backend.del_server': {'timeout': 0}, 'HAProxy.restore_servers_state': {'timeout': 0}}
 # Files that are written and read.
 ROOM = tempfile.mkdtemp(prefix='haproxyadmin-')
 atexit.register(shutil.rmtree, ROOM, True)
@@ -181,7 +182,15 @@ PATHS = {'save_servers_state': os.path.join(ROOM, 'written'),
          'restore_servers_state': os.path.join(ROOM, 'read')}
 METRICS = {'HAProxy': 'Maxconn', 'Frontend': 'scur', 'Backend': 'scur', 'Server': 'scur'}
 # The argument ``name`` by class; these names are in the captured replies.
-NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1'}
+NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1', 'Server': 'a.example'}
+# Of some methods the address.
+ADDRESSES = {'add_server': '127.0.0.1:80'}
+# What 1.5 or 2.2 cannot do is called on 3.4 alone, too.
+ON_3_4 = ['Backend.add_server', 'Backend.del_server', 'Frontend.is_open', 'Server.drain',
+          'Server.takeout', 'Server.bringback', 'Server.is_draining', 'Server.is_checked',
+          'Server.setaddress', 'Server.setmaxconn', 'Server.setssl', 'Server.setcheckaddr',
+          'Server.setagentaddr', 'Server.setagentsend', 'Server.setfqdn', 'Server.enable_health',
+          'Server.disable_agent', 'Server.setagent']
 
 
 def processes():
@@ -207,8 +216,8 @@ def _haproxy(which='current', first=0):
     return hap
 
 
-def _things():
-    hap = _haproxy()
+def _things(first=0):
+    hap = _haproxy(first=first)
     backends = [internal._Backend(process, 'backend_proc1', 4) for process in hap._processes]
     return [hap,
             frontend.Frontend([internal._Frontend(process, 'frontend_proc1', 2)
@@ -218,21 +227,16 @@ def _things():
                           'backend_proc1')]
 
 
+def server_on(process):
+    """Return a server of a process."""
+    return internal._Server(internal._Backend(process, 'backend_proc1', 4), 'member1_proc1', 1)
+
+
 def _calls():
     """Return all public calls by name, as functions without arguments."""
-    calls = collections.OrderedDict()
-    for place, kind in enumerate(injection.CLASSES.values()):
-        for name in injection.public(kind):
-            attribute = getattr(kind, name)
-            label = '{0}.{1}'.format(kind.__name__, name)
-            if not isinstance(attribute, property):
-                calls[label] = _call_of(place, kind.__name__, name, attribute)
-                continue
-            calls[label] = lambda place=place, name=name: getattr(_things()[place], name)
-            if attribute.fset:
-                value = '127.0.0.1' if name == 'address' else 8080
-                calls[label + '='] = lambda place=place, name=name, value=value: setattr(
-                    _things()[place], name, value)
+    calls = _calls_of_things()
+    newest = _calls_of_things(first=len(VERSIONS) - 1)
+    calls.update((label + ' of 3.4', newest[label]) for label in ON_3_4)
     for name in sorted(PATHS):
         # 1.5 cannot do it.
         calls['HAProxy.{0} from 2.2 on'.format(name)] = lambda name=name: getattr(
@@ -241,16 +245,40 @@ def _calls():
         level_operation(_things()[0]._processes[1].endpoint))
     calls['Search.find'] = lambda: _search().find()
     calls['HAProxy.requests of former workers'] = lambda: _haproxy('all').requests
+    calls['with Server.out_of_rotation'] = lambda: _things(first=1)[-1].out_of_rotation(
+        timeout=0, back_within=0, restore_on_error=True).__enter__()
     return calls
 
 
-def _call_of(place, kind, name, method):
+def _calls_of_things(first=0):
+    """Return all methods and properties of all objects.
+
+    :param first: the number of the first version.
+    """
+    calls = collections.OrderedDict()
+    for place, kind in enumerate(injection.CLASSES.values()):
+        for name in injection.public(kind):
+            attribute = getattr(kind, name)
+            label = '{0}.{1}'.format(kind.__name__, name)
+            if not isinstance(attribute, property):
+                calls[label] = _call_of(
+                    place, kind.__name__, name, attribute, first)
+                continue
+            calls[label] = lambda place=place, name=name: getattr(_things(first)[place], name)
+            if attribute.fset:
+                value = '127.0.0.1' if name == 'address' else 8080
+                calls[label + '='] = lambda place=place, name=name, value=value: setattr(
+                    _things(first)[place], name, value)
+    return calls
+
+
+def _call_of(place, kind, name, method, first):
     arguments = dict(ARGUMENTS, name=METRICS[kind] if name == 'metric' else NAMES.get(kind),
-                     path=PATHS.get(name))
+                     path=PATHS.get(name), address=ADDRESSES.get(name, '127.0.0.1'))
     wanted = [arguments[argument] for argument in injection.required(method)]
     options = OPTIONS.get('{0}.{1}'.format(kind, name), {})
     # Tables are made when they are printed.
-    return lambda: repr(getattr(_things()[place], name)(*wanted, **options))
+    return lambda: repr(getattr(_things(first)[place], name)(*wanted, **options))
 
 
 def answered(call, data):

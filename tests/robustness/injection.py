@@ -203,6 +203,7 @@ KINDS = collections.OrderedDict([
     ('name', 'name to look for: there is none'),
     ('word', 'number, state or metric: never such a text'),
     ('address', 'address: HAProxy judges it'),
+    ('addition', 'part of a server that is added: HAProxy judges it'),
     ('object', 'name of an object made by hand: there is none'),
     ('command', 'command line: sent as it is, through a master if it does not choose its way'),
     ('flag', 'flag: as good as True'),
@@ -247,14 +248,38 @@ def _word(call):
     return Slot('word', call)
 
 
+def _address(call):
+    return Slot('address', call)
+
+
+def _added(name, **options):
+    """Return a slot for something of a server that is added, which is then deleted.
+
+    :param name: of the server, None for the text; so are options of ``add_server()``.
+    """
+    def call(backend, text):
+        arguments = dict((key, text if value is None else value)
+                         for key, value in dict({'name': name, 'address': '127.0.0.1:9'},
+                                                **options).items())
+        backend.add_server(**arguments)
+        return backend.del_server(arguments['name'], timeout=30)
+    return Slot('addition', call)
+
+
+def _taken_out(server, **options):
+    """Take a server out of rotation, and bring it back."""
+    server.takeout(timeout=30, **options)
+    return server.setstate('ready')
+
+
 # How a text becomes an address, or a part of one.
 ADDRESSES = ['{0}', 'unix@{0}', 'abns@{0}', 'abnsz@{0}', '{0}:1', '[{0}]:1', 'ipv4@{0}:1',
              'ipv6@{0}:1', 'ipv6@[{0}]:1', 'ssl@{0}:1', 'ssl@[{0}]:1', '127.0.0.1:{0}',
              'ipv6@[::1]:{0}', 'ssl@127.0.0.1:{0}', '{0}@127.0.0.1:1', 'unix@{0}/a', '{0} @1']
 
 
-def _address(make):
-    """Return a slot for addresses.
+def _place(make):
+    """Return a slot for addresses of HAProxy.
 
     :param make: a function that makes a library object with an address.
     """
@@ -337,10 +362,10 @@ class _Resolver(object):
 
 SLOTS = {
     'HAProxy.socket_dir': Slot('path', lambda hap, text: haproxy.HAProxy(socket_dir=text)),
-    'HAProxy.socket_file': _address(
+    'HAProxy.socket_file': _place(
         lambda address: haproxy.HAProxy(socket_file=address, retry=None)),
-    'HAProxy.addresses': _address(lambda address: haproxy.HAProxy(addresses=[address])),
-    'HAProxy.master': _address(
+    'HAProxy.addresses': _place(lambda address: haproxy.HAProxy(addresses=[address])),
+    'HAProxy.master': _place(
         lambda address: haproxy.HAProxy(master=address, retry=None)),
     'HAProxy.workers': _word(lambda hap, text: haproxy.HAProxy(master='/', workers=text)),
     'HAProxy.ssl_context': _word(lambda hap, text: haproxy.HAProxy('/', ssl_context=text)),
@@ -461,9 +486,58 @@ SLOTS = {
     'Server.metric_per_socket.name': _word(lambda server, text: server.metric_per_socket(text)),
     'Server.setstate.state': _word(lambda server, text: server.setstate(text)),
     'Server.setweight.value': _word(lambda server, text: server.setweight(text)),
+    'Backend.add_server.name': _added(None),
+    'Backend.add_server.address': _added('added', address=None),
+    'Backend.add_server.weight': _added('added', weight=None),
+    'Backend.add_server.check': _added('added', check=None),
+    'Backend.add_server.ready': _added('added', ready=None),
+    'Backend.del_server.name': _name(lambda backend, text: backend.del_server(text)),
+    'Backend.del_server.timeout': _word(lambda backend, text: backend.del_server('s', text)),
+    'Backend.del_server.interval': _word(
+        lambda backend, text: backend.del_server('s', interval=text)),
+    'Backend.del_server.progress': _word(
+        lambda backend, text: backend.del_server('s', progress=text)),
+    'Server.drain.timeout': _word(lambda server, text: server.drain(text)),
+    'Server.drain.interval': _word(lambda server, text: server.drain(5, interval=text)),
+    'Server.drain.progress': _word(lambda server, text: server.drain(5, progress=text)),
+    'Server.takeout.timeout': _word(lambda server, text: server.takeout(text)),
+    'Server.takeout.drain_for': _word(lambda server, text: server.takeout(5, drain_for=text)),
+    'Server.takeout.shutdown_sessions': Slot('flag', lambda server, text: _taken_out(
+        server, shutdown_sessions=text or 'a')),
+    'Server.takeout.keep_up': _word(lambda server, text: server.takeout(5, keep_up=text)),
+    'Server.takeout.interval': _word(lambda server, text: server.takeout(5, interval=text)),
+    'Server.takeout.progress': _word(lambda server, text: server.takeout(5, progress=text)),
+    'Server.bringback.timeout': _word(lambda server, text: server.bringback(text)),
+    'Server.bringback.interval': _word(lambda server, text: server.bringback(5, interval=text)),
+    'Server.bringback.progress': _word(lambda server, text: server.bringback(5, progress=text)),
+    'Server.sethealth.health': _word(lambda server, text: server.sethealth(text)),
+    'Server.setagent.health': _word(lambda server, text: server.setagent(text)),
+    'Server.setmaxconn.value': _word(lambda server, text: server.setmaxconn(text)),
+    'Server.setssl.on': _word(lambda server, text: server.setssl(text)),
+    'Server.setaddress.address': _address(lambda server, text: server.setaddress(text, 9)),
+    'Server.setaddress.port': _word(lambda server, text: server.setaddress('127.0.0.1', text)),
+    'Server.setcheckaddr.address': _address(lambda server, text: server.setcheckaddr(text)),
+    'Server.setcheckaddr.port': _word(lambda server, text: server.setcheckaddr('::1', text)),
+    'Server.setcheckport.port': _word(lambda server, text: server.setcheckport(text)),
+    'Server.setagentaddr.address': _address(lambda server, text: server.setagentaddr(text)),
+    'Server.setagentaddr.port': _word(lambda server, text: server.setagentaddr('::1', text)),
+    'Server.setagentsend.text': _address(lambda server, text: server.setagentsend(text)),
+    'Server.setfqdn.name': _address(lambda server, text: server.setfqdn(text)),
     'Server.address': Slot('address', lambda server, text: setattr(server, 'address', text)),
     'Server.port': _word(lambda server, text: setattr(server, 'port', text)),
 }
+
+for _name_of_word in ('timeout', 'back_within', 'keep_up', 'drain_for', 'interval', 'progress'):
+    SLOTS['Server.out_of_rotation.' + _name_of_word] = _word(
+        lambda server, text, name=_name_of_word: server.out_of_rotation(**{name: text}))
+for _name_of_flag in ('restore_on_error', 'shutdown_sessions'):
+    SLOTS['Server.out_of_rotation.' + _name_of_flag] = Slot(
+        'flag', lambda server, text, name=_name_of_flag: server.out_of_rotation(
+            **{name: text or 'a'}))
+for _name_of_word in ('condition', 'timeout', 'interval', 'progress'):
+    SLOTS['HAProxy.wait_until.' + _name_of_word] = _word(
+        lambda hap, text, name=_name_of_word: hap.wait_until(
+            **dict({'condition': bool, 'timeout': 5}, **{name: text})))
 
 CLASSES = collections.OrderedDict([
     ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
@@ -785,6 +859,8 @@ def takes(slot, raw, site):
         return False, not (site.by_master and chooses_its_way(raw))
     if slot.kind == 'flag':
         return True, True
+    if slot.kind == 'addition':
+        return False, True
     if slot.kind != 'entry' or not raw or re.search(br'[\0\r\n]', raw):
         return False, False
     return len(escaped(raw)) + MARGIN < site.max_line, len(raw) < site.max_line
@@ -860,9 +936,12 @@ IDS = [Text('#{0}'.format(number), b'#%d' % number if not six.PY2 else '#%d' % n
        for number in range(5)]
 
 # Arguments of public methods, by parameter name.
-ARGUMENTS = {'value': 5, 'state': 'drain', 'name': 'scur'}
+ARGUMENTS = {'value': 5, 'state': 'drain', 'name': 'scur', 'timeout': 5, 'health': 'up', 'on': True,
+             'address': '127.0.0.1:9', 'port': 9, 'text': 'hello'}
 # Attributes that need no reply of HAProxy.
 KNOWN = ('name', 'backendname', 'process_nb')
+# Returns what sends something only in a ``with`` statement.
+MANAGERS = ('out_of_rotation',)
 
 
 def attempt_by_hand(site, text):
@@ -881,8 +960,9 @@ def _use(thing, name):
     attribute = getattr(type(thing), name)
     if not isinstance(attribute, property):
         wanted = required(attribute)
-        yield _used(thing, name, lambda: getattr(thing, name)(
-            *[ARGUMENTS[argument] for argument in wanted]))
+        arguments = [ARGUMENTS[argument] for argument in wanted]
+        yield _used(thing, name, lambda: getattr(thing, name)(*arguments).__enter__()
+                    if name in MANAGERS else getattr(thing, name)(*arguments))
         return
     yield _used(thing, name, lambda: getattr(thing, name))
     if attribute.fset:

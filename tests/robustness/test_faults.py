@@ -117,6 +117,16 @@ class TestTheTrialItself(object):
         with pytest.raises(faults.Breach):
             faults.trial(newest, faults.passing, 1, self.halved(change))
 
+    def test_a_change_of_some_that_is_not_undone_is_noticed(self, newest):
+        def change(site, n):
+            site.hap.setmaxconn(1 + n % 999)
+            error = SocketTimeout(site.proxies[0].path)
+            error.not_undone = [proxy.address for proxy in site.proxies[1:]]
+            raise error
+        operation = faults.Change('halved', change, faults.CHANGES[0].done, all_or_none=True)
+        with pytest.raises(faults.Breach):
+            faults.trial(newest, faults.passing, 1, operation)
+
     def test_a_change_that_is_sent_twice_is_noticed(self, newest):
         with pytest.raises(faults.Breach):
             faults.trial(newest, faults.passing, 4, self.halved(
@@ -148,7 +158,8 @@ class TestSentAgain(object):
 
     @pytest.mark.parametrize('fault', RECEIVED, ids=name_of)
     @pytest.mark.parametrize('operation', [
-        change for change in faults.CHANGES if not change.reads_first], ids=name_of)
+        change for change in faults.CHANGES if not change.reads_first and not change.all_or_none],
+        ids=name_of)
     def test_a_change_is_not(self, retrying, operation, fault):
         if operation.prepare:
             retrying.asked(operation.prepare(250))

@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 
 from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import certificates, patterns, servers_state
+from haproxyadmin.internal import certificates, looks, patterns, servers_state, states
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.protocol import replies
 from tests.robustness import fuzz
@@ -109,6 +109,10 @@ OPERATIONS = {
     'frontends': lambda process: process.frontends_operation(),
     'servers': lambda process: process.servers_operation(),
     'level': lambda process: level_operation(process.endpoint),
+    'state of a server': lambda process: states.state_operation(fuzz.server_on(process)),
+    'get weight': lambda process: states.initial_weight_operation(fuzz.server_on(process)),
+    'look at a server': lambda process: looks.look_operation(
+        fuzz.server_on(process), [fuzz.server_on(process)]),
     'servers state': servers_state.all_states_operation,
     'change': lambda process: process.change_operation(b'set maxconn global 1'),
     'command': lambda process: process.raw_operation('show sess', True),

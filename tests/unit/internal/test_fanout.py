@@ -7,6 +7,7 @@ import pytest
 
 from haproxyadmin import exceptions
 from haproxyadmin.internal import base, fanout
+from haproxyadmin.protocol import transport
 from tests.support import fakes, lab as labs
 from tests.unit.internal.test_calls import REFUSAL, Objects
 
@@ -251,3 +252,75 @@ def test_a_certificate_that_does_not_fit_is_not_tried_again(fleet):
     assert operation.may_repeat(error)
     error.is_final = True
     assert not operation.may_repeat(error)
+
+
+# Deadlines
+
+def info_of(hap):
+    return [process.info_operation(lambda info: info['Pid']) for process in hap._processes]
+
+
+def test_a_deadline_shortens_the_time_out(fleet):
+    """[waiting]"""
+    started = fleet('2.2', 2)
+    hap = started.haproxy(timeout=fakes.LONG)
+    started[1].behavior = fakes.silent
+    begin = transport.now()
+    outcomes = fanout.run_all(info_of(hap), deadline=begin + 0.1)
+    assert outcomes[0] == '4001' and isinstance(outcomes[1], exceptions.SocketTimeout)
+    assert transport.now() - begin < fakes.LONG / 2
+    # That of the process is what it was.
+    assert hap._processes[1].timeout == fakes.LONG
+
+
+def test_a_deadline_shortens_what_follows(fleet):
+    """[waiting]"""
+    started = fleet('2.2', 1)
+    hap = started.haproxy(timeout=fakes.LONG)
+    endpoint = hap._processes[0].endpoint
+    started[0].script = [fakes.answering, fakes.silent]
+    first = fanout.info_operation(endpoint, lambda info: fanout.info_operation(
+        endpoint, lambda info: 'never'))
+    begin = transport.now()
+    outcome, = fanout.run_all([first], deadline=begin + 0.2)
+    assert isinstance(outcome, exceptions.SocketTimeout)
+    assert transport.now() - begin < fakes.LONG / 2
+
+
+@pytest.mark.parametrize('deadline, slept', [(1.0, [0.4, 0.4, 0.2]), (0.4, [0.4]), (0, [])])
+def test_retries_end_at_the_deadline(deadline, slept, fleet, monkeypatch):
+    """[waiting; retries] The last pause is shortened; there is no pause at the end."""
+    clock, found = [100.0], []
+
+    def sleep(seconds):
+        found.append(round(seconds, 6))
+        clock[0] = round(clock[0] + seconds, 6)
+    started = fleet('2.2', 1)
+    hap = started.haproxy(retry=0, retry_interval=0.4)
+    started[0].refuse()
+    operations = info_of(hap)
+    monkeypatch.setattr(fanout.transport, 'now', lambda: clock[0])
+    monkeypatch.setattr(fanout.time, 'sleep', sleep)
+    outcome, = fanout.run_all(operations, deadline=100 + deadline)
+    assert isinstance(outcome, exceptions.SocketConnectionError)
+    assert found == slept
+
+
+def test_a_deadline_that_is_over(fleet):
+    """[waiting] It is tried once, for a moment."""
+    started = fleet('2.2', 1)
+    hap = started.haproxy(retry=0)
+    started[0].behavior = fakes.silent
+    outcome, = fanout.run_all(info_of(hap), deadline=transport.now() - 5)
+    assert isinstance(outcome, exceptions.SocketTimeout)
+
+
+@pytest.mark.parametrize('timeout, limit, expected', [
+    (5, 2, 2), (2, 5, 2), (None, 3, 3), (5, None, 5), (None, None, None),
+    (5, 0, fanout.SHORTEST), (5, -1, fanout.SHORTEST)])
+def test_a_limit(timeout, limit, expected, fleet):
+    """[waiting] Never 0, which would be no time at all."""
+    operation = info_of(fleet('2.2', 1).haproxy())[0]
+    operation.timeout = timeout
+    operation.limit(limit)
+    assert operation.timeout == expected

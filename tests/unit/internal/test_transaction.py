@@ -292,3 +292,128 @@ def test_an_interrupt_puts_back_what_is_done(fleet, monkeypatch):
 def test_other_exceptions_have_an_empty_account():
     error = exceptions.CommandFailed('x')
     assert account(error) == ((), (), ())
+
+
+# A second step
+
+THEN = 'set maxconn global 6'
+
+
+class Steps(Site):
+    """A change of two steps."""
+
+    def __init__(self, fleet, *args, **options):
+        super(Steps, self).__init__(fleet, *args, **options)
+        self.started.answer(THEN, '\n')
+        self.asked = []
+
+    def change(self):
+        return transaction.change_all_or_none(
+            self.processes, lambda process: process.change_operation(DO.encode()), self.undo,
+            then=self.then)
+
+    def then(self, process):
+        self.asked.append(process.socket_file)
+        return process.change_operation(THEN.encode())
+
+
+def test_the_second_step_comes_once_all_have_done_the_first(fleet):
+    """[all or none]"""
+    site = Steps(fleet)
+    members, replies = site.change()
+    assert [member.socket_file for member in members] == site.paths(0, 1, 2)
+    assert replies == [''] * 3
+    assert site.commands == [[DO, THEN]] * 3
+
+
+@pytest.mark.parametrize('refuses', [0, 2])
+def test_without_the_first_step_there_is_no_second(refuses, fleet):
+    """[all or none]"""
+    site = Steps(fleet)
+    site.started[refuses].answers[DO] = REFUSED
+    error = site.fails(exceptions.MultipleCommandResults)
+    others = [number for number in range(3) if number != refuses]
+    assert account(error) == (site.paths(*others), [], [])
+    assert site.asked == []
+    assert site.commands == [[DO] if number == refuses else [DO, UNDO] for number in range(3)]
+
+
+def test_where_one_refuses_the_second_step_the_first_is_undone_in_all(fleet):
+    """[all or none]"""
+    site = Steps(fleet)
+    site.started[1].answers[THEN] = REFUSED
+    error = site.fails(exceptions.MultipleCommandResults)
+    assert account(error) == (site.paths(0, 1, 2), [], [])
+    assert site.commands == [[DO, THEN, UNDO]] * 3
+    assert error.command == THEN and error.socket_file == site.started.paths[1]
+    # With the reply to the first step.
+    assert site.undo_asked == [(path, '') for path in site.paths(0, 1, 2)]
+
+
+def test_where_one_is_lost_at_the_second_step(fleet):
+    """[all or none] It can be undone there, too: the process answers again."""
+    site = Steps(fleet)
+
+    def losing(process, client):
+        command = process.receive(client)
+        reply = process.reply_to(command)
+        if command != THEN:
+            client.sendall(reply)
+    site.started[1].behavior = losing
+    error = site.fails(exceptions.SocketApplicationError)
+    assert account(error) == (site.paths(0, 1, 2), [], [])
+    assert site.commands == [[DO, THEN, UNDO]] * 3
+
+
+def test_where_one_is_gone_at_the_second_step(fleet):
+    """[all or none]"""
+    site = Steps(fleet)
+
+    def then(process):
+        if process is site.processes[2]:
+            site.started[2].vanish()
+        return Steps.then(site, process)
+    site.then = then
+    error = site.fails(exceptions.SocketConnectionError)
+    assert account(error) == (site.paths(0, 1), site.paths(2), [])
+
+
+def test_where_one_is_replaced_before_the_second_step(fleet):
+    """[all or none] The process that has taken over refuses it, and is left alone."""
+    site = Steps(fleet)
+    site.started[1].answers[THEN] = REFUSED
+
+    def then(process):
+        if process is site.processes[1]:
+            site.started[1].info['Pid'] = '4711'
+        return Steps.then(site, process)
+    site.then = then
+    error = site.fails(exceptions.HAProxyBaseError)
+    assert account(error) == (site.paths(0, 2), [], site.paths(1))
+    assert site.commands == [[DO, THEN, UNDO], [DO, THEN], [DO, THEN, UNDO]]
+
+
+def test_an_interrupt_at_the_second_step(fleet, monkeypatch):
+    """[all or none]"""
+    site = Steps(fleet)
+    interpret = Operation.interpret_reply
+
+    def interrupted(operation, reply, *identified):
+        if operation.command == THEN.encode():
+            raise Interrupt
+        return interpret(operation, reply, *identified)
+    monkeypatch.setattr(Operation, 'interpret_reply', interrupted)
+    error = site.fails(Interrupt)
+    assert account(error) == (site.paths(0, 1, 2), [], [])
+
+
+def test_a_second_step_that_cannot_be_built(fleet):
+    """[all or none]"""
+    site = Steps(fleet)
+
+    def then(process):
+        raise ValueError('no')
+    site.then = then
+    error = site.fails(ValueError)
+    assert account(error) == (site.paths(0, 1, 2), [], [])
+    assert site.commands == [[DO, UNDO]] * 3

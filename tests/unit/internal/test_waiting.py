@@ -2,6 +2,7 @@
 """internal/waiting.py: deadlines."""
 import pytest
 
+from haproxyadmin.exceptions import SocketTimeout, WaitTimeout
 from haproxyadmin.internal import waiting
 from haproxyadmin.internal.waiting import Wait
 
@@ -59,3 +60,64 @@ def test_progress_is_reported(clock):
 def test_a_wrong_argument(arguments):
     with pytest.raises(ValueError):
         Wait(*arguments)
+
+
+def test_until_something_is_true(clock):
+    """[waiting] Its value is returned, and each look is reported."""
+    looks, values = [], [0, '', None, 'found', 'not this one']
+    wait = Wait(10, 1, looks.append)
+    assert wait.until(lambda: values.pop(0), 'it') == 'found'
+    assert looks == [(0, 1, 'it')] * 3 + [(1, 1, 'it')]
+    assert clock.slept == [1] * 3
+
+
+@pytest.mark.parametrize('timeout, interval, count', [(3, 1, 4), (0, 1, 1), (1, 5, 2)])
+def test_until_the_deadline(timeout, interval, count, clock):
+    """[waiting] The result is what was found last; one look comes at the deadline."""
+    looks = []
+
+    def look():
+        looks.append(clock.now)
+        return []
+    with pytest.raises(WaitTimeout) as caught:
+        Wait(timeout, interval, None).until(look, 'it happens')
+    assert len(looks) == count and looks[-1] == 100 + timeout
+    assert caught.value.result == []
+    assert str(caught.value) == 'not within {0} s: it happens'.format(timeout)
+
+
+def test_an_error_ends_it(clock):
+    """[waiting] At the deadline an error of a socket means that the time is over."""
+    def fail():
+        clock.now += 2
+        raise SocketTimeout('/s')
+    with pytest.raises(SocketTimeout):
+        Wait(3, 1, None).until(fail, 'it')
+    with pytest.raises(WaitTimeout):
+        Wait(2, 1, None).until(fail, 'it')
+
+    def wrong():
+        raise KeyError('x')
+    with pytest.raises(KeyError):
+        Wait(0, 1, None).until(wrong, 'it')
+
+
+def test_the_time(clock):
+    wait = Wait(2, 1, None)
+    assert (wait.seconds_left(), wait.seconds_passed()) == (2, 0)
+    clock.now += 1.23456
+    assert wait.seconds_passed() == 1.235
+    clock.now += 5
+    assert wait.seconds_left() == 0
+
+
+def test_a_pause_until_an_earlier_time(clock):
+    """[waiting]"""
+    wait = Wait(10, 3, None)
+    assert wait.pause(until=101) is True
+    assert wait.pause(until=101) is False
+    assert wait.pause(until=200, interval=0.02) is True
+    assert [round(seconds, 6) for seconds in clock.slept] == [1, 0, 0.02]
+    clock.now = 109
+    assert wait.pause(until=200) is True
+    assert clock.slept[-1] == 1

@@ -332,3 +332,68 @@ def test_how_long_a_line_makes_haproxy_wait(command, seconds):
 ])
 def test_what_haproxy_goes_on_with(command, expected):
     assert commands.is_open_ended(command) is expected
+
+
+# Servers
+
+W = b'b/s'
+
+
+@pytest.mark.parametrize('build, line', [
+    (lambda: commands.show_servers_state(), b'show servers state'),
+    (lambda: commands.show_servers_state(b'b'), b'show servers state b'),
+    (lambda: commands.get_weight(W), b'get weight b/s'),
+    (lambda: commands.set_health(W, 'up'), b'set server b/s health up'),
+    (lambda: commands.set_health(W, b'stopping'), b'set server b/s health stopping'),
+    (lambda: commands.set_health(W, u'down'), b'set server b/s health down'),
+    (lambda: commands.set_agent(W, 'up'), b'set server b/s agent up'),
+    (lambda: commands.set_agent(W, 'down'), b'set server b/s agent down'),
+    (lambda: commands.switch_checks(W, 'health', True), b'enable health b/s'),
+    (lambda: commands.switch_checks(W, 'health', False), b'disable health b/s'),
+    (lambda: commands.switch_checks(W, 'agent', True), b'enable agent b/s'),
+    (lambda: commands.switch_checks(W, 'agent', False), b'disable agent b/s'),
+    (lambda: commands.set_maxconn_server(W, 0), b'set maxconn server b/s 0'),
+    (lambda: commands.set_maxconn_server(W, 2147483647), b'set maxconn server b/s 2147483647'),
+    (lambda: commands.set_tls(W, True), b'set server b/s ssl on'),
+    (lambda: commands.set_tls(W, False), b'set server b/s ssl off'),
+    (lambda: commands.set_server(W, 'fqdn', b'a.b'), b'set server b/s fqdn a.b'),
+    (lambda: commands.set_address(W, b'::1'), b'set server b/s addr ::1'),
+    (lambda: commands.set_address(W, b'::1', b'80'), b'set server b/s addr ::1 port 80'),
+    (lambda: commands.set_address(W, b'::1', b'80', 'check-addr'),
+     b'set server b/s check-addr ::1 port 80'),
+    (lambda: commands.set_address(W, b'::1', None, 'agent-addr'), b'set server b/s agent-addr ::1'),
+    (lambda: commands.add_server(W, [b'1.1.1.1:1'], False), b'add server b/s 1.1.1.1:1'),
+    (lambda: commands.add_server(W, [b'1.1.1.1:1', b'weight', b'2'], True),
+     b'experimental-mode on;add server b/s 1.1.1.1:1 weight 2'),
+    (lambda: commands.del_server(W, False), b'del server b/s'),
+    (lambda: commands.del_server(W, True), b'experimental-mode on;del server b/s'),
+    (lambda: commands.join_commands([b'a b', b'c']), b'a b;c'),
+])
+def test_commands_for_servers(build, line):
+    """[all or none; dynamic servers]"""
+    assert build() == line
+    assert commands.check_raw(line) == line
+
+
+@pytest.mark.parametrize('build', [
+    lambda: commands.set_health(W, 'dead'), lambda: commands.set_health(W, ''),
+    lambda: commands.set_health(W, None), lambda: commands.set_health(W, 'up '),
+    lambda: commands.set_health(W, ['up']), lambda: commands.set_agent(W, 'stopping'),
+    lambda: commands.set_agent(W, 1), lambda: commands.set_maxconn_server(W, -1),
+    lambda: commands.set_maxconn_server(W, 2 ** 31), lambda: commands.set_maxconn_server(W, '5'),
+    lambda: commands.set_maxconn_server(W, True), lambda: commands.set_maxconn_server(W, 1.5),
+    lambda: commands.set_tls(W, 'on'), lambda: commands.set_tls(W, 1),
+    lambda: commands.set_tls(W, None), lambda: commands.set_address(W, b'a' * words.MAX_LINE),
+    lambda: commands.add_server(W, [b'x'] * (words.MAX_WORDS - 2), False),
+    lambda: commands.add_server(W, [b'x' * words.MAX_LINE], False),
+    lambda: commands.join_commands([b'x' * 8000, b'y' * 8000])])
+def test_what_is_no_command_for_a_server(build):
+    """[argument checks]"""
+    with pytest.raises(ValueError):
+        build()
+
+
+def test_as_many_words_as_haproxy_reads():
+    """[nothing that kills] Beyond that it would ignore the rest of the keywords."""
+    line = commands.add_server(W, [b'x'] * (words.MAX_WORDS - 3), False)
+    assert len(line.split()) == words.MAX_WORDS

@@ -484,3 +484,81 @@ def test_check_command_addr_port(kind, results, expected):
 def test_check_output(output, expected):
     """[errors are not data]"""
     assert utils.check_output(output) is expected
+
+
+# Settings of servers
+
+# By the group and the case: the version from which it succeeds, and perhaps the first that refuses
+# it again. All other cases are refused by every version.
+SINCE = {
+    'set server state': {'drain': '1.5.8', 'maint': '1.5.8', 'ready': '1.5.8',
+                         'ready again': '1.5.8', 'drain on tracker': '1.5.8',
+                         'ready on tracker': '1.5.8'},
+    'set server agent': {"'down'": '1.5.8', "'up'": '1.5.8', 'agent-addr': '1.8',
+                         'agent-port': '2.4', 'agent-send': '1.8'},
+    'set server health': {"'stopping'": '1.5.8', "'down'": '1.5.8', "'up'": '1.5.8',
+                          'no check server': '1.5.8'},
+    'set server fqdn': {'with resolvers': '1.8', 'same': '1.8', 'back': '1.8'},
+    'set server check-port': {
+        'ok (has port)': '1.7', 'server w/o port option': '1.7', '0': '1.7', 'restore': '1.7',
+        'check-addr': ('2.4', '3.4'), 'check-addr port': ('2.4', '3.4'),
+        # From here on success means nothing, up to the version that refuses it.
+        'no check server': ('1.7', '2.4'), 'bad': ('1.7', '1.8'), '70000': ('1.7', '1.8'),
+        'missing': ('1.7', '1.8')},
+    'set server ssl': {},
+    'set maxconn server': {'ok': '1.7', '0': '1.7', '-1': '1.7'},
+    'enable/disable health, agent': dict.fromkeys([
+        'disable health ok', 'disable health again', 'disable health no check',
+        'disable agent ok', 'disable agent again', 'disable agent w/o agent',
+        'enable health ok', 'enable health again', 'enable agent ok', 'enable agent again'],
+        '1.5.8'),
+    'dynamic servers and other newer commands': {
+        'add server (no mode)': '2.6', 'experimental-mode on; add server': '2.4',
+        'del server dyn': '2.6'},
+}
+SINCE['enable/disable health, agent']['enable health no check'] = ('1.7', '2.4')
+# What is not a change of a server.
+OTHERS = ('expert: set var', 'set severity-output number', 'set severity-output, bad', 'prompt',
+          'enable dynamic-cookie', 'set dynamic-cookie-key')
+
+
+@pytest.mark.parametrize('version', captured.VERSIONS)
+def test_changes_of_servers(version):
+    """[all or none; dynamic servers; errors are not data]"""
+    wrong, place = [], captured.VERSIONS.index(version)
+    for case in captured.replies():
+        name = case['case']
+        if (case['version'] != version or case['group'] not in SINCE or name in OTHERS
+                or not case['command'].startswith(('set ', 'add ', 'del ', 'enable ', 'disable ',
+                                                   'experimental-mode on;add'))):
+            continue
+        since = SINCE[case['group']].get(name, ())
+        first, end = since if isinstance(since, tuple) and since else (since or None, None)
+        expected = first is not None and captured.VERSIONS.index(first) <= place and (
+            end is None or place < captured.VERSIONS.index(end))
+        reply = case['reply'].strip('\n')
+        if replies.is_server_success(reply) is not expected:
+            wrong.append((case['group'], name, case['reply'], expected))
+    assert not wrong
+
+
+def test_changes_of_servers_are_all_in_the_captures():
+    for group, names in SINCE.items():
+        assert set(names) <= set(case['case'] for case in captured.replies(group))
+
+
+@pytest.mark.parametrize('reply', [
+    'New server registered', 'new server registered.', 'Servers deleted.', 'deleted.', 'Done',
+    'x New server registered.', 'Server deleted', 'server ssl setting updated', 'changed its FQDN',
+    'No such server.', exceptions.SocketTimeout('/s')])
+def test_what_is_no_success(reply):
+    """[errors are not data]"""
+    assert not replies.is_server_success(reply)
+
+
+@pytest.mark.parametrize('reply, expected', [
+    ('Server still has connections attached to it, cannot remove it.', True),
+    ('Server deleted.', False), ('', False), (exceptions.SocketTimeout('/s'), False)])
+def test_a_server_that_is_in_use(reply, expected):
+    """[dynamic servers]"""
+    assert replies.is_in_use(reply) is expected

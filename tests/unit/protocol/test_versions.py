@@ -85,3 +85,16 @@ def test_a_lookup_in_an_acl_is_refused_where_it_crashes_haproxy(fleet):
 ])
 def test_a_version_has_three_numbers(text, version):
     assert versions.parse_version(text) == version
+
+
+@pytest.mark.parametrize('name', sorted(
+    name for name, value in vars(versions).items() if isinstance(value, versions.Feature)))
+def test_a_feature_says_what_needs_which_version(name):
+    """[status in words; messages]"""
+    feature = getattr(versions, name)
+    just_before = feature.since[:-1] + (feature.since[-1] - 1, 99)
+    assert versions.has(feature.since, feature) and versions.has(feature.since + (0,), feature)
+    assert not versions.has(just_before, feature)
+    assert versions.describe_lack(feature, just_before, '/s') == (
+        '{0} needs HAProxy {1}; /s runs {2}'.format(
+            feature.what, '.'.join(map(str, feature.since)), '.'.join(map(str, just_before))))

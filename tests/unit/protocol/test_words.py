@@ -332,3 +332,60 @@ def test_a_reference_is_0x_and_digits(key, expected):
 def test_a_broken_reference_is_refused(key):
     """[references] HAProxy would read it as a reference."""
     refused(words.parse_reference, key)
+
+
+# Servers that are added
+
+@pytest.mark.parametrize('address', [
+    '10.0.0.1:80', u'10.0.0.1:65535', b'10.0.0.1:1', '[::1]:80', '::1:80', 'ipv4@10.0.0.1:80',
+    'ipv6@[fe80::1]:80', 'ipv6@::1:80', '0.0.0.0:80', '[2001:db8::7]:8443', 'unix@/run/app.sock',
+    'unix@/run/my app;1.sock', '/run/app.sock', 'abns@app', 'abnsz@app', '10.0.0.1:080'])
+def test_the_address_of_a_server(address):
+    """[dynamic servers; argument checks]"""
+    raw = address if isinstance(address, bytes) else address.encode('ascii')
+    assert words.check_server_address(address) == raw
+
+
+@pytest.mark.parametrize('address', [
+    # HAProxy accepts all of these, and means something else by them.
+    'localhost:80', 'app.example:80', '10.0.0.1', '10.0.0.1:', ':80', '*:80', '10.0.0.1:0',
+    '10.0.0.1:00', '10.0.0.1:65536', '10.0.0.1:70000', '10.0.0.1:+1', '10.0.0.1:-1',
+    '10.0.0.1:80-90', '10.0.0.1: 80', '10.0.0.1:8 0', '10.0.0:80', '10.1:80', '1:80', '010.0.0.1:80',
+    '256.0.0.1:80', '[::1]', '[::1', '::1]:80', '[10.0.0.1:80', '[localhost]:80', '[]:80',
+    'fd@3', 'sockpair@3', 'ipv4@localhost:80', 'ipv5@10.0.0.1:80', 'udp@10.0.0.1:80', '10.0.0.1:8a',
+    '10.0.0.1:99999999999999999999', '10.0.0.1:80\n', '10.0.0.1:80 ', ' 10.0.0.1:80', '', None, 80,
+    True, 1.5, ('10.0.0.1', 80), '10.0.0.1:80 backup', '10.0.0.1:80;x', u'10.0.0.1:\u0668',
+    'unix@a\nb', '/a\0'])
+def test_what_is_not_the_address_of_a_server(address):
+    """[dynamic servers; argument checks]"""
+    with pytest.raises(ValueError):
+        words.check_server_address(address)
+
+
+@pytest.mark.parametrize('keywords, expected', [
+    ({}, []), ({'backup': True}, [(b'backup', [])]), ({'backup': False, 'id': None}, []),
+    ({'maxconn': 5, 'inter': '2s'}, [(b'inter', [b'2s']), (b'maxconn', [b'5'])]),
+    ({'send_proxy_v2': True}, [(b'send-proxy-v2', [])]),
+    ({'source': ('10.0.0.1', 'usesrc', 'client')},
+     [(b'source', [b'10.0.0.1', b'usesrc', b'client'])]),
+    ({'source': ['10.0.0.1']}, [(b'source', [b'10.0.0.1'])]),
+    ({'x': ()}, [(b'x', [])]), ({'cookie': 'a b;c'}, [(b'cookie', [b'a b;c'])]),
+    ({'cookie': u'\xfc'}, [(b'cookie', [b'\xc3\xbc'])]), ({'cookie': b'\xff'}, [(b'cookie', [b'\xff'])]),
+    ({'set_proxy_v2_tlv_fmt(0xE1)': 'x'}, [(b'set-proxy-v2-tlv-fmt(0xE1)', [b'x'])]),
+    ({u'sni': 'str(a)'}, [(b'sni', [b'str(a)'])]), ({'weight-': 1}, [(b'weight-', [b'1'])]),
+])
+def test_keywords(keywords, expected):
+    """[dynamic servers]"""
+    assert words.check_keywords(keywords) == expected
+
+
+@pytest.mark.parametrize('keywords', [
+    {'': True}, {'Backup': True}, {'a b': True}, {'a;b': True}, {'a\n': True}, {'a\\': True},
+    {'1a': True}, {'-a': True}, {'_a': True}, {u'\xfc': True}, {'a(': True}, {'a()': True},
+    {'a(b c)': True}, {'a<<': True}, {'cookie': ''}, {'cookie': 'a\nb'}, {'cookie': 'a\0'},
+    {'cookie': ('a', '')}, {'cookie': ('a', True)}, {'cookie': ('a', None)}, {'cookie': {}},
+    {'cookie': object()}, {'cookie': 'x' * words.MAX_LINE}])
+def test_what_is_no_keyword(keywords):
+    """[dynamic servers; argument checks]"""
+    with pytest.raises(ValueError):
+        words.check_keywords(keywords)
