@@ -151,7 +151,8 @@ class Rotation(object):
                 return True
             confirming = is_so
             if not self._wait.pause(until, CONFIRMATION if is_so else None):
-                return False
+                # The last look is confirmed at once.
+                return is_so and self._count(is_done) == len(self.members) + len(self._former)
 
     def wait_until_idle(self, until=None, confirmed=True):
         """Look at the server until it has no session and no queued request.
