@@ -86,10 +86,11 @@ class Addition(object):
         # In this order: otherwise its status would be "UP -1/3".
         if self.check:
             lines.append(commands.switch_checks(word, 'health', True))
-        if self.ready and any(keyword == AGENT for keyword, _ in self._words):
-            lines.append(commands.switch_checks(word, 'agent', True))
         if self.ready:
             lines.append(commands.set_state(word, commands.STATE_READY))
+        # Afterwards: otherwise an agent that only reports a weight would leave it "DOWN (agent)".
+        if self.ready and any(keyword == AGENT for keyword, _ in self._words):
+            lines.append(commands.switch_checks(word, 'agent', True))
         return server.hap_process.change_operation(commands.join_commands(lines))
 
 
