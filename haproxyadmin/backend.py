@@ -133,7 +133,8 @@ class Backend(Facade):
         """
         from haproxyadmin.internal.dynamic import delete  # most programs do not need it
         from haproxyadmin.internal.waiting import Wait
-        delete(self.server(name)._live(), Wait(timeout, interval, progress))
+        wait = Wait(timeout, interval, progress)
+        delete(self.server(name)._live(), wait)
         return True
 
 

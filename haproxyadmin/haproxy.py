@@ -240,7 +240,8 @@ class HAProxy(PatternMethods, Reading):
             >>> hap.wait_until(lambda snapshot: snapshot.backend('backend_proc1').is_up, timeout=5)
             True
         """
-        from haproxyadmin.internal.waiting import Wait  # most programs do not wait
+        from haproxyadmin.internal.waiting import Wait, check_callable  # most programs do not wait
+        check_callable('condition', condition)
         wait = Wait(timeout, interval, progress)
         return wait.until(lambda: condition(Snapshot(self._sources(), wait.deadline)),
                           'the condition {0} is true'.format(

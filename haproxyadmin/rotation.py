@@ -53,10 +53,7 @@ def take_out(members, timeout, drain_for, shutdown_sessions, keep_up, interval, 
     :rtype: TakenOut
     """
     wait = Wait(timeout, interval, progress)
-    drain_for = timeout / 2.0 if drain_for is None else check_seconds('drain_for', drain_for)
-    check_option('drain_for', drain_for, drain_for <= timeout, 'at most timeout')
-    if keep_up is not None:
-        check_number(keep_up, 'keep_up')
+    drain_for = _check_arguments(timeout, drain_for, keep_up)
     drained_at = wait.deadline - timeout + drain_for
     rotation = Rotation(members, wait)
     states = rotation.own_states()
@@ -80,6 +77,17 @@ def take_out(members, timeout, drain_for, shutdown_sessions, keep_up, interval, 
         if not idle and not rotation.wait_until_idle():
             raise _too_late(rotation, wait, 'maintenance')
     return result()
+
+
+def _check_arguments(timeout, drain_for, keep_up):
+    """Return how long the server is in drain.
+
+    :raises ValueError: for a wrong argument.
+    """
+    if keep_up is not None:
+        check_number(keep_up, 'keep_up')
+    drain_for = timeout / 2.0 if drain_for is None else check_seconds('drain_for', drain_for)
+    return check_option('drain_for', drain_for, drain_for <= timeout, 'at most timeout')
 
 
 def _check_others(rotation, members, states, keep_up):
@@ -180,6 +188,7 @@ class OutOfRotation(object):
         check_seconds('back_within', back_within)
         # Their values are checked now, not by the `with` statement.
         Wait(how['timeout'], how['interval'], how['progress'])
+        _check_arguments(how['timeout'], how['drain_for'], how['keep_up'])
         self.taken = None
         self.back = None
         self._members = members_to_change(members)

@@ -49,8 +49,8 @@ class Setting(object):
         :raises ValueError: for a wrong value; nothing is sent.
         """
         members = members_to_change(members)
-        # Before anything is read: the values may be wrong, or the version too old.
-        read_each(members, lambda member: self._command(member, values))
+        # Before anything is read: the values may be wrong or too long, or the version too old.
+        read_each(members, lambda member: self._operation(member, values).command)
         before = {}
         for member, view in read_pairs(members, self._read):
             reason = self._refuse and view and self._refuse(view)

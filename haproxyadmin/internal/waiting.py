@@ -4,11 +4,19 @@ import collections
 import time
 
 from haproxyadmin.exceptions import HAProxySocketError, WaitTimeout
-from haproxyadmin.internal.endpoint import check_seconds
+from haproxyadmin.internal.endpoint import check_option, check_seconds
 from haproxyadmin.protocol.transport import now
 
 # done, total: how much of it has happened. what: in words.
 Progress = collections.namedtuple('Progress', 'done total what')
+
+
+def check_callable(name, value):
+    """Return a function.
+
+    :raises ValueError: if it is not one.
+    """
+    return check_option(name, value, callable(value), 'callable')
 
 
 class Wait(object):
@@ -23,9 +31,7 @@ class Wait(object):
     def __init__(self, timeout, interval, progress):
         self.timeout = check_seconds('timeout', timeout)
         self.interval = check_seconds('interval', interval)
-        if progress is not None and not callable(progress):
-            raise ValueError('progress must be callable, got {0!r}'.format(progress))
-        self._progress = progress
+        self._progress = progress if progress is None else check_callable('progress', progress)
         self._started = now()
         self.deadline = self._started + timeout
 
