@@ -61,6 +61,8 @@ class HAProxyBaseError(Exception):
     After a change that is made in all processes or in none, ``undone`` lists the sockets of the
     processes in which it was undone, ``not_undone`` those in which it was, or may have been, done
     and not undone, and ``replaced`` those that another process took over during the change.
+
+    ``result`` says how far a call has come that waits for something.
     """
 
     results = ()
@@ -71,6 +73,7 @@ class HAProxyBaseError(Exception):
     undone = ()
     not_undone = ()
     replaced = ()
+    result = None
 
     def __init__(self, message=''):
         super(HAProxyBaseError, self).__init__()

@@ -2,11 +2,11 @@
 """Take a server out of rotation, wait until nobody uses it, and bring it back."""
 import collections
 
-from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, WaitTimeout
+from haproxyadmin.exceptions import CommandFailed, NoSuchObject, WaitTimeout
 from haproxyadmin.internal.calls import members_to_change, read_each
-from haproxyadmin.internal.endpoint import check_option, check_seconds
-from haproxyadmin.internal.looks import is_up, rows_operation, servers_up
-from haproxyadmin.internal.rotation import Rotation
+from haproxyadmin.internal.endpoint import check_bool, check_option, check_seconds
+from haproxyadmin.internal.looks import is_gone_everywhere, is_up, rows_operation, servers_up
+from haproxyadmin.internal.rotation import Drained, Rotation
 from haproxyadmin.internal.waiting import Wait
 from haproxyadmin.protocol.commands import STATE_DRAIN, STATE_MAINT, STATE_READY
 from haproxyadmin.protocol.words import check_number
@@ -17,12 +17,155 @@ __all__ = ['BroughtBack', 'Drained', 'OutOfRotation', 'TakenOut', 'bring_back', 
 # seconds.
 SHUTDOWN_SHARE, SHUTDOWN_SECONDS = 0.25, 1
 
-# sessions: how many sessions and queued requests are left. seconds: how long it took. changed:
-# False if it was so already. reloaded: True if a process was replaced meanwhile.
-Drained = collections.namedtuple('Drained', 'sessions seconds changed reloaded')
 # ended: how many sessions were shut down. tracked_by: the servers that go with it.
 TakenOut = collections.namedtuple('TakenOut', Drained._fields + ('ended', 'tracked_by'))
 BroughtBack = collections.namedtuple('BroughtBack', 'seconds changed reloaded')
+
+
+class _Move(object):
+    """One call that moves a server; ``_result()`` is what it has led to so far.
+
+    :param members: the server in each process.
+    :type members: list of :class:`haproxyadmin.internal._Server`
+    :param wait: how long, and who is told.
+    :type wait: haproxyadmin.internal.waiting.Wait
+    """
+
+    def __init__(self, members, wait):
+        self.wait = wait
+        self.rotation = Rotation(members, wait)
+
+    def run(self):
+        """Do it; any exception gets what it has led to as its ``result``.
+
+        :return: what it has led to.
+        """
+        try:
+            self.rotation.start()
+            self._run()
+        except BaseException as error:
+            error.result = self._result()
+            _add_note(error, self._note())
+            raise
+        return self._result()
+
+    def _run(self):
+        raise NotImplementedError
+
+    def _result(self):
+        raise NotImplementedError
+
+    def _note(self):
+        states = sorted(self.rotation.moved_to)
+        if not states:
+            return 'the state of server {0} was not changed'.format(self.rotation.name)
+        return 'the state of server {0} was set to {1}, and remains so'.format(
+            self.rotation.name, ' and '.join(states))
+
+    def _too_late(self):
+        rotation = self.rotation
+        use = '{0} sessions and queued requests'.format(rotation.sessions)
+        if not rotation.sessions:
+            use = 'perhaps a request whose connection has failed and is tried again'
+        return WaitTimeout('server {0} still has {1} after {2:g} s; its status is {3}'.format(
+            rotation.name, use, self.wait.timeout, rotation.statuses()))
+
+
+class _Drain(_Move):
+
+    def _run(self):
+        self.rotation.move_out(STATE_DRAIN)
+        if not self.rotation.wait_until_idle():
+            raise self._too_late()
+
+    def _result(self):
+        return Drained(self.rotation.sessions, self.wait.seconds_passed(), self.rotation.changed,
+                       self.rotation.reloaded)
+
+
+class _TakeOut(_Move):
+    """See :func:`take_out` for the parameters."""
+
+    def __init__(self, members, wait, drain_for, shutdown_sessions, keep_up):
+        super(_TakeOut, self).__init__(members, wait)
+        # In seconds of the clock.
+        self._drained_at = wait.deadline - wait.timeout + drain_for
+        self._shutdown_at = wait.deadline - min(SHUTDOWN_SECONDS, wait.timeout * SHUTDOWN_SHARE)
+        self._shutdown_sessions = shutdown_sessions
+        self._keep_up = keep_up
+        self._ended = 0
+        self._tracked_by = []
+
+    def _run(self):
+        rotation = self.rotation
+        is_in_use = set(rotation.own_states().values()) != set([STATE_MAINT])
+        self._look_at_others(is_in_use)
+        if is_in_use and self._drained_at > self.wait.deadline - self.wait.timeout:
+            rotation.move_out(STATE_DRAIN)
+            rotation.wait_until_idle(self._drained_at, confirmed=False)
+        rotation.move_out(STATE_MAINT)
+        if self._shutdown_sessions:
+            if rotation.wait_until_idle(self._shutdown_at):
+                return
+            self._ended = rotation.shut_down()
+        if not rotation.wait_until_idle():
+            raise self._too_late()
+
+    def _result(self):
+        return TakenOut(self.rotation.sessions, self.wait.seconds_passed(), self.rotation.changed,
+                        self.rotation.reloaded, self._ended, self._tracked_by)
+
+    def _look_at_others(self, is_in_use):
+        """Find the servers that go with the server, and count those that stay up.
+
+        :param is_in_use: False if it is in maintenance everywhere: nobody is less up without it.
+        :raises haproxyadmin.exceptions.CommandFailed: if too few others of the backend are up.
+        """
+        rotation = self.rotation
+        backend, name = rotation.name.split('/', 1)
+        dumps = rotation.attempt(lambda: read_each(rotation.members, rows_operation))
+        tracking = rotation.find_followers(dumps)
+        self._tracked_by = ['/'.join(names) for names in tracking]
+        others = servers_up(dumps, backend) - set([name]) - set(
+            server for proxy, server in tracking if proxy == backend)
+        if is_in_use and self._keep_up and len(others) < self._keep_up:
+            raise CommandFailed(
+                '{0} is not taken out: keep_up is {1}, and the other servers of its backend that '
+                'are up are {2}{3}'.format(
+                    rotation.name, self._keep_up, ', '.join(sorted(others)) or 'none',
+                    '; with it would go {0}'.format(', '.join(self._tracked_by))
+                    if tracking else ''))
+
+
+class _BringBack(_Move):
+    """See :func:`bring_back`.
+
+    :param states: returns the state of each process, by its socket.
+    :param sockets: the sockets of the processes in which the server has to be up; None for all.
+    """
+
+    def __init__(self, members, wait, states=None, sockets=None):
+        super(_BringBack, self).__init__(members, wait)
+        self._states = states or {}
+        self._sockets = sockets
+
+    def _run(self):
+        every = [member.socket_file for member in self.rotation.members]
+        self.rotation.move(dict((socket_file, self._states.get(socket_file, STATE_READY))
+                                for socket_file in every))
+        if not self.rotation.wait_until_up(every if self._sockets is None else self._sockets):
+            raise WaitTimeout('server {0} is not up {1:g} s after its state was set: {2}'.format(
+                self.rotation.name, self.wait.timeout, self.rotation.statuses()))
+
+    def _result(self):
+        return BroughtBack(self.wait.seconds_passed(), self.rotation.changed,
+                           self.rotation.reloaded)
+
+
+def _add_note(error, note):
+    # From Python 3.11 on a traceback shows it.
+    if hasattr(error, 'add_note'):
+        error.add_note(note)
 
 
 def drain(members, timeout, interval, progress):
@@ -32,17 +175,7 @@ def drain(members, timeout, interval, progress):
     :type members: list of :class:`haproxyadmin.internal._Server`
     :rtype: Drained
     """
-    wait = Wait(timeout, interval, progress)
-    rotation = Rotation(members, wait)
-
-    def result():
-        return Drained(rotation.sessions, wait.seconds_passed(), rotation.changed,
-                       rotation.reloaded)
-    with _Report(result, 'server {0} stays in drain'.format(rotation.name)):
-        rotation.move_out(STATE_DRAIN)
-        if not rotation.wait_until_idle():
-            raise _too_late(rotation, wait, 'drain')
-    return result()
+    return _Drain(members, Wait(timeout, interval, progress)).run()
 
 
 def take_out(members, timeout, drain_for, shutdown_sessions, keep_up, interval, progress):
@@ -53,65 +186,20 @@ def take_out(members, timeout, drain_for, shutdown_sessions, keep_up, interval, 
     :rtype: TakenOut
     """
     wait = Wait(timeout, interval, progress)
-    drain_for = _check_arguments(timeout, drain_for, keep_up)
-    drained_at = wait.deadline - timeout + drain_for
-    rotation = Rotation(members, wait)
-    states = rotation.own_states()
-    ended, tracked_by = [0], _check_others(rotation, members, states, keep_up)
-
-    def result():
-        return TakenOut(rotation.sessions, wait.seconds_passed(), rotation.changed,
-                        rotation.reloaded, ended[0], tracked_by)
-    with _Report(result, 'server {0} stays out of rotation'.format(rotation.name)):
-        if drain_for and set(states.values()) != set([STATE_MAINT]):
-            rotation.move_out(STATE_DRAIN)
-            rotation.wait_until_idle(drained_at, confirmed=False)
-        rotation.move_out(STATE_MAINT)
-        idle = False
-        if shutdown_sessions:
-            idle = rotation.wait_until_idle(
-                wait.deadline - min(SHUTDOWN_SECONDS, timeout * SHUTDOWN_SHARE))
-            if not idle:
-                ended[0] = rotation.sessions
-                rotation.shut_down()
-        if not idle and not rotation.wait_until_idle():
-            raise _too_late(rotation, wait, 'maintenance')
-    return result()
+    drain_for = _check_arguments(timeout, drain_for, shutdown_sessions, keep_up)
+    return _TakeOut(members, wait, drain_for, shutdown_sessions, keep_up).run()
 
 
-def _check_arguments(timeout, drain_for, keep_up):
+def _check_arguments(timeout, drain_for, shutdown_sessions, keep_up):
     """Return how long the server is in drain.
 
     :raises ValueError: for a wrong argument.
     """
+    check_bool('shutdown_sessions', shutdown_sessions)
     if keep_up is not None:
         check_number(keep_up, 'keep_up')
     drain_for = timeout / 2.0 if drain_for is None else check_seconds('drain_for', drain_for)
     return check_option('drain_for', drain_for, drain_for <= timeout, 'at most timeout')
-
-
-def _check_others(rotation, members, states, keep_up):
-    """Return the servers that track the server, after counting those that stay up.
-
-    :param states: the state that was set in each process.
-    :param keep_up: how many have to stay up, or None.
-    :raises haproxyadmin.exceptions.CommandFailed: if too few others of the backend are up.
-    """
-    backend, name = members[0].backendname, members[0].name
-    dumps = rotation.attempt(lambda: read_each(rotation.members, rows_operation))
-    tracking = rotation.find_followers(dumps)
-    # Whoever is out already keeps nobody from being up.
-    if keep_up and set(states.values()) != set([STATE_MAINT]):
-        others = servers_up(dumps, backend) - set([name]) - set(
-            server for proxy, server in tracking if proxy == backend)
-        if len(others) < keep_up:
-            raise CommandFailed(
-                '{0} is not taken out: keep_up is {1}, and the other servers of its backend that '
-                'are up are {2}{3}'.format(
-                    rotation.name, keep_up, ', '.join(sorted(others)) or 'none',
-                    '; with it would go {0}'.format(', '.join(map('/'.join, tracking)))
-                    if tracking else ''))
-    return ['/'.join(names) for names in tracking]
 
 
 def bring_back(members, timeout, interval, progress):
@@ -121,53 +209,7 @@ def bring_back(members, timeout, interval, progress):
     :type members: list of :class:`haproxyadmin.internal._Server`
     :rtype: BroughtBack
     """
-    wait = Wait(timeout, interval, progress)
-    rotation = Rotation(members, wait)
-    sockets = [member.socket_file for member in rotation.members]
-    return _bring_back(rotation, wait, dict.fromkeys(sockets, STATE_READY), sockets)
-
-
-def _bring_back(rotation, wait, states, sockets):
-    """Set states, and wait until the server is up in some processes.
-
-    :param states: the state of each process by its socket.
-    :param sockets: the sockets of the processes in which it has to be up.
-    """
-    def result():
-        return BroughtBack(wait.seconds_passed(), rotation.changed, rotation.reloaded)
-    with _Report(result, 'the state of server {0} is set already'.format(rotation.name)):
-        rotation.move(states)
-        if not rotation.wait_until_up(sockets):
-            raise WaitTimeout('server {0} is not up {1:g} s after its state was set: {2}'.format(
-                rotation.name, wait.timeout, rotation.statuses()))
-    return result()
-
-
-def _too_late(rotation, wait, state):
-    return WaitTimeout('server {0} still has {1} sessions and queued requests after {2:g} s; it '
-                       'stays in {3}'.format(rotation.name, rotation.sessions, wait.timeout, state))
-
-
-class _Report(object):
-    """Puts into any exception what has been done until then.
-
-    :param result: returns it.
-    :param note: what it means, for a traceback.
-    """
-
-    def __init__(self, result, note):
-        self._result = result
-        self._note = note
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, trace):
-        # On Python 2 it may be the class alone.
-        if isinstance(error, BaseException):
-            error.result = self._result()
-            if hasattr(error, 'add_note'):
-                error.add_note(self._note)
+    return _BringBack(members, Wait(timeout, interval, progress)).run()
 
 
 class OutOfRotation(object):
@@ -186,9 +228,10 @@ class OutOfRotation(object):
 
     def __init__(self, members, back_within, restore_on_error, **how):
         check_seconds('back_within', back_within)
+        check_bool('restore_on_error', restore_on_error)
         # Their values are checked now, not by the `with` statement.
         Wait(how['timeout'], how['interval'], how['progress'])
-        _check_arguments(how['timeout'], how['drain_for'], how['keep_up'])
+        _check_arguments(how['timeout'], how['drain_for'], how['shutdown_sessions'], how['keep_up'])
         self.taken = None
         self.back = None
         self._members = members_to_change(members)
@@ -202,6 +245,7 @@ class OutOfRotation(object):
     def __enter__(self):
         """Take the server out; return the :class:`TakenOut`."""
         rotation = Rotation(self._members, self._wait(self._how['timeout']))
+        rotation.start()
         self._states = rotation.own_states()
         self._before = rotation.identities()
         self._was_up = [look.socket_file for look in rotation.looks if is_up(look)]
@@ -216,29 +260,30 @@ class OutOfRotation(object):
     def __exit__(self, kind, error, trace):
         """Restore the state that the server had, and wait until it is up where it was."""
         if kind is None:
-            self.back = self._restore(self._was_up)
+            try:
+                self.back = self._restore(self._was_up)
+            except NoSuchObject:
+                # It may have been deleted on purpose.
+                if not is_gone_everywhere(self._members):
+                    raise
         elif self._restore_on_error:
             self._restore_after(error)
 
     def _restore(self, sockets):
-        wait = self._wait(self._back_within)
-        rotation = Rotation(self._members, wait)
-        states = dict((member.socket_file, self._states.get(member.socket_file, STATE_READY))
-                      for member in rotation.members)
-        replaced = rotation.was_replaced(self._before)
-        back = _bring_back(rotation, wait, states, sockets)
-        return back._replace(reloaded=back.reloaded or replaced)
+        move = _BringBack(self._members, self._wait(self._back_within), self._states, sockets)
+        back = move.run()
+        return back._replace(reloaded=back.reloaded or move.rotation.was_replaced(self._before))
 
     def _restore_after(self, error):
         """Restore the state after an exception; that one is raised, whatever happens here."""
         try:
             self.back = self._restore([])
-        except HAProxyBaseError as second:
+        except Exception as second:
+            # On Python 2, error may be only the class.
             if isinstance(error, BaseException):
                 error.not_undone = sorted(self._states)
-                if hasattr(error, 'add_note'):
-                    error.add_note('and the state of the server was not restored: {0}'.format(
-                        second))
+                _add_note(error, 'then restoring the state of the server failed: {0}'.format(
+                    second))
 
     def _wait(self, timeout):
         return Wait(timeout, self._how['interval'], self._how['progress'])

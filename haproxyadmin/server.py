@@ -170,9 +170,8 @@ class Server(Facade):
 
         :rtype: bool
         """
-        rows = self._rows()
-        return all(stats.is_up(stats.field(row, 'status')) and stats.field(row, 'weight') != '0'
-                   for row in rows)
+        return all(stats.accepts_traffic(stats.field(row, 'status'), stats.field(row, 'weight'))
+                   for row in self._rows())
 
     @property
     def is_down(self):

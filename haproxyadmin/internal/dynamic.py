@@ -4,19 +4,20 @@ from haproxyadmin.combine import check_server
 from haproxyadmin.exceptions import HAProxyBaseError, WaitTimeout
 from haproxyadmin.internal.calls import (change_each, check_outcomes, members_to_change, read_each,
                                          refused_on, require)
+from haproxyadmin.internal.endpoint import check_bool, check_option
 from haproxyadmin.internal.fanout import run_all
 from haproxyadmin.internal.looks import rows_operation, tracking_servers
-from haproxyadmin.internal.rotation import Rotation
+from haproxyadmin.internal.rotation import Drained, Rotation
 from haproxyadmin.internal.server import _Server
 from haproxyadmin.internal.states import read_states
 from haproxyadmin.internal.transaction import change_all_or_none
 from haproxyadmin.parsers.servers_state import is_checked
 from haproxyadmin.protocol import commands, replies, versions
 from haproxyadmin.protocol.commands import STATE_MAINT
-from haproxyadmin.protocol.words import (check_keywords, check_server_address, check_weight,
-                                         escape_word, to_native)
+from haproxyadmin.protocol.words import (MAX_WEIGHT, check_keywords, check_number,
+                                         check_server_address, escape_word, to_native)
 
-AGENT = b'agent-check'
+_AGENT_CHECK = b'agent-check'
 
 
 class Addition(object):
@@ -33,9 +34,10 @@ class Addition(object):
     """
 
     def __init__(self, name, address, weight, check, ready, keywords):
-        self.name = name
-        self.check = check
-        self.ready = ready
+        self.name = to_native(name)
+        check_option('name', name, isinstance(self.name, str), 'text')
+        self.check = check_bool('check', check)
+        self.ready = check_bool('ready', ready)
         self._address = check_server_address(address)
         self._words = check_keywords(keywords)
         self._arguments = {
@@ -43,7 +45,7 @@ class Addition(object):
             'keywords': dict((to_native(keyword), [to_native(value) for value in values] or True)
                              for keyword, values in self._words)}
         if weight is not None:
-            self._words.insert(0, (b'weight', [check_weight(weight)]))
+            self._words.insert(0, (b'weight', [check_number(weight, 'weight', MAX_WEIGHT)]))
         if check:
             self._words.append((b'check', []))
 
@@ -89,7 +91,7 @@ class Addition(object):
         if self.ready:
             lines.append(commands.set_state(word, commands.STATE_READY))
         # Afterwards: otherwise an agent that only reports a weight would leave it "DOWN (agent)".
-        if self.ready and any(keyword == AGENT for keyword, _ in self._words):
+        if self.ready and any(keyword == _AGENT_CHECK for keyword, _ in self._words):
             lines.append(commands.switch_checks(word, 'agent', True))
         return server.hap_process.change_operation(commands.join_commands(lines))
 
@@ -126,6 +128,7 @@ def delete(members, wait):
     """
     read_each(members_to_change(members), lambda server: require(server, versions.DYNAMIC_SERVERS))
     rotation = Rotation(members, wait)
+    rotation.start()
     tracking = tracking_servers(rotation.attempt(
         lambda: read_each(rotation.members, rows_operation)), *rotation.name.split('/', 1))
     if tracking:
@@ -155,7 +158,7 @@ class _Deletion(object):
             self._switch_agents(self._with_agent, False)
             rotation.move_out(STATE_MAINT)
             if not rotation.wait_until_idle():
-                raise self._too_late()
+                raise self._too_late('{0} sessions and queued requests'.format(rotation.sessions))
             # One process first: what the configuration does not allow is refused by all of them.
             self._delete(rotation.members[:1])
             self._delete(rotation.members[1:])
@@ -179,7 +182,7 @@ class _Deletion(object):
             if settled:
                 check_outcomes(*[list(part) for part in zip(*settled)], judge=check_server)
             if members and not self._wait.pause():
-                raise self._too_late()
+                raise self._too_late('connections')
 
     def _switch_agents(self, members, on):
         if members:
@@ -198,7 +201,14 @@ class _Deletion(object):
         except HAProxyBaseError:
             error.not_undone = sorted(self._states)
 
-    def _too_late(self):
-        return WaitTimeout('server {0} is not deleted after {1:g} s: it is still in use; it stays '
-                           'in maintenance'.format(self._rotation.name, self._wait.timeout),
-                           list(self._deleted))
+    def _too_late(self, use):
+        rotation = self._rotation
+        error = WaitTimeout(
+            'server {0} is not deleted in all processes after {1:g} s, it still has {2}; where it '
+            'is not, it stays in maintenance{3}'.format(
+                rotation.name, self._wait.timeout, use,
+                ', and its agent checks stay disabled' if self._with_agent else ''),
+            Drained(rotation.sessions, self._wait.seconds_passed(), rotation.changed,
+                    rotation.reloaded))
+        error.not_undone = list(self._deleted)
+        return error

@@ -223,6 +223,14 @@ def check_option(name, value, valid, allowed):
     return value
 
 
+def check_bool(name, value):
+    """Return True or False.
+
+    :raises ValueError: for anything else: ``'no'`` would be true.
+    """
+    return check_option(name, value, isinstance(value, bool), 'True or False')
+
+
 def check_seconds(name, value):
     """Return a number of seconds.
 

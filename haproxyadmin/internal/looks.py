@@ -4,27 +4,33 @@ import collections
 
 from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.internal.backend import _Backend
-from haproxyadmin.internal.fanout import info_operation, raise_first_error, run_all, unchanged
+from haproxyadmin.internal.fanout import (Operation, info_operation, raise_first_error, run_all,
+                                          unchanged)
 from haproxyadmin.internal.server import _Server
+from haproxyadmin.internal.states import state_operation
 from haproxyadmin.parsers import stats
+from haproxyadmin.parsers.servers_state import own_state
+from haproxyadmin.parsers.sessions import count_sessions
 from haproxyadmin.protocol import commands
 
 # A second after a connection to a server has failed, HAProxy tries it again. Until then the request
 # is no session of the server, and in no queue. With the time that it takes to look.
 RETRY_SECONDS = 1.2
-# For how long a server must have been without a new session to be certainly without such a request:
-# longer than anybody waits for a connection.
+# A server without a new session for so long has no such request: nobody waits so long for a
+# connection.
 LONG_IDLE = 60
 
 # What the process on a socket reports: the status, the weight as text, how many sessions and queued
 # requests the server has, how many connections to it have failed and were tried again, and for how
-# many seconds it has had no new session, -1 if it never had one.
-Look = collections.namedtuple('Look', 'socket_file status weight sessions retries idle_seconds')
+# many seconds it has had no new session, -1 if it never had one. own: the state that was set, None
+# if that was not asked for.
+Look = collections.namedtuple(
+    'Look', 'socket_file status weight sessions retries idle_seconds own')
 
 
 def is_up(look):
     """Return True if a server accepts new traffic."""
-    return stats.is_up(look.status) and look.weight != '0'
+    return stats.accepts_traffic(look.status, look.weight)
 
 
 def is_back(look):
@@ -32,40 +38,47 @@ def is_back(look):
     return stats.is_settled(look.status) and look.weight != '0'
 
 
-def look_operation(member, followers):
+def look_operation(member, followers, with_state):
     """Return the operation that looks at a server; its value is a :class:`Look`.
 
     Afterwards it asks who has answered: an answer of the former process is then noticed, too.
 
     :type member: haproxyadmin.internal._Server
     :param followers: the servers whose sessions count, too.
+    :param with_state: True to ask for the state that was set, too.
     """
     others = iter(followers)
 
-    def interpret(row):
-        return go_on(Look(member.socket_file, stats.field(row, 'status'),
-                          stats.field(row, 'weight'), *_use(row)))
+    def begin(row):
+        return ask_next(_count_row(Look(
+            member.socket_file, stats.field(row, 'status'), stats.field(row, 'weight'), sessions=0,
+            retries=0, idle_seconds=-1, own=None), row))
 
-    def go_on(look):
+    def ask_next(look):
         other = next(others, None)
-        if other is None:
-            return info_operation(member.hap_process.endpoint, lambda info: look)
-        return other.row_operation(lambda row: go_on(_add(look, *_use(row))))
-    return member.row_operation(interpret)
+        if other is not None:
+            return other.row_operation(lambda row: ask_next(_count_row(look, row)))
+        if with_state:
+            return state_operation(member, lambda state: end(look._replace(own=own_state(state))))
+        return end(look)
+
+    def end(look):
+        return info_operation(member.hap_process.endpoint, lambda info: look)
+    return member.row_operation(begin)
 
 
-def _add(look, sessions, retries, idle_seconds):
+def _count_row(look, row):
+    """Return a look with what a row adds to it."""
+    idle_seconds = int(stats.field(row, 'lastsess') or 0)
     return look._replace(
-        sessions=look.sessions + sessions, retries=look.retries + retries,
+        sessions=look.sessions + _sessions_of(row),
+        retries=look.retries + int(stats.field(row, 'wretr') or 0),
         idle_seconds=min([seconds for seconds in (look.idle_seconds, idle_seconds)
                           if seconds >= 0] or [-1]))
 
 
-def _use(row):
-    """Return sessions, retries and idle seconds of a server."""
-    current, queued, retries = [int(stats.field(row, name) or 0)
-                                for name in ('scur', 'qcur', 'wretr')]
-    return current + queued, retries, int(stats.field(row, 'lastsess') or 0)
+def _sessions_of(row):
+    return sum(int(stats.field(row, name) or 0) for name in ('scur', 'qcur'))
 
 
 class Retries(object):
@@ -110,15 +123,33 @@ class Former(object):
         # How many sessions it has in each.
         self.sessions = [0] * len(self._members)
 
-    def look(self):
-        """Look at the server, and forget workers that have ended or do not have it."""
-        outcomes = run_all([member.row_operation(lambda row: _use(row)[0])
-                            for member in self._members], repeat=False)
+    def look(self, deadline):
+        """Look at the server, and forget workers that have ended.
+
+        :param deadline: see :func:`haproxyadmin.internal.fanout.run_all`.
+        """
+        outcomes = run_all([member.row_operation(_sessions_of) for member in self._members],
+                           repeat=False, deadline=deadline)
+        # Before 2.5, a worker that is stopping does not list all of its servers.
+        outcomes = run_all([
+            _sessions_operation(member) if isinstance(outcome, NoSuchObject) else outcome
+            for member, outcome in zip(self._members, outcomes)], repeat=False, deadline=deadline)
         pairs = [(member, outcome) for member, outcome in zip(self._members, outcomes)
-                 if not isinstance(outcome, NoSuchObject)
-                 and not member.hap_process.endpoint.is_gone]
+                 if not member.hap_process.endpoint.is_gone]
         self._members = [member for member, _ in pairs]
         self.sessions = raise_first_error([outcome for _, outcome in pairs])
+
+
+def _sessions_operation(member):
+    """Return the operation that counts the sessions of a server in the list of all sessions."""
+    return Operation(member.hap_process.endpoint, commands.SHOW_SESSIONS,
+                     lambda lines: count_sessions(lines, member.backendname, member.name))
+
+
+def is_gone_everywhere(members):
+    """Return True if no process has the server any more."""
+    return all(isinstance(outcome, NoSuchObject)
+               for outcome in run_all([member.row_operation() for member in members]))
 
 
 # Other servers
@@ -149,7 +180,7 @@ def servers_up(dumps, backend):
     """
     return set.intersection(*[
         set(name for name, row in dump.servers_of(backend)
-            if stats.is_up(stats.field(row, 'status')) and stats.field(row, 'weight') != '0')
+            if stats.accepts_traffic(stats.field(row, 'status'), stats.field(row, 'weight')))
         for dump in dumps])
 
 

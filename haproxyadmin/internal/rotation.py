@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Take a server out of rotation and back, as seen by each process."""
+import collections
+
 from haproxyadmin.exceptions import CommandFailed, HAProxySocketError, SocketPermissionError
-from haproxyadmin.internal.calls import change_each, members_to_change, refused_on
+from haproxyadmin.internal.calls import change_each, members_to_change, refused_on, require
 from haproxyadmin.internal.fanout import SHORTEST, run_reads
 from haproxyadmin.internal.grouping import distinct
 from haproxyadmin.internal.looks import (Former, Retries, followers_on, is_back, look_operation,
@@ -11,9 +13,13 @@ from haproxyadmin.internal.states import read_states
 from haproxyadmin.internal.transaction import change_all_or_none
 from haproxyadmin.parsers import stats
 from haproxyadmin.parsers.servers_state import own_state
-from haproxyadmin.protocol import commands
+from haproxyadmin.protocol import commands, versions
 from haproxyadmin.protocol.commands import STATE_DRAIN, STATE_MAINT, STATE_READY
 from haproxyadmin.protocol.transport import now
+
+# sessions: how many sessions and queued requests are left. seconds: how long it took. changed:
+# False if it was so already. reloaded: True if a process was replaced meanwhile.
+Drained = collections.namedtuple('Drained', 'sessions seconds changed reloaded')
 
 # The states that are further out of rotation.
 _FURTHER_OUT = {STATE_DRAIN: (STATE_MAINT,), STATE_MAINT: (), STATE_READY: ()}
@@ -32,9 +38,9 @@ class Rotation(object):
     :param wait: how long, and who is told.
     :type wait: haproxyadmin.internal.waiting.Wait
 
-    ``looks`` is what each process reported last. ``changed`` is True once a state was set, and
-    ``reloaded`` once a process was replaced. Through a master, the process that was replaced is
-    looked at until it ends, and so are all former workers.
+    ``looks`` is what each process reported last. ``changed`` is True once a state was set, to one
+    of ``moved_to``, and ``reloaded`` once a process was replaced. Through a master, all former
+    workers are looked at, too, until they end.
     """
 
     def __init__(self, members, wait):
@@ -43,7 +49,8 @@ class Rotation(object):
         self._followers = [[] for _ in self._shared]
         self.members = [member.on(member.hap_process.apart()) for member in self._shared]
         self.name = '{0}/{1}'.format(members[0].backendname, members[0].name)
-        self.changed = False
+        self.looks = []
+        self.moved_to = set()
         self.reloaded = False
         self._wait = wait
         # What each process is to have, by its socket, and which process it was.
@@ -52,14 +59,30 @@ class Rotation(object):
         self._retries = Retries()
         # The server in former workers, once somebody waits until nobody uses it.
         self._former = Former(list)
-        self.looks = self.attempt(self._read)
+
+    def start(self):
+        """Look at the server for the first time, and note who answers.
+
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        """
+        for member in self._shared:
+            if not member.hap_process.endpoint.may_have(versions.SERVERS_STATE):
+                require(member, versions.SERVERS_STATE)
+        self._look()
         self._identities = self._who()
+
+    @property
+    def changed(self):
+        """True once a state was set."""
+        return bool(self.moved_to)
 
     @property
     def sessions(self):
         """How many sessions and queued requests the server had when it was last looked at."""
-        return sum(look.sessions for look in self.looks) + sum(
-            self._former.sessions)
+        return self._current_sessions() + sum(self._former.sessions)
+
+    def _current_sessions(self):
+        return sum(look.sessions for look in self.looks)
 
     def own_states(self):
         """Return the state that was set in each process, by its socket."""
@@ -114,7 +137,7 @@ class Rotation(object):
             self.attempt(lambda: change_all_or_none(
                 members, lambda member: _set_state(member, states),
                 lambda member, _: _set_state(member, before)), limited=False)
-            self.changed = True
+            self.moved_to = set(states[member.socket_file] for member in members)
 
     def leave(self, sockets):
         """Leave the processes on some sockets alone from now on."""
@@ -125,11 +148,16 @@ class Rotation(object):
                 self.members, self._shared, self._followers, self._identities, self.looks)]
 
     def shut_down(self):
-        """End all sessions of the server, and of those that go with it."""
+        """End all sessions of the server, and of those that go with it; return how many there were.
+
+        A former worker refuses to end sessions.
+        """
+        ended = self._current_sessions()
         followers = [server for servers in self._followers for server in servers]
         self.attempt(lambda: change_each(
             self.members + followers, lambda member: member.hap_process.change_operation(
                 commands.shutdown_sessions(member.word()))), limited=False)
+        return ended
 
     # Looking and waiting
 
@@ -144,7 +172,7 @@ class Rotation(object):
         """
         confirming = False
         while True:
-            done, total = self._count(is_done), len(self.members) + len(self._former)
+            done, total = self._count(is_done, confirming), len(self.members) + len(self._former)
             self._wait.report(done, total, what())
             is_so = done == total
             if is_so and (confirming or not confirmed):
@@ -152,7 +180,8 @@ class Rotation(object):
             confirming = is_so
             if not self._wait.pause(until, CONFIRMATION if is_so else None):
                 # The last look is confirmed at once.
-                return is_so and self._count(is_done) == len(self.members) + len(self._former)
+                return is_so and self._count(is_done, True) == len(self.members) + len(
+                    self._former)
 
     def wait_until_idle(self, until=None, confirmed=True):
         """Look at the server until it has no session and no queued request.
@@ -178,20 +207,22 @@ class Rotation(object):
             lambda: '{0}: {1}'.format(self.name, self.statuses()))
 
     def statuses(self):
-        """Return the status of the server in each process, as a text."""
-        return ', '.join('{0} with weight {1} on {2}'.format(
-            look.status, look.weight, look.socket_file) for look in self.looks)
+        """Return the status of the server as a text: that of all processes, or of each."""
+        texts = [look.status + (' with weight 0' if look.weight == '0' else '')
+                 for look in self.looks]
+        if len(set(texts)) == 1:
+            return texts[0]
+        return ', '.join('{0} on {1}'.format(text, look.socket_file)
+                         for text, look in zip(texts, self.looks))
 
-    def _count(self, is_done):
+    def _count(self, is_done, with_states):
         """Look at the server; return in how many processes it is as it should be.
 
         In those of former workers it should not be used any more.
+
+        :param with_states: True to check that nobody else has set another state.
         """
-        try:
-            self.looks = self.attempt(self._read)
-        except HAProxySocketError:
-            if self._wait.seconds_left() > 0:
-                raise
+        if not self._is_in_time(lambda: self._look(with_states)):
             return 0
         replaced = self._find_replaced()
         if replaced:
@@ -199,14 +230,29 @@ class Rotation(object):
             self.attempt(lambda: change_each(
                 replaced, lambda member: _set_state(member, self._wanted)), limited=False)
             self._former.find()
-        self._check_who_is_in(replaced)
-        self._former.look()
+        self._check_states(replaced)
+        if not self._is_in_time(lambda: self._former.look(self._wait.deadline)):
+            return 0
         return self._former.sessions.count(0) + len([
             look for member, look in zip(self.members, self.looks)
             if member not in replaced and is_done(look)])
 
-    def _read(self):
-        looks = run_reads(list(map(look_operation, self.members, self._followers)))
+    def _is_in_time(self, action):
+        """Run a function; return False if the time is over before HAProxy answers."""
+        try:
+            action()
+            return True
+        except HAProxySocketError:
+            if self._wait.seconds_left() > 0:
+                raise
+        return False
+
+    def _look(self, with_states=False):
+        self.looks = self.attempt(lambda: self._read(with_states))
+
+    def _read(self, with_states):
+        looks = run_reads([look_operation(member, followers, with_states)
+                           for member, followers in zip(self.members, self._followers)])
         self._retries.note(looks, now())
         return looks
 
@@ -233,15 +279,15 @@ class Rotation(object):
     def _who(self):
         return [member.hap_process.endpoint.identity for member in self.members]
 
-    def _check_who_is_in(self, replaced):
-        """Raise an exception if somebody else has put the server into rotation."""
+    def _check_states(self, replaced):
+        """Raise an exception if somebody else has put the server into rotation, or half-way."""
         for member, look in zip(self.members, self.looks):
             wanted = self._wanted.get(member.socket_file, STATE_READY)
-            if wanted != STATE_READY and stats.is_up(look.status) and member not in replaced:
+            if wanted != STATE_READY and member not in replaced and not _is_out(look, wanted):
                 raise refused_on(member, (
-                    '{0} is in rotation again on {1}: its status is {2!r} after its state was set '
-                    'to {3}; somebody else, or its agent, has changed it').format(
-                        self.name, member.socket_file, look.status, wanted))
+                    'the state of {0} was set to {1}, but its status is {2!r} on {3}: somebody '
+                    'else, or its agent, has changed it').format(
+                        self.name, wanted, look.status, member.socket_file))
 
     def attempt(self, action, limited=True):
         """Return what a function returns; repeat it while HAProxy does not answer, or is replaced.
@@ -281,6 +327,20 @@ class Rotation(object):
             timeout = shared.hap_process.timeout
             member.hap_process.timeout = (
                 timeout if not limited else left if timeout is None else min(left, timeout))
+
+
+def _is_out(look, wanted):
+    """Return True if a server is as far out of rotation as it should be.
+
+    A status such as ``DOWN`` does not show it, so that the state decides, if it was asked for.
+
+    :param wanted: the state that was set.
+    """
+    if look.own is not None:
+        return look.own in (wanted,) + _FURTHER_OUT[wanted]
+    if wanted == STATE_MAINT:
+        return look.status.startswith('MAINT')
+    return not stats.is_up(look.status)
 
 
 def _set_state(member, states):

@@ -8,7 +8,8 @@ from haproxyadmin.internal.calls import not_supported, require
 from haproxyadmin.internal.dynamic import Addition
 from haproxyadmin.internal.fanout import Operation, learn_info, run_all
 from haproxyadmin.parsers import servers_state, stats
-from haproxyadmin.parsers.servers_state import column_names, own_state, parse_row, text_of
+from haproxyadmin.parsers.servers_state import (column_names, has_check, is_checked, own_state,
+                                                parse_row, text_of)
 from haproxyadmin.protocol import commands, replies, versions
 from haproxyadmin.protocol.commands import STATE_MAINT, STATE_READY
 from haproxyadmin.protocol.words import check_port, escape_server, escape_word
@@ -52,8 +53,7 @@ class ProcessStates(object):
             row = dump.server(*server)
             if row is not None:
                 self.lines[server], self.states[server] = line, state
-                # HAProxy prints nothing for no limit.
-                self.maxconns[server] = int(stats.field(row, 'slim') or 0)
+                self.maxconns[server] = stats.limit_of(row)
 
 
 def all_states_operation(process):
@@ -131,6 +131,7 @@ def _essence(view, server):
         return None
     has_name, has_record = [bool(text_of(state, name)) for name in ('srv_fqdn', 'srvrecord')]
     essence = dict((field, text_of(state, column)) for field, column, _, _ in _COLUMNS)
+    essence.update((field, is_checked(state, column)) for field, column, _ in _CHECKS)
     essence.update(
         state=own_state(state), weight=state['srv_uweight'], maxconn=view.maxconns[server],
         name='' if has_record else text_of(state, 'srv_fqdn'),
@@ -140,6 +141,11 @@ def _essence(view, server):
 
 
 # Restoring
+
+# Checks that are enabled or disabled: the field, the column, and HAProxy's word.
+_CHECKS = [('health_checks', 'srv_check_state', 'health'),
+           ('agent_checks', 'srv_agent_state', 'agent')]
+
 
 def _address_operands(kind):
     return lambda word, version, text: commands.set_address(
@@ -301,6 +307,9 @@ class Restoration(object):
                     state.get('srv_port') == port))
 
     def _settings(self, server, saved, current):
+        # HAProxy refuses to set where checks go while they are disabled.
+        for step in self._checks(server, saved, current, True):
+            yield step
         for field, column, feature, build in _COLUMNS:
             wanted = saved.get(column)
             if wanted is None or wanted == current.get(column):
@@ -312,6 +321,8 @@ class Restoration(object):
                 self.fail(server, field, '', 'HAProxy cannot unset it')
             else:
                 yield self._column(server, field, wanted, feature, build)
+        for step in self._checks(server, saved, current, False):
+            yield step
         for step in self._maxconn(server):
             yield step
         weight = saved['srv_uweight']
@@ -323,6 +334,15 @@ class Restoration(object):
             value = '100%' if weight == current['srv_iweight'] else int(weight)
             yield _Step(server, 'weight', int(weight), lambda word, version: commands.set_weight(
                 word, value), replies.is_server_success)
+
+    def _checks(self, server, saved, current, enabled):
+        """Yield the steps that enable or disable checks."""
+        for field, column, kind in _CHECKS:
+            if (has_check(saved, column) and has_check(current, column)
+                    and is_checked(saved, column) is enabled
+                    and is_checked(current, column) is not enabled):
+                yield _Step(server, field, enabled, lambda word, version, kind=kind: (
+                    commands.switch_checks(word, kind, enabled)), replies.is_server_success)
 
     def _column(self, server, field, wanted, feature, build):
         def send(word, version):
@@ -420,7 +440,7 @@ def run_steps(restorations, course):
     :type restorations: list of :class:`Restoration`
     :param course: a method of :class:`Restoration` that yields steps.
     """
-    running = [_Course(restoration, course(restoration)) for restoration in restorations
+    running = [_ProcessProgress(restoration, course(restoration)) for restoration in restorations
                if restoration.error is None]
     while True:
         operations = [one.next_operation() for one in running]
@@ -432,7 +452,7 @@ def run_steps(restorations, course):
             one.take_outcome(outcome)
 
 
-class _Course(object):
+class _ProcessProgress(object):
     """The steps of one process, in progress."""
 
     def __init__(self, restoration, steps):

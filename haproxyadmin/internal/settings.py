@@ -158,8 +158,7 @@ AGENT_TEXT = Setting(_word('agent-send'), lambda state: None, versions.AGENT_TEX
 NAME = Setting(_word('fqdn'), _in_state('srv_fqdn'), versions.SERVER_NAME)
 MAXCONN = Setting(
     lambda word, _, value: commands.set_maxconn_server(word, value),
-    # HAProxy prints nothing for no limit.
-    lambda row: [int(stats.field(row, 'slim') or 0)], versions.SERVER_MAXCONN,
+    lambda row: [stats.limit_of(row)], versions.SERVER_MAXCONN,
     guard=commands.check_maxconn_server, reads_row=True)
 TLS = Setting(lambda word, _, on: commands.set_tls(word, on),
               lambda state: [{'0': False, '1': True}.get(state.get('srv_use_ssl'))],

@@ -21,7 +21,7 @@ from haproxyadmin.imports import Pattern
 from haproxyadmin.parsers.servers_state import VERSION, check_numbers, parse_header, parse_row
 from haproxyadmin.parsers.values import TEXT
 from haproxyadmin.protocol.replies import Malformed
-from haproxyadmin.protocol.words import MAX_INT, MAX_WEIGHT, is_integer, to_bytes, to_native
+from haproxyadmin.protocol.words import MAX_WEIGHT, is_integer, to_bytes, to_native
 
 _CONTROL = Pattern(r'[\x00-\x1f\x7f]')
 # What the arguments of a server that was added are.
@@ -128,7 +128,8 @@ def _entries(extras, key, is_valid, path):
 
 def _is_maxconn(entry):
     maxconn = entry.get('maxconn')
-    return is_integer(maxconn) and 0 <= maxconn <= MAX_INT
+    # HAProxy also shows numbers that it does not accept.
+    return is_integer(maxconn) and maxconn >= 0
 
 
 def _are_arguments(entry):

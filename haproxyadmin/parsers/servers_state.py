@@ -32,7 +32,7 @@ def parse_states(lines):
         # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight ...
         3 web 1 web1 10.0.0.1 2 0 100 100 17 6 3 4 6 0 0 0 - 80 -
 
-    There are 19 columns in 1.7, 20 up to 2.2, and 25 from 2.4 on.
+    There are 17 columns in 1.6 and 1.7, up to 20 until 2.2, and 25 from 2.4 on.
 
     :param lines: the lines of the reply.
     :return: for each server the text of each column by its name, in HAProxy's order.

@@ -476,6 +476,22 @@ def is_up(status):
     return status.startswith('UP') or status == 'no check'
 
 
+def accepts_traffic(status, weight):
+    """Return True if a server gets new traffic.
+
+    :param weight: its weight as text.
+    """
+    return is_up(status) and weight != '0'
+
+
+def limit_of(row):
+    """Return the maximum number of connections, 0 for no limit, for which HAProxy prints nothing.
+
+    :rtype: int
+    """
+    return int(field(row, 'slim') or 0)
+
+
 def is_settled(status):
     """Return True if a server is up, and its last check has succeeded or there are no checks."""
     return status in ('UP', 'no check')

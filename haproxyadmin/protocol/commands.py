@@ -31,6 +31,7 @@ ROWS = FRONTENDS | BACKENDS | SERVERS
 
 SHOW_INFO = b'show info'
 SHOW_LEVEL = b'show cli level'
+SHOW_SESSIONS = b'show sess'
 # For a master only.
 SHOW_PROC = b'show proc'
 RELOAD = b'reload'

@@ -21,6 +21,11 @@ _DIGITS = Pattern(r'[0-9]+\Z')
 _PERCENT = Pattern(r'([0-9]+)%\Z')
 # `set-proxy-v2-tlv-fmt(0xE1)` is one, too.
 _KEYWORD = Pattern(r'[a-z][a-z0-9-]*(\([A-Za-z0-9]+\))?\Z')
+# Keywords of a server whose value is a number, and the highest one.
+_NUMERIC = dict.fromkeys(['error-limit', 'fall', 'id', 'maxconn', 'maxqueue', 'minconn', 'rise',
+                          'shard'], MAX_INT)
+_NUMERIC.update(dict.fromkeys(['agent-port', 'port'], MAX_PORT))
+_LOCAL = Pattern(r'(unix@|abns@|abnsz@|/).')
 _FAMILY = Pattern(r'\A(ipv4|ipv6)@')
 _REFERENCE = Pattern(r'#?(0x[0-9a-fA-F]+)\Z')
 _SPECIAL = Pattern(br'([ \t;\\<])')
@@ -243,7 +248,7 @@ def check_server_address(value):
         missing port for 0 and a missing address for all addresses of the machine.
     """
     text = to_native(check_text(value))
-    if text.startswith(('unix@', 'abns@', 'abnsz@', '/')):
+    if _LOCAL.match(text):
         return to_bytes(text)
     host, _, port = _FAMILY.sub('', text).rpartition(':')
     if not _DIGITS.match(port) or not 0 < _parse_integer(port) <= MAX_PORT or not _is_ip(
@@ -282,8 +287,18 @@ def check_keywords(keywords):
             continue
         values = [] if value is True else list(value) if isinstance(value, (list, tuple)) else [
             value]
-        pairs.append((to_bytes(keyword), [check_text(own) for own in values]))
+        pairs.append((to_bytes(keyword), [_check_value(keyword, own) for own in values]))
     return pairs
+
+
+def _check_value(keyword, value):
+    """Return a value of a keyword of a server, not escaped.
+
+    HAProxy reads a negative or too large number as another one, and ``1.5`` as 1.
+    """
+    if keyword in _NUMERIC:
+        return check_number(parse_digits(value), keyword, _NUMERIC[keyword])
+    return check_text(value)
 
 
 def check_identifier(value, version):

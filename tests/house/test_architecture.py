@@ -30,7 +30,7 @@ FLOORS = [
     # Pure functions that parse and combine replies.
     ['parsers.lines', 'parsers.values', 'spelling'],
     ['parsers.certificates', 'parsers.errors', 'parsers.info', 'parsers.patterns',
-     'parsers.servers_state', 'parsers.stats', 'parsers.workers'],
+     'parsers.servers_state', 'parsers.sessions', 'parsers.stats', 'parsers.workers'],
     ['parsers.saved_states'],
     ['combine'],
     ['utils'],

@@ -68,12 +68,12 @@ def test_who_is_up_in_every_process():
     ('DRAIN', '1', False, False), ('MAINT', '1', False, False)])
 def test_up_and_back(status, weight, up, back):
     """[out of rotation]"""
-    look = looks.Look('/s', status, weight, 0, 0, 5)
+    look = looks.Look('/s', status, weight, 0, 0, 5, None)
     assert looks.is_up(look) is up and looks.is_back(look) is back
 
 
 def seen(retries, idle_seconds=5, socket_file='/s'):
-    return looks.Look(socket_file, 'DRAIN', '1', 0, retries, idle_seconds)
+    return looks.Look(socket_file, 'DRAIN', '1', 0, retries, idle_seconds, None)
 
 
 @pytest.mark.parametrize('first, waits', [

