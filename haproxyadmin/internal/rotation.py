@@ -139,6 +139,18 @@ class Rotation(object):
                 lambda member, _: _set_state(member, before)), limited=False)
             self.moved_to = set(states[member.socket_file] for member in members)
 
+    def _move_replaced(self, members):
+        """Set the state in processes that have taken over, unless it is further out there."""
+        own = self.attempt(lambda: read_states(members, own_state))
+        self._wanted = dict(self._wanted)
+        self._wanted.update((member.socket_file, state) for member, state in zip(members, own)
+                            if state in _FURTHER_OUT[self._wanted[member.socket_file]])
+        members = [member for member, state in zip(members, own)
+                   if state != self._wanted[member.socket_file]]
+        if members:
+            self.attempt(lambda: change_each(
+                members, lambda member: _set_state(member, self._wanted)), limited=False)
+
     def leave(self, sockets):
         """Leave the processes on some sockets alone from now on."""
         kept = [number for number, member in enumerate(self.members)
@@ -227,8 +239,7 @@ class Rotation(object):
         replaced = self._find_replaced()
         if replaced:
             self.reloaded = True
-            self.attempt(lambda: change_each(
-                replaced, lambda member: _set_state(member, self._wanted)), limited=False)
+            self._move_replaced(replaced)
             self._former.find()
         self._check_states(replaced)
         if not self._is_in_time(lambda: self._former.look(self._wait.deadline)):
@@ -270,11 +281,8 @@ class Rotation(object):
     def _find_replaced(self):
         """Return the members whose process was replaced since this was last asked."""
         before, self._identities = self._identities, self._who()
-        replaced = []
-        for member, old, new in zip(self.members, before, self._identities):
-            if old is not new:
-                replaced.append(member)
-        return replaced
+        return [member for member, old, new in zip(self.members, before, self._identities)
+                if old is not new]
 
     def _who(self):
         return [member.hap_process.endpoint.identity for member in self.members]

@@ -470,12 +470,22 @@ def test_a_process_that_is_replaced_by_one_that_is_too_old(fleet, time):
         crew[1].process.take_over('1.5')
         crew[1].put('ready')
     time.events = [replaced]
-    result = None
-    try:
-        result = crew.server.drain(timeout=3, interval=1)
-    except exceptions.HAProxyBaseError as error:
-        result = error.result
-    assert result.reloaded is True and crew.states[1] == 'drain'
+    with pytest.raises(exceptions.NotSupported) as caught:
+        crew.server.drain(timeout=3, interval=1)
+    assert caught.value.socket_file == crew.paths[1] and caught.value.result.reloaded is True
+
+
+def test_a_process_that_is_replaced_by_one_that_has_it_in_maintenance(fleet, time):
+    """[out of rotation] Drain would let clients in."""
+    crew = Crew(fleet('3.2', 2))
+    crew[0].hold(1)
+
+    def replaced():
+        crew[1].process.take_over('3.2')
+        crew[1].put('maint')
+    time.events = [nothing, replaced, lambda: crew[0].hold(0)]
+    drained = crew.server.drain(timeout=30, interval=1)
+    assert drained.reloaded is True and crew.states == ['drain', 'maint']
 
 
 def test_somebody_who_puts_it_into_rotation(fleet, time):
