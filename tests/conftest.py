@@ -51,6 +51,8 @@ def setups():
 
 
 SETUPS = setups()
+# Which share of the tests that are dealt out between Pythons: its number, and how many there are.
+SHARE, SHARES = map(int, os.environ.get('HAPROXYADMIN_SHARE', '1/1').split('/'))
 
 
 def versions():
@@ -72,6 +74,7 @@ def pytest_configure(config):
             'only(*names): the versions or layouts a test is for, by default all',
             'one_layout: one layout of each version is enough',
             'one_haproxy: one version and layout is enough',
+            'dealt_out: of several Pythons, one tests a version of HAProxy, and all of them all',
             'signals: a signal handler raises an exception, which may leave coverage locked']:
         config.addinivalue_line('markers', text)
 
@@ -85,8 +88,19 @@ def pytest_collection_modifyitems(items):
     # Not when tests are generated: pytest 4 identifies the HAProxy of a class by its position
     # among the setups, which must be the same for all of its tests.
     items[:] = [item for item in items if not hasattr(item, 'callspec')
-                or 'lab' not in item.callspec.params
-                or item.callspec.params['lab'] in wanted(item)]
+                or ('lab' not in item.callspec.params
+                    or item.callspec.params['lab'] in wanted(item)) and is_dealt(item)]
+
+
+def is_dealt(item):
+    """Return True if a test is to run here, and not with another Python."""
+    if not item.get_closest_marker('dealt_out'):
+        return True
+    params = [getattr(param, 'version', param) for param in item.callspec.params.values()]
+    dealt = [VERSIONS.index(param) for param in params if param in VERSIONS]
+    # Each module begins with another Python.
+    start = sum(map(ord, item.module.__name__))
+    return all((start + number) % SHARES == SHARE - 1 for number in dealt[:1])
 
 
 def wanted(item):

@@ -16,6 +16,8 @@ from tests.conftest import PATIENT, find, versions
 from tests.examples.test_readme import RECIPES, as_from_a_terminal, block, hold_all, normal, read
 from tests.support import lab as labs, session
 
+pytestmark = pytest.mark.dealt_out
+
 ROTATION, DYNAMIC = RECIPES
 NEEDED = (2, 6)
 

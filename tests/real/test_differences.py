@@ -10,6 +10,8 @@ from tests import conftest
 from tests.support import keys
 from tests.support.lab import wait_until
 
+pytestmark = pytest.mark.dealt_out
+
 CONFIG = """
 global
     stats socket "${{HAPROXYADMIN_RUN}}/stats.sock" level {level}

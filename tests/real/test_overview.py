@@ -7,6 +7,8 @@ import pytest
 from tests.support import truth
 from tests.support.lab import wait_until
 
+pytestmark = pytest.mark.dealt_out
+
 
 def rows(shown):
     """Return the words of each row by backend and server, or by frontend."""

@@ -10,6 +10,8 @@ from haproxyadmin.haproxy import HAProxy
 from tests import conftest
 from tests.support import lab as labs, servers
 
+pytestmark = pytest.mark.dealt_out
+
 VERSIONS = conftest.versions()
 # Former workers of 2.6.12 sometimes crash when they end.
 CRASHING = ('2.6',)

@@ -12,6 +12,8 @@ from haproxyadmin.internal import servers_state
 from tests import conftest
 from tests.support import group, lab as labs
 
+pytestmark = pytest.mark.dealt_out
+
 VERSIONS = conftest.versions()
 # Former workers of 2.6.12 sometimes crash when they end.
 CRASHING = ('2.6',)

@@ -7,6 +7,8 @@ from haproxyadmin.haproxy import HAProxy
 from tests import conftest
 from tests.support import lab as labs, servers
 
+pytestmark = pytest.mark.dealt_out
+
 VERSIONS = conftest.versions()
 OLD = '2.2'
 

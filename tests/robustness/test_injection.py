@@ -141,6 +141,7 @@ class TestOnHAProxy(object):
         assert site.states() == site.usual
 
 
+@pytest.mark.dealt_out
 class TestThroughAMaster(object):
 
     @pytest.mark.parametrize('name', sorted(injection.SLOTS))

@@ -9,6 +9,8 @@ import pytest
 from tests.support import clients, lab, load, rotation
 from tests.support.test_lab import HAPROXIES, NONE, figures, rows, total
 
+pytestmark = pytest.mark.dealt_out
+
 ANSWER = b'HTTP/1.1 200 OK\r\nX-Origin: 7\r\nContent-Length: 3\r\n\r\nok\n'
 STATUSES = {
     'web': ['UP'] * 6,
