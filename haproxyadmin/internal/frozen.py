@@ -3,7 +3,7 @@
 from haproxyadmin.internal.fanout import Operation, learn_info
 from haproxyadmin.internal.process import _HAProxyProcess
 from haproxyadmin.parsers.lines import split_lines
-from haproxyadmin.protocol import commands, replies
+from haproxyadmin.protocol import commands
 
 
 class _FrozenProcess(_HAProxyProcess):
@@ -60,15 +60,8 @@ def freeze_operation(process):
         end = lines.index('') if '' in lines else len(lines)
         info = learn_info(process.endpoint, lines[:end])
         dump = rows.parse(lines[end + 1:], listeners=False, quoted=quoted)
-        # A former worker is read as it is.
-        stopping = (info.get('Stopping') == '1' and not dump.header.rows_stay
-                    and not process.endpoint.address.is_former)
-        misread = not marked and rows.may_be_of_one(dump)
-        if repeat and (stopping or misread or rows.lacks(commands.ROWS, dump)):
+        if repeat and rows.is_doubtful(commands.ROWS, dump, info, marked):
             return show(repeat=False)
-        if stopping:
-            raise replies.Malformed(
-                'the worker is stopping, and does not list all of its proxies')
-        rows.keep(commands.ROWS, dump)
+        rows.accept(commands.ROWS, dump, info)
         return _FrozenProcess(process, info, dump)
     return show(repeat=True)

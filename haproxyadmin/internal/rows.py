@@ -6,6 +6,7 @@ from haproxyadmin.internal.fanout import Operation
 from haproxyadmin.internal.slots import Slotted
 from haproxyadmin.parsers.stats import Dump
 from haproxyadmin.protocol import commands
+from haproxyadmin.protocol.replies import Malformed
 
 
 class RowReader(Slotted):
@@ -79,6 +80,29 @@ class RowReader(Slotted):
         alone = not names or '-1' in names
         self.marks_ids = self.marks_ids or alone or any(map(str.isdigit, names))
         return alone
+
+    def is_doubtful(self, kind, dump, info, marked):
+        """Return True if a list of all proxies has to be asked for again.
+
+        :param info: the reply to ``show info`` of the same connection.
+        :param marked: True if the id -1 was marked.
+        """
+        misread = not marked and self.may_be_of_one(dump)
+        return misread or self._is_stopping(dump, info) or self.lacks(kind, dump)
+
+    def accept(self, kind, dump, info):
+        """Remember which proxies a list has.
+
+        :raises haproxyadmin.protocol.replies.Malformed: if it is not complete.
+        """
+        if self._is_stopping(dump, info):
+            raise Malformed('the worker is stopping, and does not list all of its proxies')
+        self.keep(kind, dump)
+
+    def _is_stopping(self, dump, info):
+        # A former worker is read as it is.
+        return (info.get('Stopping') == '1' and not dump.header.rows_stay
+                and not self.endpoint.address.is_former)
 
     def lacks(self, kind, dump, complete=True):
         """Return True if a list lacks proxies that the last one had, or is the first and empty."""

@@ -78,15 +78,9 @@ def all_states_operation(process):
                       if line.startswith('# pxname')), len(following))
         column_names(following[:start])
         dump = rows.parse(following[start:], listeners=False)
-        # See _FrozenProcess: before 2.5, a worker that is stopping does not list all proxies.
-        stopping = info.get('Stopping') == '1' and not dump.header.rows_stay
-        misread = not marked and rows.may_be_of_one(dump)
-        if repeat and (stopping or misread or rows.lacks(_KINDS, dump)):
+        if repeat and rows.is_doubtful(_KINDS, dump, info, marked):
             return show(repeat=False)
-        if stopping:
-            raise replies.Malformed(
-                'the worker is stopping, and does not list all of its proxies')
-        rows.keep(_KINDS, dump)
+        rows.accept(_KINDS, dump, info)
         return ProcessStates(process, following[1], following[2:start], dump)
     return show(repeat=True)
 
