@@ -130,7 +130,7 @@ class Backend(Facade):
         :rtype: bool
         :raises ValueError: if the backend has no server with this name.
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses, or another server tracks
-            it. ``not_undone`` lists the sockets of processes in which it is deleted all the same.
+            it. ``not_undone`` lists the sockets of processes in which it is deleted nevertheless.
 
         Usage::
 
