@@ -72,11 +72,12 @@ class Backend(Facade):
         """Add a server (management guide, "add server"; HAProxy 2.4).
 
         Sends ``add server BACKEND/NAME ADDRESS ...`` to each process and, once all have added it,
-        ``enable health``, ``set server ... state ready`` and ``enable agent`` on one line; and a
-        ``show info`` before and after that. If a process refuses, the server is deleted in the others. HAProxy does not
-        apply ``default-server`` to it, refuses a static load balancing algorithm, and forgets the
-        server at a reload; see :meth:`haproxyadmin.haproxy.HAProxy.save_servers_state`. 2.4 and 2.5
-        mark a process in which this was done as tainted, because it was experimental.
+        ``enable health``, ``set server ... state ready`` and ``enable agent`` on one line, as far
+        as they are needed; and a ``show info`` before and after that. If a process refuses, the
+        server is deleted in the others. HAProxy does not apply ``default-server`` to it, refuses a
+        static load balancing algorithm, and forgets the server at a reload; see
+        :meth:`haproxyadmin.haproxy.HAProxy.save_servers_state`. 2.4 and 2.5 mark a process in which
+        this was done as tainted, because it was experimental.
 
         :param name: the name of the server.
         :type name: str
