@@ -62,6 +62,14 @@ def web(request):
         yield started
 
 
+@pytest.fixture(params=versions())
+def reloading(request):
+    """The same with a master."""
+    with labs.Lab(find(request.param), config=config(), master_worker=True) as started:
+        wait_for_checks(started)
+        yield started
+
+
 def wait_for_checks(lab):
     labs.wait_until(lambda: lab.raw('show stat').count('L4OK') == 3, 'checked')
 
@@ -209,17 +217,16 @@ class TestTakeAServerOutForAWhile(object):
         # Nobody has waited for its checks.
         assert backend.server('web1').status.split()[0] == was
 
-    def test_it_is_taken_out_again(self, web, backend, tmpdir):
-        """As after a reload."""
-        programs = Programs(web, ROTATION, tmpdir, {'min(10, ': 'min(0.1, '})
+    def test_a_reload_does_not_end_it(self, reloading, tmpdir):
+        backend = HAProxy(socket_dir=reloading.socket_dir, timeout=PATIENT).backend('web')
+        programs = Programs(reloading, ROTATION, tmpdir, {'min(10, ': 'min(0.1, '})
         process = programs.start('pause.py', 'web', 'web1', '600')
         assert process.stdout.readline() == 'web1 is out of rotation\n'
-        for _ in range(2):
-            web.raw('set server web/web1 state ready')
-            labs.wait_until(lambda: backend.server('web1').status == 'MAINT', 'out again')
+        reloading.reload()
+        labs.wait_until(lambda: statuses(backend)[0] == 'MAINT', 'out again')
         process.send_signal(signal.SIGTERM)
         process.communicate()
-        assert backend.server('web1').status.startswith('UP')
+        assert statuses(backend)[0].startswith('UP')
 
     def test_it_comes_back_while_somebody_still_uses_it(self, programs, backend, web):
         with web.hold('www', 1, server='web1'):
