@@ -72,11 +72,12 @@ class Backend(Facade):
         """Add a server (management guide, "add server"; HAProxy 2.4).
 
         Sends ``add server BACKEND/NAME ADDRESS ...`` to each process and, once all have added it,
-        ``enable health`` and ``set server ... state ready`` on one line; and a ``show info`` before
-        and after that. If a process refuses, the server is deleted in the others. HAProxy does not
-        apply ``default-server`` to it, refuses a static load balancing algorithm, and forgets the
-        server at a reload; see :meth:`haproxyadmin.haproxy.HAProxy.save_servers_state`. 2.4 and 2.5
-        mark a process in which this was done as tainted, because it was experimental.
+        ``enable health``, ``set server ... state ready`` and ``enable agent`` on one line, as far
+        as they are needed; and a ``show info`` before and after that. If a process refuses, the
+        server is deleted in the others. HAProxy does not apply ``default-server`` to it, refuses a
+        static load balancing algorithm, and forgets the server at a reload; see
+        :meth:`haproxyadmin.haproxy.HAProxy.save_servers_state`. 2.4 and 2.5 mark a process in which
+        this was done as tainted, because it was experimental.
 
         :param name: the name of the server.
         :type name: str
@@ -88,14 +89,17 @@ class Backend(Facade):
         :param check: (optional) True to check its health (HAProxy 2.6). Until the first checks it
             is up; to wait for them, call :meth:`haproxyadmin.server.Server.bringback`.
         :type check: bool
-        :param ready: (optional) False to leave it in maintenance.
+        :param ready: (optional) False to leave it in maintenance. Then its agent checks remain
+            disabled, too: after that, :meth:`haproxyadmin.server.Server.enable_agent` is up to you.
         :type ready: bool
         :param keywords: any other keywords of a ``server`` line, with ``_`` for ``-``: text, a
             number, a tuple of several words, or True for a keyword without a value. Which of them
             HAProxy accepts depends on its version.
         :return: the server.
         :rtype: haproxyadmin.server.Server
-        :raises ValueError: for what is not an address, weight or keyword; nothing is sent.
+        :raises ValueError: for what is not an address, weight or keyword, for a number that HAProxy
+            would read as another one, and if ``check`` or ``ready`` is not True or False; nothing
+            is sent.
 
         Usage::
 
@@ -113,7 +117,10 @@ class Backend(Facade):
 
         HAProxy 2.4 only deletes servers that were added; from 2.6 on also others, unless something
         refers to them. If the first process refuses to delete it, the server is as before in all of
-        them. When the time is over, it stays in maintenance.
+        them. When the time is over, it stays in maintenance, its agent checks stay disabled, and
+        ``not_undone`` of the exception lists the sockets where it is deleted already. There is no
+        drain: to let persistent clients finish, call :meth:`haproxyadmin.server.Server.takeout`
+        before.
 
         Costs what :meth:`haproxyadmin.server.Server.takeout` costs, and ``disable agent`` and ``del
         server``.
@@ -124,7 +131,7 @@ class Backend(Facade):
         :rtype: bool
         :raises ValueError: if the backend has no server with this name.
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses, or another server tracks
-            it. ``not_undone`` lists the sockets of processes in which it is deleted all the same.
+            it. ``not_undone`` lists the sockets of processes in which it is deleted nevertheless.
 
         Usage::
 

@@ -62,7 +62,7 @@ class HAProxyBaseError(Exception):
     processes in which it was undone, ``not_undone`` those in which it was, or may have been, done
     and not undone, and ``replaced`` those that another process took over during the change.
 
-    ``result`` says how far a call has come that waits for something.
+    ``result`` says how far a call that waits for something got.
     """
 
     results = ()

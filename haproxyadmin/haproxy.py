@@ -362,14 +362,15 @@ class HAProxy(PatternMethods, Reading):
         """Restore the state of servers that :meth:`save_servers_state` has saved.
 
         It restores addresses and ports, names for the resolvers, weights, the states ``maint``,
-        ``drain`` and ``ready``, the addresses and ports of checks and TLS (HAProxy 2.4), and, with
-        ``PATH.json``, the maximum number of connections and missing servers that were added. What
-        the file says takes precedence over a configuration that has changed since, except for
-        weights that had been the configured ones. What is the same already costs nothing.
+        ``drain`` and ``ready``, whether health and agent checks are enabled, the addresses and
+        ports of checks and TLS (HAProxy 2.4; older versions do not report them), and, with
+        ``PATH.json``, the maximum number of connections and missing servers that were added. The
+        file takes precedence over a configuration that has changed since, except for weights that
+        had been the configured ones. A setting that is right already costs nothing.
 
         A server whose address or port is wrong is put into maintenance first, before any address is
         set, and gets its state once HAProxy shows the address. If that fails, it stays in
-        maintenance. The address of a server with a name is up to the resolvers. If this call is
+        maintenance. The address of a server with a name is left to the resolvers. If this call is
         interrupted, servers stay in maintenance; call it again.
 
         Sends the command of :meth:`save_servers_state` to each process, and then, one after the

@@ -23,11 +23,11 @@ BroughtBack = collections.namedtuple('BroughtBack', 'seconds changed reloaded')
 
 
 class _Move(object):
-    """One call that moves a server; ``_result()`` is what it has led to so far.
+    """One call that moves a server; ``_result()`` returns its result so far.
 
     :param members: the server in each process.
     :type members: list of :class:`haproxyadmin.internal._Server`
-    :param wait: how long, and who is told.
+    :param wait: the deadline, and what reports progress.
     :type wait: haproxyadmin.internal.waiting.Wait
     """
 
@@ -36,9 +36,9 @@ class _Move(object):
         self.rotation = Rotation(members, wait)
 
     def run(self):
-        """Do it; any exception gets what it has led to as its ``result``.
+        """Run it; any exception gets the result so far as its ``result``.
 
-        :return: what it has led to.
+        :return: the result.
         """
         try:
             self.rotation.start()
@@ -118,7 +118,8 @@ class _TakeOut(_Move):
     def _look_at_others(self, is_in_use):
         """Find the servers that go with the server, and count those that stay up.
 
-        :param is_in_use: False if it is in maintenance everywhere: nobody is less up without it.
+        :param is_in_use: False if it is in maintenance everywhere, so that taking it out changes
+            nothing for the others.
         :raises haproxyadmin.exceptions.CommandFailed: if too few others of the backend are up.
         """
         rotation = self.rotation
@@ -140,7 +141,7 @@ class _TakeOut(_Move):
 class _BringBack(_Move):
     """See :func:`bring_back`.
 
-    :param states: returns the state of each process, by its socket.
+    :param states: the state to set in each process, by its socket; ready where there is none.
     :param sockets: the sockets of the processes in which the server has to be up; None for all.
     """
 
@@ -215,13 +216,13 @@ def bring_back(members, timeout, interval, progress):
 class OutOfRotation(object):
     """A server that is out of rotation inside of a ``with`` statement.
 
-    It is made by :meth:`haproxyadmin.server.Server.out_of_rotation`. ``taken`` is what taking it
-    out has led to, a :class:`TakenOut`; ``back`` is what bringing it back has led to, a
+    It is made by :meth:`haproxyadmin.server.Server.out_of_rotation`. ``taken`` is the result of
+    taking it out, a :class:`TakenOut`; ``back`` is that of bringing it back, a
     :class:`BroughtBack`. Both are None before.
 
     :param members: the server in each process.
     :type members: list of :class:`haproxyadmin.internal._Server`
-    :param back_within: seconds that it may take to come back.
+    :param back_within: seconds until it must be up again.
     :param restore_on_error: True to restore its state after an exception, too.
     :param how: the other arguments of :func:`take_out`.
     """
@@ -258,7 +259,13 @@ class OutOfRotation(object):
         return self.taken
 
     def __exit__(self, kind, error, trace):
-        """Restore the state that the server had, and wait until it is up where it was."""
+        """Restore the state that the server had, and wait until it is up where it was up before.
+
+        If the server has been deleted, nothing is restored.
+
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached; then no
+            state is set, the server stays out of rotation in all processes.
+        """
         if kind is None:
             try:
                 self.back = self._restore(self._was_up)
@@ -275,7 +282,7 @@ class OutOfRotation(object):
         return back._replace(reloaded=back.reloaded or move.rotation.was_replaced(self._before))
 
     def _restore_after(self, error):
-        """Restore the state after an exception; that one is raised, whatever happens here."""
+        """Restore the state after an exception, which is raised even if this fails."""
         try:
             self.back = self._restore([])
         except Exception as second:
@@ -284,6 +291,9 @@ class OutOfRotation(object):
                 error.not_undone = sorted(self._states)
                 _add_note(error, 'then restoring the state of the server failed: {0}'.format(
                     second))
+        else:
+            if isinstance(error, BaseException):
+                _add_note(error, 'then the state of the server was restored')
 
     def _wait(self, timeout):
         return Wait(timeout, self._how['interval'], self._how['progress'])

@@ -312,21 +312,29 @@ class Server(Facade):
     def drain(self, timeout, interval=0.5, progress=None, die=True):
         """Put the server into drain, and wait until nobody uses it.
 
-        It gets no new traffic except from persistent clients: those with a cookie for it, for
-        instance. If such a client keeps an idle connection, it shows as no session, and its next
-        request arrives all the same. To be sure that nobody uses the server, call :meth:`takeout`.
+        It gets no new traffic except from persistent clients, such as those with a cookie for it.
+        If such a client keeps an idle connection, this is no session, and its next request arrives
+        nevertheless. To be sure that nobody uses the server, call :meth:`takeout`.
 
         Sends ``set server ... state drain`` (management guide, "set server"; HAProxy 1.6) to each
         process, in all or in none, and then each ``interval`` one ``show stat`` and one ``show
-        info``. If a process is replaced by a reload, the new one is set, too. A server in
-        maintenance stays there. When the time is over, it stays in drain.
+        info``. If connections to the server have failed, it waits for 1.2 seconds after the last
+        one, because HAProxy tries these again. A server in maintenance stays there. When the time
+        is over, it stays in drain.
+
+        If a process is replaced by a reload, the new one gets the state, too. Through a master,
+        former workers are also looked at, with one ``show stat`` each (up to 2.4 also ``show
+        sess``), until they have ended or no longer use the server. Through stats sockets they
+        cannot be reached: if HAProxy may be reloaded, check ``reloaded`` of what is returned; a
+        reload just before the call is not noticed.
 
         :return: ``sessions``, sessions and queued requests that are left: 0; ``seconds``, how long
             it took; ``changed``, False if the state was set already; ``reloaded``, True if a
-            process was replaced meanwhile: what its predecessor still serves is not known.
+            process was replaced meanwhile.
         :rtype: haproxyadmin.rotation.Drained
-        :raises haproxyadmin.exceptions.CommandFailed: if processes refuse, then it is undone in the
-            others; or if somebody else, or an agent, puts the server into rotation meanwhile.
+        :raises haproxyadmin.exceptions.CommandFailed: if a process refuses, which is undone in the
+            others; or if somebody else, or an agent, sets another state meanwhile that is less far
+            out of rotation.
 
         Usage::
 
@@ -342,10 +350,12 @@ class Server(Facade):
                 progress=None, die=True):
         """Take the server out of rotation: drain, then maintenance, until nobody uses it.
 
-        In maintenance it gets no request at all, and is not checked. Requests that it has already
-        are finished. A server in maintenance stays there; then it is only waited for. The sessions
-        of servers that track it, and go with it, are waited for, too. When the time is over, it
-        stays in maintenance.
+        In maintenance it gets no request at all, and is not checked. Requests that are running are
+        finished. If it is in maintenance already, this only waits. It also waits for the sessions
+        of servers that track it, and go with it. When the time is over, it stays in maintenance.
+
+        Like :meth:`drain` it looks at former workers only through a master, and at failed
+        connections. It cannot end sessions of former workers, because HAProxy refuses that.
 
         Costs what :meth:`drain` costs, and one ``show stat`` of all servers; each ``interval`` one
         ``show stat`` more for each server that tracks it.
@@ -355,11 +365,13 @@ class Server(Facade):
         :param shutdown_sessions: (optional) True to end the sessions that are left shortly before
             the time is over (``shutdown sessions server``): a second, or a quarter of ``timeout``
             if that is less.
-        :param keep_up: (optional) refuse, and send nothing, if fewer than that many other servers
-            of its backend are up in every process. Servers that track it do not count.
+        :param keep_up: (optional) refuse, and change nothing, if fewer than that many other servers
+            of its backend are up in every process. Backup servers count, and so do servers in
+            status ``'UP 1/3'``, also if they were never checked; servers that track it do not.
         :type keep_up: int
-        :return: like :meth:`drain`; also ``ended``, how many sessions were shut down, and
-            ``tracked_by``, the servers that track it and go with it, each ``'backend/server'``.
+        :return: like :meth:`drain`; also ``ended``, how many sessions in current workers were shut
+            down, and ``tracked_by``, the servers that track it and go with it, each
+            ``'backend/server'``.
         :rtype: haproxyadmin.rotation.TakenOut
         :raises haproxyadmin.exceptions.CommandFailed: like :meth:`drain`, and for ``keep_up``.
 
@@ -388,8 +400,8 @@ class Server(Facade):
         :return: ``seconds``, how long it took; ``changed``, False if the state was set already;
             ``reloaded``, True if a process was replaced meanwhile.
         :rtype: haproxyadmin.rotation.BroughtBack
-        :raises haproxyadmin.exceptions.CommandFailed: if processes refuse; then it is undone in the
-            others.
+        :raises haproxyadmin.exceptions.CommandFailed: if a process refuses; then it is undone in
+            the others.
 
         Usage::
 
@@ -404,20 +416,26 @@ class Server(Facade):
                         drain_for=None, shutdown_sessions=False, interval=0.5, progress=None):
         """Return a context manager: inside of ``with``, the server is out of rotation.
 
-        It begins with :meth:`takeout`, whose answer it returns. At the end it restores the state
-        that the server had in each process, and waits until it is up in those in which it was up
-        before: a server that was in maintenance stays there. It restores the state also in a
-        process that has taken over meanwhile. If HAProxy may be reloaded inside of ``with``, call
-        :meth:`takeout` again to put the server out of rotation in the new process, too.
+        It begins with :meth:`takeout`, whose result ``as`` receives. At the end it restores the
+        state that the server had in each process, and waits until it is up in those in which it was
+        up before: a server that was in maintenance stays there. A process that has taken over
+        meanwhile gets the state, too. If the server has been deleted, there is nothing to restore.
 
-        After an exception inside of ``with`` the server stays in maintenance, unless
-        ``restore_on_error``; then the state is restored, without waiting. Either way the exception
-        is raised. If :meth:`takeout` fails, what is inside of ``with`` does not run.
+        After an exception inside of ``with`` the server stays in maintenance. With
+        ``restore_on_error`` its state is restored, but without waiting until it is up. Either way
+        the exception is raised. If :meth:`takeout` fails, what is inside of ``with`` does not run.
+        If a process cannot be reached at the end, the server stays out of rotation in all of them.
+
+        Through stats sockets the sessions of former workers are not seen: if HAProxy may be
+        reloaded, use a master, or check ``reloaded`` of what ``as`` receives before the server is
+        switched off. A reload inside of ``with`` puts the server into rotation again, unless
+        HAProxy loads a state file: call :meth:`takeout` there again, in a loop for instance.
 
         :param timeout: (optional) seconds for :meth:`takeout`.
         :param back_within: (optional) seconds until it must be up again.
         :param keep_up: (optional) how many other servers must be up; see :meth:`takeout`.
-        :param restore_on_error: (optional) True to restore the state after an exception, too.
+        :param restore_on_error: (optional) True to restore the state after an exception, too, also
+            after that of Ctrl-C, and if :meth:`takeout` fails.
         :param drain_for: (optional) see :meth:`takeout`.
         :param shutdown_sessions: (optional) see :meth:`takeout`.
         :param interval: (optional) seconds between two looks.

@@ -165,7 +165,7 @@ def restore(processes, path, socket=None, timeout=5, interval=0.01, progress=Non
     :param socket: (optional) the only process to change.
     :param timeout: (optional) seconds until HAProxy must show the addresses that were set.
     :param interval: (optional) seconds between two looks.
-    :param progress: (optional) who is told how far it has come.
+    :param progress: (optional) a function that is called after each look.
     :return: what could not be restored.
     :rtype: list of NotRestored
     :raises ValueError: for a wrong argument or a malformed file; nothing is sent.

@@ -124,7 +124,9 @@ def delete(members, wait):
     :type members: list of :class:`haproxyadmin.internal._Server`
     :type wait: haproxyadmin.internal.waiting.Wait
     :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses; then it is as before, and
-        ``not_undone`` lists the sockets where it is deleted all the same.
+        ``not_undone`` lists the sockets where it is deleted nevertheless.
+    :raises haproxyadmin.exceptions.WaitTimeout: if it is still in use; then it stays in maintenance
+        with its agent checks disabled, and ``not_undone`` lists the sockets where it is deleted.
     """
     read_each(members_to_change(members), lambda server: require(server, versions.DYNAMIC_SERVERS))
     rotation = Rotation(members, wait)

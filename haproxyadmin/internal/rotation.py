@@ -31,11 +31,11 @@ class Rotation(object):
     """A server on its way out of rotation, or back.
 
     It uses process objects of its own, which try each exchange once and do not wait longer than the
-    time that is left; what fails is repeated here, as ``retry`` says.
+    time that is left; an exchange that fails is repeated here, as ``retry`` says.
 
     :param members: the server in each process.
     :type members: list of :class:`haproxyadmin.internal._Server`
-    :param wait: how long, and who is told.
+    :param wait: the deadline, and what reports progress.
     :type wait: haproxyadmin.internal.waiting.Wait
 
     ``looks`` is what each process reported last. ``changed`` is True once a state was set, to one
@@ -61,7 +61,7 @@ class Rotation(object):
         self._former = Former(list)
 
     def start(self):
-        """Look at the server for the first time, and note who answers.
+        """Look at the server for the first time, and note which processes answer.
 
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
         """

@@ -20,7 +20,7 @@ def check_callable(name, value):
 
 
 class Wait(object):
-    """A deadline, and who is told how far it has come.
+    """A deadline, and a function that reports progress.
 
     :param timeout: seconds until the deadline.
     :param interval: seconds between two looks.

@@ -36,6 +36,9 @@ defaults
 # The package that is tested, which may be installed.
 PACKAGE = os.path.dirname(os.path.dirname(haproxyadmin.__file__))
 
+# How the notes about the state of a server begin.
+NOTE = 'the state of server '
+
 # The addresses in a document and those of the lab.
 Places = collections.namedtuple('Places', 'places')
 
@@ -57,6 +60,14 @@ def config():
 def web(request):
     """The HAProxy of the page."""
     with labs.Lab(find(request.param), config=config()) as started:
+        wait_for_checks(started)
+        yield started
+
+
+@pytest.fixture(params=versions())
+def reloading(request):
+    """The same with a master."""
+    with labs.Lab(find(request.param), config=config(), master_worker=True) as started:
         wait_for_checks(started)
         yield started
 
@@ -103,10 +114,12 @@ class Programs(object):
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
 
     def run(self, name, *arguments):
-        """Run a program; return its exit status, its output and the last line of its errors."""
+        """Run a program; return its exit status, its output and the message of its error."""
         process = self.start(name, *arguments)
         output, errors = process.communicate()
-        return process.returncode, output, errors.strip().split('\n')[-1]
+        # From Python 3.11 on, a note follows the message.
+        return process.returncode, output, [line for line in errors.strip().split('\n')
+                                            if not line.startswith(NOTE)][-1]
 
     def is_shown(self, output):
         """Return whether the page contains a session with an output."""
@@ -206,6 +219,17 @@ class TestTakeAServerOutForAWhile(object):
         # Nobody has waited for its checks.
         assert backend.server('web1').status.split()[0] == was
 
+    def test_a_reload_does_not_end_it(self, reloading, tmpdir):
+        backend = HAProxy(socket_dir=reloading.socket_dir, timeout=PATIENT).backend('web')
+        programs = Programs(reloading, ROTATION, tmpdir, {'min(10, ': 'min(0.1, '})
+        process = programs.start('pause.py', 'web', 'web1', '600')
+        assert process.stdout.readline() == 'web1 is out of rotation\n'
+        reloading.reload()
+        labs.wait_until(lambda: statuses(backend)[0] == 'MAINT', 'out again')
+        process.send_signal(signal.SIGTERM)
+        process.communicate()
+        assert statuses(backend)[0].startswith('UP')
+
     def test_it_comes_back_while_somebody_still_uses_it(self, programs, backend, web):
         with web.hold('www', 1, server='web1'):
             process = programs.start('pause.py', 'web', 'web1', '600')
@@ -255,6 +279,15 @@ class TestAHook(object):
         backend.add_server('web4', '127.0.0.1:{0}'.format(web.origins.ports[0]))
         assert programs.run('hook.py', 'up', *server) == (0, '', '')
         assert backend.server('web4').port == server[-1]
+
+    def test_it_cannot_be_deleted(self, programs, backend, server, web):
+        """Its name is that of a server that another one tracks, at another address."""
+        arguments = ('web', 'web1') + server[2:]
+        for action, left in [('up', 'UP'), ('down', 'MAINT')]:
+            status, output, error = programs.run('hook.py', action, *arguments)
+            assert status == 1
+            assert ('needs HAProxy' if is_older(web) else 'it is tracked by api/web1') in error
+            assert backend.server('web1').status.split()[0] == left
 
     def test_an_old_version(self, programs, backend, server, web):
         if not is_older(web):
