@@ -9,6 +9,7 @@ import pytest
 from haproxyadmin import exceptions, haproxy, servers_state as public
 from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal import servers_state
+from haproxyadmin.parsers.servers_state import ENABLED
 from tests import conftest
 from tests.support import group, lab as labs
 
@@ -183,6 +184,11 @@ class TestSaving(object):
         assert "no server 'b/s22'; did you mean" in str(caught.value)
 
 
+def checks(site):
+    """Return the bits of the health checks of one server, and the agent checks of another one."""
+    return [int(site.state('s2')['srv_check_state']), int(site.state('s3')['srv_agent_state'])]
+
+
 def without_time(line):
     """Return a row without how long ago the server changed."""
     fields = line.split()
@@ -286,6 +292,33 @@ class TestRestoring(object):
         failure, = site.restore()
         assert failure[:4] == ('b/s2', 'check_address', '', 'HAProxy cannot unset it')
         assert site.state('s2')['srv_check_port'] == '0'
+
+    def test_checks_that_are_disabled(self, site):
+        """[state over reloads] Also where they go, which HAProxy only sets while they are enabled."""
+        # Nobody answers as an agent.
+        site.lab.configure(site.config.replace('backup', 'backup agent-check agent-port 1'))
+        site.lab.reload()
+        before = checks(site)
+        assert all(value & ENABLED for value in before)
+        if site.lab.version >= '2.4':
+            site.server('s2').setcheckaddr('127.0.0.1', site.ports[1])
+        site.server('s2').disable_health()
+        site.server('s3').disable_agent()
+        disabled = checks(site)
+        site.save()
+        site.lab.reload()
+        assert site.restore() == []
+        assert not any(value & ENABLED for value in checks(site))
+        assert site.restore() == [] and checks(site) == disabled
+        if site.lab.version >= '2.4':
+            assert site.state('s2')['srv_check_port'] == str(site.ports[1])
+        # And the other way round.
+        site.lab.reload()
+        site.save()
+        site.server('s2').disable_health()
+        site.server('s3').disable_agent()
+        assert site.restore() == []
+        assert all(value & ENABLED for value in checks(site))
 
     def test_a_master_leads_to_the_new_worker(self, site):
         change(site)
@@ -479,6 +512,22 @@ class TestSeveralProcesses(object):
             with pytest.raises(ValueError) as caught:
                 hap.restore_servers_state(path, socket=started.paths[0] + 'x')
             assert started.paths[0] in str(caught.value)
+
+
+    @pytest.mark.parametrize('kind', ['health', 'agent'])
+    def test_checks_of_one_process_only(self, version, kind, tmpdir):
+        """[state over reloads]"""
+        path = str(tmpdir.join('state'))
+        config = group.CONFIG.replace('weight 100', 'weight 100 check agent-check agent-port 1')
+        with group.Group(conftest.find(version), 2, config=config) as started:
+            hap = HAProxy(socket_dir=started.directory, retry=None, timeout=conftest.PATIENT)
+            assert hap.save_servers_state(path) is True
+            started.labs[1].raw('disable {0} b/s'.format(kind))
+            with pytest.raises(exceptions.IncosistentData) as caught:
+                hap.save_servers_state(path)
+            assert caught.value.by_socket == [
+                (started.paths[0], {'b/s': {kind + '_checks': True}}),
+                (started.paths[1], {'b/s': {kind + '_checks': False}})]
 
 
 @pytest.mark.only('nbproc4', 'instances')
