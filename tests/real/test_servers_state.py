@@ -16,6 +16,8 @@ from tests.support import group, lab as labs
 VERSIONS = conftest.versions()
 # Former workers of 2.6.12 sometimes crash when they end.
 CRASHING = ('2.6',)
+# It may crash when the limit of a server is raised.
+OLD = '2.2'
 HAS_DYNAMIC = [version for version in VERSIONS if version >= '2.6']
 
 # Nobody listens on 127.0.0.2; s2 may be moved anywhere.
@@ -217,11 +219,20 @@ class TestRestoring(object):
         assert site.restore() == []
         assert sent.commands == ['show info;show servers state;show stat -1 6 -1']
 
-    def test_it_is_restored_within_one_process_as_well(self, site):
+    def test_it_is_restored_within_one_process_as_well(self, site, sent):
+        """[state over reloads] A limit is not raised where that may crash HAProxy."""
         before = summary(site)
         site.save()
         change(site)
-        assert site.restore() == []
+        sent.clear()
+        failures = site.restore()
+        if site.lab.version == OLD:
+            assert [failure[:3] for failure in failures] == [('b/s2', 'maxconn', 50)]
+            assert 'would crash' in failures[0].reason
+            assert not any('maxconn' in command for command in sent.commands)
+            before['b/s2'][-1] = 11
+        else:
+            assert failures == []
         assert summary(site) == before
 
     def test_no_server_gets_traffic_at_a_wrong_address(self, site, monkeypatch):
@@ -498,7 +509,9 @@ class TestSeveralProcesses(object):
             server.setmaxconn(5)
             assert hap.save_servers_state(path) is True
             server.setweight(100)
-            server.setmaxconn(0)
+            for path_of_process in started.paths:
+                # The library refuses to raise it in 2.2; without a queue it does no harm.
+                labs.ask(path_of_process, 'set maxconn server b/s 0')
             assert hap.restore_servers_state(path, socket=started.paths[1]) == []
             assert server.metric_per_socket('weight') == list(zip(started.paths, (100, 40)))
             with pytest.raises(exceptions.IncosistentData) as caught:
@@ -507,7 +520,9 @@ class TestSeveralProcesses(object):
                 (started.paths[0], {'b/s': {'weight': '100', 'maxconn': 0}}),
                 (started.paths[1], {'b/s': {'weight': '40', 'maxconn': 5}})]
             assert hap.save_servers_state(path, socket=started.paths[0]) is True
-            assert hap.restore_servers_state(path) == []
+            failures = hap.restore_servers_state(path)
+            assert [(failure.field, failure.socket_file) for failure in failures] == [
+                ('maxconn', started.paths[1])] * (version == OLD)
             assert server.metric_per_socket('weight') == list(zip(started.paths, (100, 100)))
             with pytest.raises(ValueError) as caught:
                 hap.restore_servers_state(path, socket=started.paths[0] + 'x')
