@@ -686,6 +686,21 @@ def test_somebody_who_half_undoes_a_maintenance_is_noticed(site, word, state, st
         site.wait_for(backend, name, 'no check' if backend == 'plain' else 'DOWN')
 
 
+def test_somebody_who_undoes_a_drain_of_a_server_that_is_down_is_noticed(site):
+    """[out of rotation] The status stays as it is, so that it does not show it."""
+    def undo(look):
+        site.raw('set server dead/d1 state ready', 1)
+    set_all(site, 'dead/d1', 'state drain')
+    site.wait_for('dead', 'd1', 'DOWN')
+    try:
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            server_of(site, 'dead/d1').drain(timeout=LONG, progress=undo, **QUICK)
+        assert "set to drain, but its status is 'DOWN' on " + site.paths[1] in str(caught.value)
+        assert caught.value.result.changed is False
+    finally:
+        set_all(site, 'dead/d1', 'state ready')
+
+
 # Out of rotation
 
 def test_out_and_back(site, put_back):
