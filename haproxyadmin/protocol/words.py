@@ -287,6 +287,9 @@ def check_keywords(keywords):
             continue
         values = [] if value is True else list(value) if isinstance(value, (list, tuple)) else [
             value]
+        if keyword in _NUMERIC and not values:
+            # HAProxy would read it as 0.
+            raise ValueError('{0} needs a number'.format(name))
         pairs.append((to_bytes(keyword), [_check_value(keyword, own) for own in values]))
     return pairs
 

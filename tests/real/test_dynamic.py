@@ -192,7 +192,9 @@ def test_other_addresses(site, backend, address):
     {'name': None}, {'weight': 257}, {'weight': -1}, {'weight': 'x'}, {'weight': True},
     {'a b': 1}, {'inter;del server x': 1}, {'Backup': True}, {'': 1}, {'cookie': ''},
     {'cookie': 'a\nb'}, {'cookie': ('a', '\0')}, {'cookie': {}}, {'cookie': [['a']]},
-    {'cookie': ['w'] * 64}])
+    {'cookie': ['w'] * 64}, {'weight': '50%'}, {'check': 1}, {'ready': 'no'}, {'maxconn': -5},
+    {'maxconn': 99999999999}, {'maxconn': 1.5}, {'maxconn': True}, {'name': 5},
+    {'address': 'unix@'}, {'agent_port': 70000}])
 def test_a_wrong_argument(site, backend, sent, options):
     """[argument checks] Nothing is sent."""
     options = dict({'name': 'new', 'address': '127.0.0.1:80'}, **options)
@@ -275,6 +277,33 @@ def test_a_static_algorithm(site):
     assert 'dynamic' in str(error) and error.command.startswith('add server static/new')
 
 
+def test_what_was_refused_does_not_spoil_the_saved_state(site, backend, tmpdir):
+    """[argument checks; state over reloads] The name may be bytes."""
+    path = str(tmpdir.join('servers.state'))
+    for options in ({'weight': '50%'}, {'check': 1}, {'maxconn': 1.5}):
+        with pytest.raises(ValueError):
+            backend.add_server('n4', address_of(site), **options)
+    server = backend.add_server(b'n4', address_of(site), weight=50, maxconn='9')
+    assert server.name == 'n4' and names(site) == [['c1', 'c2', 'n4']] * 2
+    chosen = {'socket': site.paths[0]}
+    assert site.hap.save_servers_state(path, **chosen) is True
+    site.all('set server dynamic/n4 state maint', 'del server dynamic/n4')
+    assert names(site) == CONFIGURED
+    site.hap.restore_servers_state(path, **chosen)
+    assert names(site) == [['c1', 'c2', 'n4'], ['c1', 'c2']]
+    row = site.row(0, 'dynamic', 'n4')
+    assert (row['weight'], row['slim']) == ('50', '9')
+
+
+def test_a_limit_that_nobody_could_set_may_be_saved(site, backend, tmpdir):
+    """[state over reloads] HAProxy makes another number of what another program has sent."""
+    path, chosen = str(tmpdir.join('servers.state')), {'socket': site.paths[0]}
+    site.raw('add server dynamic/new 127.0.0.1:81 maxconn -5', 0)
+    assert int(site.row(0, 'dynamic', 'new')['slim']) > 2147483647
+    assert site.hap.save_servers_state(path, servers=['dynamic/new'], **chosen) is True
+    assert site.hap.restore_servers_state(path, **chosen) == []
+
+
 # Deleting
 
 def test_a_server_that_was_added_is_deleted(site, backend):
@@ -306,7 +335,10 @@ def test_it_is_deleted_once_nobody_uses_it(site, backend):
     with site.labs[0].hold('f_dynamic', 2):
         with pytest.raises(exceptions.WaitTimeout) as caught:
             backend.del_server('new', timeout=SHORT, **QUICK)
-        assert 'dynamic/new' in str(caught.value) and caught.value.result == []
+        assert 'dynamic/new' in str(caught.value) and caught.value.not_undone == []
+        assert 'still has 2 sessions' in str(caught.value)
+        assert 'agent' not in str(caught.value)
+        assert (caught.value.result.sessions, caught.value.result.changed) == (2, True)
         assert site.statuses('dynamic', 'new') == ['MAINT'] * 2
         assert site.sessions('dynamic', 'new') == 2
         # Also by somebody who waits longer.
@@ -364,9 +396,12 @@ def test_a_server_with_an_agent_that_cannot_be_deleted_is_asked_again(site):
     before = site.state(0, 'agents', 'a1')['srv_agent_state']
     assert int(before) & 4
     with site.labs[0].hold('f_agents', 1, 'a1'):
-        assert site.hap.backend('agents').del_server('a1', timeout=SHORT, die=False,
-                                                     **QUICK) is False
+        with pytest.raises(exceptions.WaitTimeout) as caught:
+            site.hap.backend('agents').del_server('a1', timeout=SHORT, **QUICK)
+        assert 'its agent checks stay disabled' in str(caught.value)
         assert site.bits('agents', 'a1') == [1, 1]
+        assert [int(site.state(number, 'agents', 'a1')['srv_agent_state']) & 4
+                for number in range(2)] == [0, 0]
     site.all('enable agent agents/a1;set server agents/a1 state ready')
     site.wait_for('agents', 'a1', 'UP')
 
@@ -386,6 +421,29 @@ def test_what_is_not_there_is_not_deleted(site, backend, sent):
         backend.del_server('c3')
     assert "'c1'" in str(caught.value) or 'c1' in str(caught.value)
     assert [command for command in sent.commands if not command.startswith('show ')] == []
+
+
+# Deleting out of rotation
+
+def test_a_body_may_delete_the_server(site, backend):
+    """[dynamic servers; out of rotation] There is nothing left to bring back."""
+    server = backend.add_server('new', address_of(site))
+    manager = server.out_of_rotation(timeout=LONG)
+    with manager:
+        assert backend.del_server('new', timeout=LONG) is True
+    assert manager.taken.changed is True and manager.back is None
+    assert names(site) == CONFIGURED
+
+
+@pytest.mark.parametrize('number', [0, 1])
+def test_a_server_that_is_gone_in_one_process(site, backend, number):
+    """[dynamic servers; out of rotation] That is no deletion on purpose."""
+    server = backend.add_server('new', address_of(site))
+    with pytest.raises(exceptions.NoSuchObject) as caught:
+        with server.out_of_rotation(timeout=LONG):
+            assert 'deleted' in site.raw('del server dynamic/new', number)
+    assert caught.value.result.changed is False
+    assert ['new' in found for found in names(site)] == [number == 1, number == 0]
 
 
 # Through masters, and on old versions

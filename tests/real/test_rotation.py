@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The status of servers in words, out of rotation and back, on real HAProxies."""
+import os
 import socket
 import threading
 
 import pytest
 
-from haproxyadmin import exceptions
+from haproxyadmin import exceptions, rotation
 from haproxyadmin.haproxy import HAProxy
 from tests import conftest
-from tests.support import lab as labs, servers
+from tests.support import group, lab as labs, servers
 
 pytestmark = pytest.mark.dealt_out
 
@@ -18,6 +19,8 @@ CRASHING = ('2.6',)
 # Seconds: longer than anything takes, and shorter than what never happens.
 LONG, SHORT = conftest.PATIENT, 0.3
 QUICK = {'interval': 0.02}
+# What the agent says if no test has it say something else.
+UP = b'up ready 100%'
 
 
 def haproxy_of(site, **options):
@@ -39,11 +42,19 @@ def server_of(site, word):
 
 
 @pytest.fixture
+def shut_down_soon(monkeypatch):
+    """Have sessions shut down after a moment, long before the deadline."""
+    monkeypatch.setattr(rotation, 'SHUTDOWN_SHARE', 1)
+    monkeypatch.setattr(rotation, 'SHUTDOWN_SECONDS', LONG - SHORT)
+
+
+@pytest.fixture
 def put_back(site):
     """Put servers into rotation at the end; takes words."""
     words = []
     yield lambda *more: words.extend(more)
-    site.speak(b'up ready 100%')
+    if site.agent.answer != UP:
+        site.speak(UP)
     for word in words:
         site.reset(*word.split('/'))
 
@@ -269,7 +280,7 @@ def test_what_happens_until_the_deadline_counts(site, put_back):
         held.close()
         site.wait_idle('plain', 'p1')
     assert server_of(site, 'plain/p1').drain(
-        timeout=2, interval=LONG, progress=release).sessions == 0
+        timeout=1, interval=LONG, progress=release).sessions == 0
 
 
 def test_a_server_in_maintenance_stays_there(site, put_back):
@@ -349,15 +360,16 @@ def test_past_the_deadline_it_stays_in_maintenance(site, put_back):
     site.wait_idle('plain', 'p1')
 
 
+@pytest.mark.usefixtures('shut_down_soon')
 def test_what_is_left_is_ended_if_that_is_wanted(site, put_back):
     """[out of rotation]"""
     put_back('plain/p1')
     held = [lab.hold('f_plain', 2, 'p1') for lab in site.labs]
     try:
         taken = server_of(site, 'plain/p1').takeout(
-            timeout=2, drain_for=0, shutdown_sessions=True, **QUICK)
+            timeout=LONG, drain_for=0, shutdown_sessions=True, **QUICK)
         assert (taken.sessions, taken.ended) == (0, 4)
-        assert taken.seconds >= 1.5
+        assert taken.seconds >= SHORT
         for each in held:
             for connection in each.connections:
                 connection.settimeout(LONG)
@@ -390,6 +402,7 @@ class Tunnel(object):
         return self.socket.recv(1000)
 
 
+@pytest.mark.usefixtures('shut_down_soon')
 def test_a_websocket_lives_on_in_maintenance(site, put_back):
     """[out of rotation] Until its session is shut down."""
     put_back('tunnel/v1')
@@ -399,7 +412,7 @@ def test_a_websocket_lives_on_in_maintenance(site, put_back):
         with pytest.raises(exceptions.WaitTimeout):
             server.takeout(timeout=SHORT, **QUICK)
         assert tunnel.echo(b'still here') == b'still here'
-        taken = server.takeout(timeout=2, shutdown_sessions=True, **QUICK)
+        taken = server.takeout(timeout=LONG, shutdown_sessions=True, **QUICK)
         assert (taken.ended, taken.changed, taken.sessions) == (1, False, 0)
         assert tunnel.echo(b'gone') == b''
     finally:
@@ -437,18 +450,21 @@ def test_servers_that_track_it_go_along_and_are_named(site, put_back):
     assert site.statuses('web', 'w4') == ['MAINT (via web/w3)'] * 2
 
 
-def test_it_waits_for_those_that_go_along(site, put_back):
+@pytest.mark.usefixtures('shut_down_soon')
+@pytest.mark.parametrize('frontend, cookie, followers', [
+    ('f_web', 'w4', ['web/w4']), ('f_trackers', None, ['trackers/t1', 'trackers/t2'])])
+def test_it_waits_for_those_that_go_along(site, put_back, frontend, cookie, followers):
     """[out of rotation] Their sessions are ended with those of the server, too."""
     put_back('web/w3')
     server = server_of(site, 'web/w3')
-    held = site.labs[0].hold('f_web', 2, 'w4')
+    held = site.labs[0].hold(frontend, 2, cookie)
     try:
         with pytest.raises(exceptions.WaitTimeout) as caught:
             server.takeout(timeout=SHORT, **QUICK)
         assert caught.value.result.sessions == 2
-        taken = server.takeout(timeout=2, shutdown_sessions=True, **QUICK)
+        taken = server.takeout(timeout=LONG, shutdown_sessions=True, **QUICK)
         assert (taken.sessions, taken.ended) == (0, 2)
-        assert site.sessions('web', 'w4') == 0
+        assert [site.sessions(*word.split('/')) for word in followers] == [0] * len(followers)
     finally:
         held.close()
 
@@ -475,7 +491,12 @@ def test_without_any_time_it_is_taken_out_if_it_is_idle(site, put_back):
     assert server.takeout(timeout=0).changed is True
     assert server.bringback(timeout=0).changed is True
     assert server.drain(timeout=0).changed is True
-    with site.labs[0].hold('f_plain', 1, 'p1'):
+    with site.labs[0].hold('f_plain', 2, 'p1'):
+        for call in (server.drain, server.takeout):
+            with pytest.raises(exceptions.WaitTimeout) as caught:
+                call(timeout=0)
+            assert 'still has 2 sessions' in str(caught.value)
+            assert caught.value.result.sessions == 2
         assert server.takeout(timeout=0, die=False) is False
     site.wait_idle('plain', 'p1')
 
@@ -604,8 +625,9 @@ def test_an_agent_that_brings_it_back_is_noticed(site, put_back):
         server = server_of(site, 'agents/a1')
         with pytest.raises(exceptions.CommandFailed) as caught:
             server.takeout(timeout=LONG, **QUICK)
-        assert 'agents/a1 is in rotation again' in str(caught.value)
-        assert 'agent' in str(caught.value)
+        assert "the state of agents/a1 was set to drain, but its status is 'UP'" in str(
+            caught.value)
+        assert 'or its agent' in str(caught.value)
         assert caught.value.result.changed is True and caught.value.socket_file in site.paths
         assert server.drain(timeout=LONG, die=False, **QUICK) is False
     site.wait_idle('agents', 'a1')
@@ -637,8 +659,48 @@ def test_somebody_who_brings_it_back_is_noticed(site, put_back):
             server_of(site, 'plain/p1').drain(
                 timeout=LONG, progress=lambda look: site.raw('enable server plain/p1', 1)
                 and site.raw('set server plain/p1 state ready', 1), **QUICK)
-        assert 'plain/p1 is in rotation again on ' + site.paths[1] in str(caught.value)
+        assert "its status is 'no check' on " + site.paths[1] in str(caught.value)
     site.wait_idle('plain', 'p1')
+
+
+@pytest.mark.parametrize('word, state, status', [
+    ('plain/p1', 'drain', 'DRAIN'), ('dead/d1', 'drain', 'DOWN'), ('dead/d1', 'ready', 'DOWN')])
+def test_somebody_who_half_undoes_a_maintenance_is_noticed(site, word, state, status):
+    """[out of rotation] In drain, and while its status is DOWN, requests may arrive again."""
+    backend, name = word.split('/')
+    arrived = int(site.row(1, backend, name)['stot'])
+
+    def undo(look):
+        site.raw('set server {0} state {1}'.format(word, state), 1)
+        labs.wait_until(lambda: site.row(1, backend, name)['status'] == status, status)
+        if backend == 'plain':
+            assert site.labs[1].traffic('f_plain', 1, name) == [200]
+            assert int(site.row(1, backend, name)['stot']) == arrived + 1
+    try:
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            server_of(site, word).takeout(timeout=LONG, drain_for=0, progress=undo, **QUICK)
+        assert 'the state of {0} was set to maint, but its status is {1!r} on {2}'.format(
+            word, status, site.paths[1]) in str(caught.value)
+        assert caught.value.socket_file == site.paths[1]
+        assert caught.value.result.changed is True
+    finally:
+        set_all(site, word, 'state ready')
+        site.wait_for(backend, name, 'no check' if backend == 'plain' else 'DOWN')
+
+
+def test_somebody_who_undoes_a_drain_of_a_server_that_is_down_is_noticed(site):
+    """[out of rotation] The status stays as it is, so that it does not show it."""
+    def undo(look):
+        site.raw('set server dead/d1 state ready', 1)
+    set_all(site, 'dead/d1', 'state drain')
+    site.wait_for('dead', 'd1', 'DOWN')
+    try:
+        with pytest.raises(exceptions.CommandFailed) as caught:
+            server_of(site, 'dead/d1').drain(timeout=LONG, progress=undo, **QUICK)
+        assert "set to drain, but its status is 'DOWN' on " + site.paths[1] in str(caught.value)
+        assert caught.value.result.changed is False
+    finally:
+        set_all(site, 'dead/d1', 'state ready')
 
 
 # Out of rotation
@@ -798,7 +860,7 @@ def test_wait_until(site, put_back):
         site.hap.wait_until(_raise, timeout=LONG)
 
 
-def _raise(snapshot):
+def _raise(*ignored):
     raise Deploy
 
 
@@ -871,8 +933,7 @@ def test_a_reload_while_a_drain_waits(reloading):
         held.close()
     assert (drained.reloaded, drained.changed, drained.sessions) == (True, True, 0)
     assert site.bits('plain', 'p1') == [8, 8]
-    if reloading.by_master and site.version != '2.2':
-        # A worker of 2.2 that ends does not list its servers.
+    if reloading.by_master:
         # There may be other workers, too, which have not ended yet.
         assert all(look.total >= 3 and look.done == look.total - 1 for look in looks[2:5])
     else:
@@ -896,14 +957,81 @@ def test_a_reload_while_a_takeout_waits(reloading):
     assert site.bits('plain', 'p1') == [1, 1]
 
 
+def hold_new(site, count):
+    """Hold requests in the worker that is current, once it alone accepts connections."""
+    held = site.labs[0].hold('f_plain', count, 'p1')
+    labs.wait_until(lambda: site.sessions('plain', 'p1') == count, 'they are held')
+    return held
+
+
+@pytest.fixture
+def through_master(reloaded_site):
+    yield Reloaded(reloaded_site, 'master')
+    reloaded_site.reset('plain', 'p1')
+
+
+def test_a_request_in_a_former_worker_keeps_a_takeout_waiting(through_master):
+    """[masters; out of rotation] Of every version; it does not keep it from coming back."""
+    site, server = through_master.site, through_master.server
+    with site.labs[0].hold('f_plain', 1, 'p1') as held:
+        through_master.reload()
+        assert site.sessions('plain', 'p1') == 0
+        with pytest.raises(exceptions.WaitTimeout) as caught:
+            server.takeout(timeout=1, drain_for=0, **QUICK)
+        assert 'still has 1 sessions' in str(caught.value)
+        assert (caught.value.result.sessions, caught.value.result.reloaded) == (1, False)
+        looks = []
+        assert server.bringback(timeout=LONG, progress=looks.append, **QUICK).changed is True
+        assert looks[-1].total == 2
+        assert server.takeout(timeout=LONG, drain_for=0, progress=through_master.once(
+            held.close), **QUICK).sessions == 0
+    assert site.bits('plain', 'p1') == [1, 1]
+
+
+def test_a_request_in_a_worker_that_becomes_a_former_one(through_master):
+    """[masters; out of rotation] A reload during a takeout, of every version."""
+    site, server = through_master.site, through_master.server
+    with site.labs[0].hold('f_plain', 1, 'p1') as held:
+        looks = []
+
+        def look(progress):
+            looks.append(progress.what)
+            if len(looks) == 1:
+                through_master.reload()
+            if len(looks) == 5:
+                held.close()
+        taken = server.takeout(timeout=LONG, drain_for=0, progress=look, **QUICK)
+        assert looks[:5] == ['plain/p1: 1 left'] * 5
+        assert (taken.sessions, taken.reloaded) == (0, True)
+    assert site.bits('plain', 'p1') == [1, 1]
+
+
+@pytest.mark.usefixtures('shut_down_soon')
+def test_only_current_workers_end_sessions(through_master):
+    """[masters; out of rotation] ``ended`` does not count those of former workers."""
+    site = through_master.site
+    former = site.labs[0].hold('f_plain', 1, 'p1')
+    try:
+        through_master.reload()
+        with hold_new(site, 2):
+            def look(progress):
+                if progress.what == 'plain/p1: 1 left':
+                    former.close()
+            taken = through_master.server.takeout(
+                timeout=LONG, drain_for=0, shutdown_sessions=True, progress=look, **QUICK)
+        assert (taken.sessions, taken.ended) == (0, 2)
+    finally:
+        former.close()
+
+
 def test_a_reload_while_it_comes_back(reloading):
     """[out of rotation] The configuration has it disabled: the new worker is set, too."""
     site = reloading.site
     try:
-        with pytest.raises(exceptions.WaitTimeout) as caught:
+        with pytest.raises(Deploy) as caught:
             # Its checks do not end.
             reloading.hap.backend('slow').server('sl2').bringback(
-                timeout=1, progress=reloading.once(reloading.reload), **QUICK)
+                timeout=LONG, progress=reloading.once(reloading.reload, _raise), **QUICK)
         assert caught.value.result.reloaded is True
         assert [bits & ~4 for bits in site.bits('slow', 'sl2')] == [0, 0]
     finally:
@@ -944,17 +1072,61 @@ def test_two_ways_to_one_process(reloaded_site):
     reloaded_site.reset('plain', 'p1')
 
 
+@pytest.mark.usefixtures('shut_down_soon')
 def test_everything_works_through_a_master(reloaded_site):
     """[masters; out of rotation]"""
     through = Reloaded(reloaded_site, 'master')
     server = through.server
     assert words_of(server) == ['is_up'] and server.initial_weight == 100
     with reloaded_site.labs[0].hold('f_plain', 1, 'p1'):
-        assert server.takeout(timeout=2, shutdown_sessions=True, **QUICK).ended == 1
+        assert server.takeout(timeout=LONG, drain_for=0, shutdown_sessions=True,
+                              **QUICK).ended == 1
     assert words_of(server) == ['is_maintenance']
     assert server.bringback(timeout=LONG).changed
     assert server.setaddress('127.0.0.2', 81) is True
     reloaded_site.reset('plain', 'p1')
+
+
+NOT_CHANGED = 'the state of server b/s was not changed'
+
+
+class Mixed(labs.Stopped):
+    """Two HAProxies; one of them allows no changes. ``paths`` are their sockets, in order."""
+
+    def __init__(self, binary, directory):
+        config = group.CONFIG.replace('level admin', 'level "${HAPROXYADMIN_LEVEL}"')
+        self.labs = []
+        try:
+            for level in ('admin', 'operator'):
+                self.labs.append(labs.Lab(binary, config=config, level=level))
+        except BaseException:
+            self.stop()
+            raise
+        self.paths = [str(directory.join(name)) for name in ('1.sock', '2.sock')]
+        for lab, path in zip(self.labs, self.paths):
+            os.symlink(lab.socket_files[0], path)
+
+    def stop(self):
+        for lab in self.labs:
+            lab.stop()
+
+
+@pytest.mark.parametrize('version', VERSIONS)
+def test_what_another_process_does_not_allow_is_undone(version, tmpdir):
+    """[out of rotation; all or none] Nothing is said to remain."""
+    with Mixed(conftest.find(version), tmpdir) as site:
+        hap = HAProxy(socket_dir=str(tmpdir), retry=None, timeout=conftest.PATIENT)
+        server = hap.backend('b').server('s')
+        for call in (server.drain, server.takeout):
+            with pytest.raises(exceptions.MultipleCommandResults) as caught:
+                call(timeout=LONG)
+            assert 'ermission denied' in str(caught.value)
+            assert caught.value.result.changed is False
+            # Before Python 3.11 there are no notes.
+            assert getattr(caught.value, '__notes__', [NOT_CHANGED])[-1] == NOT_CHANGED
+            assert caught.value.undone == site.paths[:1] and caught.value.not_undone == []
+            assert ',DRAIN,' not in site.labs[0].raw('show stat') + site.labs[1].raw('show stat')
+            assert server.status == 'no check'
 
 
 @pytest.mark.parametrize('version', VERSIONS)

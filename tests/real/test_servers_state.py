@@ -9,6 +9,7 @@ import pytest
 from haproxyadmin import exceptions, haproxy, servers_state as public
 from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal import servers_state
+from haproxyadmin.parsers.servers_state import ENABLED
 from tests import conftest
 from tests.support import group, lab as labs
 
@@ -17,6 +18,8 @@ pytestmark = pytest.mark.dealt_out
 VERSIONS = conftest.versions()
 # Former workers of 2.6.12 sometimes crash when they end.
 CRASHING = ('2.6',)
+# It may crash when the limit of a server is raised.
+OLD = '2.2'
 HAS_DYNAMIC = [version for version in VERSIONS if version >= '2.6']
 
 # Nobody listens on 127.0.0.2; s2 may be moved anywhere.
@@ -185,6 +188,11 @@ class TestSaving(object):
         assert "no server 'b/s22'; did you mean" in str(caught.value)
 
 
+def checks(site):
+    """Return the bits of the health checks of one server, and the agent checks of another one."""
+    return [int(site.state('s2')['srv_check_state']), int(site.state('s3')['srv_agent_state'])]
+
+
 def without_time(line):
     """Return a row without how long ago the server changed."""
     fields = line.split()
@@ -213,11 +221,20 @@ class TestRestoring(object):
         assert site.restore() == []
         assert sent.commands == ['show info;show servers state;show stat -1 6 -1']
 
-    def test_it_is_restored_within_one_process_as_well(self, site):
+    def test_it_is_restored_within_one_process_as_well(self, site, sent):
+        """[state over reloads] A limit is not raised where that may crash HAProxy."""
         before = summary(site)
         site.save()
         change(site)
-        assert site.restore() == []
+        sent.clear()
+        failures = site.restore()
+        if site.lab.version == OLD:
+            assert [failure[:3] for failure in failures] == [('b/s2', 'maxconn', 50)]
+            assert 'would crash' in failures[0].reason
+            assert not any('maxconn' in command for command in sent.commands)
+            before['b/s2'][-1] = 11
+        else:
+            assert failures == []
         assert summary(site) == before
 
     def test_no_server_gets_traffic_at_a_wrong_address(self, site, monkeypatch):
@@ -288,6 +305,33 @@ class TestRestoring(object):
         failure, = site.restore()
         assert failure[:4] == ('b/s2', 'check_address', '', 'HAProxy cannot unset it')
         assert site.state('s2')['srv_check_port'] == '0'
+
+    def test_checks_that_are_disabled(self, site):
+        """[state over reloads] Also where they go, which HAProxy only sets while they are enabled."""
+        # Nobody answers as an agent.
+        site.lab.configure(site.config.replace('backup', 'backup agent-check agent-port 1'))
+        site.lab.reload()
+        before = checks(site)
+        assert all(value & ENABLED for value in before)
+        if site.lab.version >= '2.4':
+            site.server('s2').setcheckaddr('127.0.0.1', site.ports[1])
+        site.server('s2').disable_health()
+        site.server('s3').disable_agent()
+        disabled = checks(site)
+        site.save()
+        site.lab.reload()
+        assert site.restore() == []
+        assert not any(value & ENABLED for value in checks(site))
+        assert site.restore() == [] and checks(site) == disabled
+        if site.lab.version >= '2.4':
+            assert site.state('s2')['srv_check_port'] == str(site.ports[1])
+        # And the other way round.
+        site.lab.reload()
+        site.save()
+        site.server('s2').disable_health()
+        site.server('s3').disable_agent()
+        assert site.restore() == []
+        assert all(value & ENABLED for value in checks(site))
 
     def test_a_master_leads_to_the_new_worker(self, site):
         change(site)
@@ -467,7 +511,9 @@ class TestSeveralProcesses(object):
             server.setmaxconn(5)
             assert hap.save_servers_state(path) is True
             server.setweight(100)
-            server.setmaxconn(0)
+            for path_of_process in started.paths:
+                # The library refuses to raise it in 2.2; without a queue it does no harm.
+                labs.ask(path_of_process, 'set maxconn server b/s 0')
             assert hap.restore_servers_state(path, socket=started.paths[1]) == []
             assert server.metric_per_socket('weight') == list(zip(started.paths, (100, 40)))
             with pytest.raises(exceptions.IncosistentData) as caught:
@@ -476,11 +522,29 @@ class TestSeveralProcesses(object):
                 (started.paths[0], {'b/s': {'weight': '100', 'maxconn': 0}}),
                 (started.paths[1], {'b/s': {'weight': '40', 'maxconn': 5}})]
             assert hap.save_servers_state(path, socket=started.paths[0]) is True
-            assert hap.restore_servers_state(path) == []
+            failures = hap.restore_servers_state(path)
+            assert [(failure.field, failure.socket_file) for failure in failures] == [
+                ('maxconn', started.paths[1])] * (version == OLD)
             assert server.metric_per_socket('weight') == list(zip(started.paths, (100, 100)))
             with pytest.raises(ValueError) as caught:
                 hap.restore_servers_state(path, socket=started.paths[0] + 'x')
             assert started.paths[0] in str(caught.value)
+
+
+    @pytest.mark.parametrize('kind', ['health', 'agent'])
+    def test_checks_of_one_process_only(self, version, kind, tmpdir):
+        """[state over reloads]"""
+        path = str(tmpdir.join('state'))
+        config = group.CONFIG.replace('weight 100', 'weight 100 check agent-check agent-port 1')
+        with group.Group(conftest.find(version), 2, config=config) as started:
+            hap = HAProxy(socket_dir=started.directory, retry=None, timeout=conftest.PATIENT)
+            assert hap.save_servers_state(path) is True
+            started.labs[1].raw('disable {0} b/s'.format(kind))
+            with pytest.raises(exceptions.IncosistentData) as caught:
+                hap.save_servers_state(path)
+            assert caught.value.by_socket == [
+                (started.paths[0], {'b/s': {kind + '_checks': True}}),
+                (started.paths[1], {'b/s': {kind + '_checks': False}})]
 
 
 @pytest.mark.only('nbproc4', 'instances')

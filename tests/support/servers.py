@@ -30,7 +30,7 @@ defaults
     timeout check 30s
     balance roundrobin
     cookie server
-    default-server inter 100ms rise 2 fall 2
+    default-server inter 50ms rise 2 fall 2
 
 frontend f_web
     bind "127.0.0.1:${HAPROXYADMIN_PORT_WEB}"
@@ -51,6 +51,10 @@ frontend f_queue
 frontend f_tunnel
     bind "127.0.0.1:${HAPROXYADMIN_PORT_TUNNEL}"
     default_backend tunnel
+
+frontend f_trackers
+    bind "127.0.0.1:${HAPROXYADMIN_PORT_TRACKERS}"
+    default_backend trackers
 
 frontend f_dynamic
     bind "127.0.0.1:${HAPROXYADMIN_PORT_DYNAMIC}"
@@ -90,7 +94,7 @@ backend dead
     server d2 "127.0.0.1:${HAPROXYADMIN_PORT_NOBODY}" check
 
 backend agents
-    server a1 "127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN1}" cookie a1 weight 100 check agent-check agent-inter 100ms agent-port AGENT
+    server a1 "127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN1}" cookie a1 weight 100 check agent-check agent-inter 50ms agent-port AGENT
 
 backend queue
     server q1 "127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN1}" cookie q1 maxconn 1

@@ -6,7 +6,7 @@ from haproxyadmin import exceptions
 from haproxyadmin.internal import rotation as internal, transaction, waiting
 from haproxyadmin.rotation import BroughtBack, Drained, TakenOut
 from tests.support import captured, fakes
-from tests.support.machines import NAME, WORD, Crew
+from tests.support.machines import BACKEND, NAME, WORD, Crew
 
 DRAIN, MAINT, READY = ['set server {0} state {1}'.format(WORD, state)
                        for state in ('drain', 'maint', 'ready')]
@@ -254,6 +254,9 @@ def test_without_an_interval_it_pauses_all_the_same(fleet, time):
     lambda crew: crew.server.out_of_rotation(drain_for='x'),
     lambda crew: crew.server.out_of_rotation(back_within='x'),
     lambda crew: crew.server.out_of_rotation(interval=-1),
+    lambda crew: crew.server.takeout(timeout=5, shutdown_sessions='no'),
+    lambda crew: crew.server.out_of_rotation(shutdown_sessions=1),
+    lambda crew: crew.server.out_of_rotation(restore_on_error='no'),
     lambda crew: crew.backend.del_server(NAME, timeout='5'),
     lambda crew: crew.backend.del_server(NAME, progress=5),
     lambda crew: crew.hap.wait_until('x', timeout=5), lambda crew: crew.hap.wait_until(None, 5),
@@ -626,6 +629,28 @@ def test_a_process_that_is_replaced_inside_of_the_body(fleet, time):
         crew[1].take_over()
     assert crew.states == ['drain'] * 2
     assert manager.back.reloaded is True
+
+
+@pytest.mark.parametrize('gone', [[0], [1], [0, 1]])
+def test_a_body_that_deletes_the_server(gone, fleet, time):
+    """[out of rotation] On purpose only if no process has it any more."""
+    crew = Crew(fleet('3.2', 2))
+    manager = crew.server.out_of_rotation(timeout=5, keep_up=None)
+
+    def run():
+        with manager:
+            for number in gone:
+                crew[number].is_there = False
+                crew[number].process.remove(BACKEND, NAME)
+    if len(gone) == 2:
+        run()
+    else:
+        with pytest.raises(exceptions.NoSuchObject) as caught:
+            run()
+        assert caught.value.result.changed is False
+    assert manager.taken.changed is True and manager.back is None
+    assert [crew.states[number] for number in (0, 1) if number not in gone] == ['maint'] * (
+        2 - len(gone))
 
 
 def test_a_manager_may_be_used_again(fleet, time):

@@ -66,6 +66,8 @@ def test_what_is_sent(version, options, then, fleet):
 
 @pytest.mark.parametrize('options, line', [
     ({'weight': 5}, ' weight 5'), ({'weight': '7'}, None), ({'maxconn': 5}, ' maxconn 5'),
+    ({'weight': '50%'}, None), ({'check': 1}, None), ({'ready': 'no'}, None),
+    ({'maxconn': True}, None), ({'maxconn': ' 9 '}, None), ({'maxconn': u'9'}, ' maxconn 9'),
     ({'send_proxy_v2': True}, ' send-proxy-v2'), ({'backup': False, 'id': None}, ''),
     ({'cookie': 'a b;c'}, ' cookie a\\ b\\;c'), ({'source': ('10.0.0.2', 'usesrc', 'client')},
                                                  ' source 10.0.0.2 usesrc client'),
@@ -302,9 +304,25 @@ def test_past_the_deadline_it_stays_in_maintenance(fleet, pauses):
         crew.delete(timeout=3, interval=1)
     assert caught.value.not_undone == crew.paths[:1]
     assert caught.value.result.sessions == 0 and caught.value.result.changed
+    assert 'it still has connections' in str(caught.value)
+    assert 'agent' not in str(caught.value)
     assert crew.states == ['maint'] * 2
     assert abs(sum(pauses) - 3) < 0.001
     assert crew.delete(timeout=1, die=False) is False
+
+
+@pytest.mark.parametrize('sessions, use', [(3, '3 sessions and queued requests'),
+                                           (0, 'connections')])
+def test_past_the_deadline_its_agent_stays_switched_off(sessions, use, fleet, pauses):
+    """[dynamic servers; waiting] It might take it out of maintenance; the message says so."""
+    crew = Deleting(fleet('3.2', 1), [[IN_USE]], agent=True)
+    crew[0].hold(sessions)
+    with pytest.raises(exceptions.WaitTimeout) as caught:
+        crew.delete(timeout=3, interval=1)
+    assert str(caught.value).endswith(', and its agent checks stay disabled')
+    assert 'it still has ' + use in str(caught.value)
+    assert caught.value.result.sessions == sessions and caught.value.not_undone == []
+    assert crew.changes[0][:2] == [AGENT_OFF, MAINT] and AGENT_ON not in crew.changes[0]
 
 
 def test_what_the_first_process_refuses_is_as_before(fleet, pauses):

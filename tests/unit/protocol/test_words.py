@@ -355,7 +355,7 @@ def test_the_address_of_a_server(address):
     'fd@3', 'sockpair@3', 'ipv4@localhost:80', 'ipv5@10.0.0.1:80', 'udp@10.0.0.1:80', '10.0.0.1:8a',
     '10.0.0.1:99999999999999999999', '10.0.0.1:80\n', '10.0.0.1:80 ', ' 10.0.0.1:80', '', None, 80,
     True, 1.5, ('10.0.0.1', 80), '10.0.0.1:80 backup', '10.0.0.1:80;x', u'10.0.0.1:\u0668',
-    'unix@a\nb', '/a\0'])
+    'unix@a\nb', '/a\0', 'unix@', 'abns@', 'abnsz@', '/'])
 def test_what_is_not_the_address_of_a_server(address):
     """[dynamic servers; argument checks]"""
     with pytest.raises(ValueError):
@@ -384,7 +384,12 @@ def test_keywords(keywords, expected):
     {'1a': True}, {'-a': True}, {'_a': True}, {u'\xfc': True}, {'a(': True}, {'a()': True},
     {'a(b c)': True}, {'a<<': True}, {'cookie': ''}, {'cookie': 'a\nb'}, {'cookie': 'a\0'},
     {'cookie': ('a', '')}, {'cookie': ('a', True)}, {'cookie': ('a', None)}, {'cookie': {}},
-    {'cookie': object()}, {'cookie': 'x' * words.MAX_LINE}])
+    {'cookie': object()}, {'cookie': 'x' * words.MAX_LINE},
+    # HAProxy would read these as other numbers.
+    {'maxconn': -5}, {'maxconn': '-5'}, {'maxconn': 1.5}, {'maxconn': '1.5'}, {'maxconn': '5x'},
+    {'maxconn': 2 ** 31}, {'maxconn': '99999999999'}, {'maxconn': ''}, {'maxconn': True},
+    {'maxconn': ()}, {'maxconn': (1, True)}, {'rise': 0.5}, {'id': -1}, {'maxqueue': -1},
+    {'agent-port': 65536}, {'agent_port': -1}, {'port': 'http'}])
 def test_what_is_no_keyword(keywords):
     """[dynamic servers; argument checks]"""
     with pytest.raises(ValueError):
