@@ -283,17 +283,15 @@ class OutOfRotation(object):
 
     def _restore_after(self, error):
         """Restore the state after an exception, which is raised even if this fails."""
+        note = 'then the state of the server was restored'
         try:
             self.back = self._restore([])
         except Exception as second:
+            note = 'then restoring the state of the server failed: {0}'.format(second)
             # On Python 2, error may be only the class.
             if isinstance(error, BaseException):
                 error.not_undone = sorted(self._states)
-                _add_note(error, 'then restoring the state of the server failed: {0}'.format(
-                    second))
-        else:
-            if isinstance(error, BaseException):
-                _add_note(error, 'then the state of the server was restored')
+        _add_note(error, note)
 
     def _wait(self, timeout):
         return Wait(timeout, self._how['interval'], self._how['progress'])

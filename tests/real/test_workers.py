@@ -218,10 +218,13 @@ def test_the_lines_of_a_reload_are_those_of_haproxy(site):
 def test_a_time_out_while_the_new_worker_loads(site):
     """[masters] What it was waiting for happens all the same."""
     before = site.hap.processids
-    with pytest.raises((exceptions.WaitTimeout, exceptions.HAProxySocketError)) as caught:
-        site.hap.reload(timeout=0)
-    if isinstance(caught.value, exceptions.WaitTimeout):
-        assert caught.value.result.old_pids == before
+    try:
+        # HAProxy has a tenth of a second to answer all the same, which may be enough.
+        assert site.hap.reload(timeout=0).old_pids == before
+    except exceptions.WaitTimeout as error:
+        assert error.result.old_pids == before
+    except exceptions.HAProxySocketError:
+        pass
     labs.wait_until(lambda: site.pid_or_none() not in (None, before[0]), 'the reload')
     labs.wait_until(lambda: _is_quiet(site), 'the new worker')
     site.lab.pids = [site.pid()]
