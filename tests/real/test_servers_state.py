@@ -29,6 +29,8 @@ global
 defaults
     mode http
     %(load)s
+    # Otherwise HAProxy waits a second before it tries a server again.
+    retries 0
     timeout connect 1s
     timeout client 60s
     timeout server 60s
@@ -527,7 +529,6 @@ class TestSeveralProcesses(object):
             with pytest.raises(ValueError) as caught:
                 hap.restore_servers_state(path, socket=started.paths[0] + 'x')
             assert started.paths[0] in str(caught.value)
-
 
     @pytest.mark.parametrize('kind', ['health', 'agent'])
     def test_checks_of_one_process_only(self, version, kind, tmpdir):
