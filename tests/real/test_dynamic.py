@@ -259,8 +259,8 @@ def test_a_name_that_exists_in_one_process(site, backend, number, state):
     found = site.state(number, 'dynamic', 'new')
     assert found['srv_port'] == '81'
     assert found['srv_admin_state'] == {'ready': '0', 'maint': '1'}[state]
-    assert site.labs[0].traffic('f_dynamic', 1) and not backend.add_server(
-        'new', '127.0.0.1:80', die=False)
+    assert site.labs[0].traffic('f_dynamic', 1, 'c1') == [200]
+    assert backend.add_server('new', '127.0.0.1:80', die=False) is False
 
 
 def test_an_id_that_exists_in_one_process(site, backend):

@@ -31,6 +31,8 @@ global
 defaults
     mode http
     %(load)s
+    # Otherwise HAProxy waits a second before it tries a server again.
+    retries 0
     timeout connect 1s
     timeout client 60s
     timeout server 60s

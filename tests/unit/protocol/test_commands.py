@@ -2,16 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """protocol/commands.py: every command line."""
 import itertools
-import numbers
 import re
 
 import pytest
 import six
 
 from haproxyadmin.protocol import commands, words
-from tests.unit.protocol.test_words import ANY, Count, refused, words_of
-
-numbers.Number.register(Count)
+from tests.unit.protocol.test_words import ANY, refused, words_of
 
 
 def test_no_text_can_start_a_second_command_or_a_payload():

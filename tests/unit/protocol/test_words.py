@@ -3,6 +3,7 @@
 """protocol/words.py: what a caller passes becomes a word, or is refused."""
 import decimal
 import fractions
+import numbers
 import os
 import re
 import subprocess
@@ -108,6 +109,9 @@ class Count(object):
 
     def __str__(self):
         return '7 apples;'
+
+
+numbers.Number.register(Count)
 
 
 @pytest.mark.parametrize('value, word', [
