@@ -112,7 +112,7 @@ OPERATIONS = {
     'state of a server': lambda process: states.state_operation(fuzz.server_on(process)),
     'get weight': lambda process: states.initial_weight_operation(fuzz.server_on(process)),
     'look at a server': lambda process: looks.look_operation(
-        fuzz.server_on(process), [fuzz.server_on(process)]),
+        fuzz.server_on(process), [fuzz.server_on(process)], True),
     'servers state': servers_state.all_states_operation,
     'change': lambda process: process.change_operation(b'set maxconn global 1'),
     'command': lambda process: process.raw_operation('show sess', True),
