@@ -266,12 +266,6 @@ def _added(name, **options):
     return Slot('addition', call)
 
 
-def _taken_out(server, **options):
-    """Take a server out of rotation, and bring it back."""
-    server.takeout(timeout=30, **options)
-    return server.setstate('ready')
-
-
 # How a text becomes an address, or a part of one.
 ADDRESSES = ['{0}', 'unix@{0}', 'abns@{0}', 'abnsz@{0}', '{0}:1', '[{0}]:1', 'ipv4@{0}:1',
              'ipv6@{0}:1', 'ipv6@[{0}]:1', 'ssl@{0}:1', 'ssl@[{0}]:1', '127.0.0.1:{0}',
@@ -502,8 +496,8 @@ SLOTS = {
     'Server.drain.progress': _word(lambda server, text: server.drain(5, progress=text)),
     'Server.takeout.timeout': _word(lambda server, text: server.takeout(text)),
     'Server.takeout.drain_for': _word(lambda server, text: server.takeout(5, drain_for=text)),
-    'Server.takeout.shutdown_sessions': Slot('flag', lambda server, text: _taken_out(
-        server, shutdown_sessions=text or 'a')),
+    'Server.takeout.shutdown_sessions': _word(
+        lambda server, text: server.takeout(5, shutdown_sessions=text)),
     'Server.takeout.keep_up': _word(lambda server, text: server.takeout(5, keep_up=text)),
     'Server.takeout.interval': _word(lambda server, text: server.takeout(5, interval=text)),
     'Server.takeout.progress': _word(lambda server, text: server.takeout(5, progress=text)),
@@ -527,13 +521,10 @@ SLOTS = {
     'Server.port': _word(lambda server, text: setattr(server, 'port', text)),
 }
 
-for _name_of_word in ('timeout', 'back_within', 'keep_up', 'drain_for', 'interval', 'progress'):
+for _name_of_word in ('timeout', 'back_within', 'keep_up', 'drain_for', 'interval', 'progress',
+                      'restore_on_error', 'shutdown_sessions'):
     SLOTS['Server.out_of_rotation.' + _name_of_word] = _word(
         lambda server, text, name=_name_of_word: server.out_of_rotation(**{name: text}))
-for _name_of_flag in ('restore_on_error', 'shutdown_sessions'):
-    SLOTS['Server.out_of_rotation.' + _name_of_flag] = Slot(
-        'flag', lambda server, text, name=_name_of_flag: server.out_of_rotation(
-            **{name: text or 'a'}))
 for _name_of_word in ('condition', 'timeout', 'interval', 'progress'):
     SLOTS['HAProxy.wait_until.' + _name_of_word] = _word(
         lambda hap, text, name=_name_of_word: hap.wait_until(
