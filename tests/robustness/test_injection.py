@@ -98,6 +98,7 @@ def test_the_texts_have_names_of_their_own():
     assert set(CHOSEN) < set(names)
 
 
+@pytest.mark.dealt_out
 class TestOnHAProxy(object):
 
     @pytest.mark.parametrize('name', sorted(injection.SLOTS))
