@@ -267,9 +267,11 @@ class Site(lab.Stopped):
         former = [started.pids[0] for started in self.labs]
         with self.labs[0].hold('f1', 1), self.labs[1].hold('f1', 1):
             result = self.hap.reload(timeout=60)
-            pids = [_pid(started) for started in self.labs]
-            _must(result.succeeded and result.old_pids == former and result.new_pids == pids,
-                  result, former, pids)
+            _must(result.succeeded and result.old_pids == former, result, former)
+            # For a moment, a former worker may still accept connections on the stats socket.
+            lab.wait_until(lambda: [_pid(started) for started in self.labs] == result.new_pids,
+                           'the workers {0} answer'.format(result.new_pids))
+            pids = result.new_pids
             for started, pid in zip(self.labs, pids):
                 started.pids = [pid]
             for number in range(CHECKS):
