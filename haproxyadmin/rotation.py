@@ -88,8 +88,8 @@ class _TakeOut(_Move):
 
     def __init__(self, members, wait, drain_for, shutdown_sessions, keep_up):
         super(_TakeOut, self).__init__(members, wait)
+        self._drain_for = drain_for
         # In seconds of the clock.
-        self._drained_at = wait.deadline - wait.timeout + drain_for
         self._shutdown_at = wait.deadline - min(SHUTDOWN_SECONDS, wait.timeout * SHUTDOWN_SHARE)
         self._shutdown_sessions = shutdown_sessions
         self._keep_up = keep_up
@@ -100,9 +100,9 @@ class _TakeOut(_Move):
         rotation = self.rotation
         is_in_use = set(rotation.own_states().values()) != set([STATE_MAINT])
         self._look_at_others(is_in_use)
-        if is_in_use and self._drained_at > self.wait.deadline - self.wait.timeout:
+        if is_in_use and self._drain_for:
             rotation.move_out(STATE_DRAIN)
-            rotation.wait_until_idle(self._drained_at, confirmed=False)
+            rotation.wait_until_idle(self.wait.started + self._drain_for, confirmed=False)
         rotation.move_out(STATE_MAINT)
         if self._shutdown_sessions:
             if rotation.wait_until_idle(self._shutdown_at):

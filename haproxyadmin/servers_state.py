@@ -4,7 +4,8 @@ import collections
 
 from haproxyadmin.combine import results_of
 from haproxyadmin.exceptions import CommandFailed, IncosistentData
-from haproxyadmin.internal.calls import members_to_change, prepare, read_each, refused_on, require
+from haproxyadmin.internal.calls import (members_to_change, prepare, read_each, refused_on,
+                                         require_if_known)
 from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
 from haproxyadmin.internal.files import check_file_name, read_file, replace_file
 from haproxyadmin.internal.grouping import renew
@@ -35,8 +36,7 @@ def read_states(processes, backend=None):
     """
     def build(process):
         word = None if backend is None else escape_name(backend, process.version)
-        if not process.endpoint.may_have(versions.SERVERS_STATE):
-            require(process, versions.SERVERS_STATE)
+        require_if_known(process, versions.SERVERS_STATE)
         return Operation(process.endpoint, commands.show_servers_state(word), parse_states)
     members, operations = prepare(processes, build)
     outcomes = run_all(operations)

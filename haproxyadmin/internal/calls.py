@@ -77,6 +77,12 @@ def require(member, feature):
         raise not_supported(member, feature, version)
 
 
+def require_if_known(member, feature):
+    """Like :func:`require`, for a read: a version that is not known is not asked for."""
+    if not member.hap_process.endpoint.may_have(feature):
+        require(member, feature)
+
+
 def not_supported(member, feature, version):
     """Return the exception for what the version of a process cannot do.
 

@@ -3,7 +3,7 @@
 import collections
 
 from haproxyadmin.exceptions import CommandFailed, HAProxySocketError, SocketPermissionError
-from haproxyadmin.internal.calls import change_each, members_to_change, refused_on, require
+from haproxyadmin.internal.calls import change_each, members_to_change, refused_on, require_if_known
 from haproxyadmin.internal.fanout import SHORTEST, run_reads
 from haproxyadmin.internal.grouping import distinct
 from haproxyadmin.internal.looks import (Former, Retries, followers_on, is_back, look_operation,
@@ -66,8 +66,7 @@ class Rotation(object):
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
         """
         for member in self._shared:
-            if not member.hap_process.endpoint.may_have(versions.SERVERS_STATE):
-                require(member, versions.SERVERS_STATE)
+            require_if_known(member, versions.SERVERS_STATE)
         self._look()
         self._identities = self._who()
 
@@ -118,9 +117,9 @@ class Rotation(object):
     def move_out(self, state):
         """Set a state where the server is not further out of rotation, in all processes or in none.
         """
-        enough = (state,) + _FURTHER_OUT[state]
-        self.move(dict((socket_file, own if own in enough else state)
-                       for socket_file, own in self.own_states().items()))
+        enough, before = (state,) + _FURTHER_OUT[state], self.own_states()
+        self._move(dict((socket_file, own if own in enough else state)
+                        for socket_file, own in before.items()), before)
 
     def move(self, states):
         """Set the state of each process, in all of them or in none.
@@ -129,7 +128,9 @@ class Rotation(object):
 
         :param states: the state of each process by its socket.
         """
-        before = self.own_states()
+        self._move(states, self.own_states())
+
+    def _move(self, states, before):
         members = [member for member in self.members
                    if states[member.socket_file] != before[member.socket_file]]
         self._wanted = states

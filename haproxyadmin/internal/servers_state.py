@@ -3,16 +3,17 @@
 import collections
 
 from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, HAProxySocketError
+from haproxyadmin.internal import settings
 from haproxyadmin.internal.backend import _Backend
-from haproxyadmin.internal.calls import not_supported, require
+from haproxyadmin.internal.calls import not_supported, require_if_known
 from haproxyadmin.internal.dynamic import Addition
-from haproxyadmin.internal.fanout import Operation, learn_info, run_all
+from haproxyadmin.internal.fanout import Operation, learn_info, run_all, unchanged
 from haproxyadmin.parsers import servers_state, stats
 from haproxyadmin.parsers.servers_state import (column_names, has_check, is_checked, own_state,
                                                 parse_row, text_of)
 from haproxyadmin.protocol import commands, replies, versions
 from haproxyadmin.protocol.commands import STATE_MAINT, STATE_READY
-from haproxyadmin.protocol.words import check_port, escape_server, escape_word
+from haproxyadmin.protocol.words import escape_server
 
 NotRestored = collections.namedtuple('NotRestored', 'server field wanted reason socket_file')
 
@@ -59,8 +60,7 @@ class ProcessStates(object):
 def all_states_operation(process):
     """Return the operation that reads everything; its value is a :class:`ProcessStates`."""
     rows = process.rows
-    if not process.endpoint.may_have(versions.SERVERS_STATE):
-        require(process, versions.SERVERS_STATE)
+    require_if_known(process, versions.SERVERS_STATE)
 
     def show(repeat):
         marked = rows.marks_ids
@@ -141,23 +141,13 @@ _CHECKS = [('health_checks', 'srv_check_state', 'health'),
            ('agent_checks', 'srv_agent_state', 'agent')]
 
 
-def _address_operands(kind):
-    return lambda word, version, text: commands.set_address(
-        word, escape_word(text, version), kind=kind)
-
-
-def _port_operand(name):
-    return lambda word, version, text: commands.set_server(word, name, check_port(text))
-
-
-# Columns that are set as they are: the field, the column, what it needs, and the command.
+# Columns that are set: the field, the column, the setting, and what makes its value of the text.
 _COLUMNS = [
-    ('ssl', 'srv_use_ssl', versions.SERVER_TLS,
-     lambda word, version, text: commands.set_tls(word, text == '1')),
-    ('check_address', 'srv_check_addr', versions.CHECK_ADDRESS, _address_operands('check-addr')),
-    ('check_port', 'srv_check_port', versions.CHECK_PORT, _port_operand('check-port')),
-    ('agent_address', 'srv_agent_addr', versions.AGENT_ADDRESS, _address_operands('agent-addr')),
-    ('agent_port', 'srv_agent_port', versions.AGENT_PORT, _port_operand('agent-port')),
+    ('ssl', 'srv_use_ssl', settings.TLS, lambda text: text == '1'),
+    ('check_address', 'srv_check_addr', settings.CHECK_ADDRESS, unchanged),
+    ('check_port', 'srv_check_port', settings.CHECK_PORT, unchanged),
+    ('agent_address', 'srv_agent_addr', settings.AGENT_ADDRESS, unchanged),
+    ('agent_port', 'srv_agent_port', settings.AGENT_PORT, unchanged),
 ]
 
 
@@ -277,26 +267,20 @@ class Restoration(object):
         return steps + [self._address(server, wanted, address, port, port != port_now)]
 
     def _name(self, server, name, address, address_now):
-        def send(word, version):
-            require(self.process, versions.SERVER_NAME)
-            return commands.set_server(word, 'fqdn', escape_word(name, version))
-
         def is_shown(state):
             shown = text_of(state, 'srv_addr')
             return text_of(state, 'srv_fqdn') == name and (
                 shown == address or shown != address_now)
-        return _Step(server, 'name', name, send, replies.is_server_success), _Move(
+        return self._setting(server, 'name', name, settings.NAME, name), _Move(
             'name', name, is_shown)
 
     def _address(self, server, wanted, address, port, with_port):
-        def send(word, version):
-            require(self.process,
-                    versions.SERVER_PORT if with_port else versions.SERVER_ADDRESS)
-            # Without need, a port is not set: that would end a port that follows the client's.
-            return commands.set_address(word, escape_word(address, version),
-                                        check_port(port) if with_port else None)
-        return _Step(server, 'address', wanted, send, lambda reply: replies.is_address_success(
-            'port' if with_port else 'addr', reply)), _Move(
+        # Without need, a port is not set: that would end a port that follows the client's.
+        setting = settings.ADDRESS_AND_PORT if with_port else settings.ADDRESS
+        values = [address, port] if with_port else [address]
+        return self._setting(server, 'address', wanted, setting, *values)._replace(
+            is_success=lambda reply: replies.is_address_success(
+                'port' if with_port else 'addr', reply)), _Move(
                 'address', wanted, lambda state: text_of(state, 'srv_addr') == address and (
                     state.get('srv_port') == port))
 
@@ -304,7 +288,7 @@ class Restoration(object):
         # HAProxy refuses to set where checks go while they are disabled.
         for step in self._checks(server, saved, current, True):
             yield step
-        for field, column, feature, build in _COLUMNS:
+        for field, column, setting, value_of in _COLUMNS:
             wanted = saved.get(column)
             if wanted is None or wanted == current.get(column):
                 continue
@@ -314,7 +298,7 @@ class Restoration(object):
             elif wanted == servers_state.EMPTY:
                 self.fail(server, field, '', 'HAProxy cannot unset it')
             else:
-                yield self._column(server, field, wanted, feature, build)
+                yield self._setting(server, field, wanted, setting, value_of(wanted))
         for step in self._checks(server, saved, current, False):
             yield step
         for step in self._maxconn(server):
@@ -338,20 +322,17 @@ class Restoration(object):
                 yield _Step(server, field, enabled, lambda word, version, kind=kind: (
                     commands.switch_checks(word, kind, enabled)), replies.is_server_success)
 
-    def _column(self, server, field, wanted, feature, build):
-        def send(word, version):
-            require(self.process, feature)
-            return build(word, version, wanted)
-        return _Step(server, field, wanted, send, replies.is_server_success)
+    def _setting(self, server, field, wanted, setting, *values):
+        return _Step(server, field, wanted, lambda word, version: setting.command(
+            self.process, word, *values), replies.is_server_success)
 
     def _maxconn(self, server):
-        wanted = self._maxconns.get(server)
+        wanted, current = self._maxconns.get(server), self.view.maxconns[server]
 
         def send(word, version):
-            require(self.process, versions.SERVER_MAXCONN)
-            commands.check_maxconn_server(self.view.maxconns[server], wanted, version)
-            return commands.set_maxconn_server(word, wanted)
-        if wanted is not None and wanted != self.view.maxconns[server]:
+            settings.MAXCONN.check_danger(self.process, current, wanted)
+            return settings.MAXCONN.command(self.process, word, wanted)
+        if wanted is not None and wanted != current:
             yield _Step(server, 'maxconn', wanted, send, replies.is_server_success)
 
     # What HAProxy answers

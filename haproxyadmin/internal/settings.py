@@ -57,7 +57,8 @@ class Setting(object):
             if reason:
                 raise refused_on(member, reason)
             before[member.socket_file] = view
-            self._check(member, view and self._previous(view), values)
+            if self._guard is not None:
+                self.check_danger(member, self._previous(view)[0], values[0])
         change_all_or_none(
             members, lambda member: self._operation(member, values),
             lambda member, _: self._undo(member, values, before[member.socket_file]),
@@ -71,30 +72,42 @@ class Setting(object):
         return (state_operation(member) if versions.has(
             member.hap_process.version, versions.SERVERS_STATE) else None)
 
-    def _command(self, member, values):
-        command = self._build(member.word(), member.hap_process.version, *values)
+    def command(self, process, word, *values):
+        """Return the command that sets it.
+
+        :type process: haproxyadmin.internal._HAProxyProcess
+        :param word: the word that names the server.
+        :raises haproxyadmin.exceptions.NotSupported: if the version is too old.
+        """
+        command = self._build(word, process.version, *values)
         if self._feature is not None:
-            require(member, self._feature)
+            require(process, self._feature)
         return command
 
+    def check_danger(self, member, before, value):
+        """Check that setting it is not dangerous.
+
+        :param member: the server in a process, or the process.
+        :param before: the value that is set.
+        :param value: the value that is to be set.
+        :raises haproxyadmin.exceptions.CommandFailed: if it is.
+        """
+        try:
+            self._guard(before, value, member.hap_process.version)
+        except CommandFailed as error:
+            raise refused_on(member, str(error))
+
     def _operation(self, member, values):
-        return member.hap_process.change_operation(self._command(member, values))
+        process = member.hap_process
+        return process.change_operation(self.command(process, member.word(), *values))
 
     def _undo(self, member, values, view):
         before = None if view is None else self._previous(view)
         if before is None or before[0] is None:
             raise refused_on(member, 'HAProxy does not report how it was set before')
-        self._check(member, values, before)
+        if self._guard is not None:
+            self.check_danger(member, values[0], before[0])
         return self._operation(member, before)
-
-    def _check(self, member, before, values):
-        """Raise an exception if the change would be dangerous."""
-        if self._guard is None:
-            return
-        try:
-            self._guard(before[0], values[0], member.hap_process.version)
-        except CommandFailed as error:
-            raise refused_on(member, str(error))
 
 
 def _in_state(*names):
@@ -154,6 +167,7 @@ AGENT_ADDRESS, AGENT_ADDRESS_AND_PORT = [
 CHECK_ADDRESS = Setting(_address_as('check-addr'), _in_state('srv_check_addr', 'srv_check_port'),
                         versions.CHECK_ADDRESS)
 CHECK_PORT = Setting(_word('check-port', _port), _in_state('srv_check_port'), versions.CHECK_PORT)
+AGENT_PORT = Setting(_word('agent-port', _port), _in_state('srv_agent_port'), versions.AGENT_PORT)
 AGENT_TEXT = Setting(_word('agent-send'), lambda state: None, versions.AGENT_TEXT)
 NAME = Setting(_word('fqdn'), _in_state('srv_fqdn'), versions.SERVER_NAME)
 MAXCONN = Setting(

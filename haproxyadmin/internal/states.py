@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read the state of a server, as functions of its object in each process."""
-from haproxyadmin.internal.calls import read_each, require
+from haproxyadmin.internal.calls import read_each, require_if_known
 from haproxyadmin.internal.fanout import Operation
 from haproxyadmin.parsers.servers_state import find_state, parse_initial_weight
 from haproxyadmin.protocol import commands, versions
@@ -30,8 +30,7 @@ def read_states(members, convert):
     :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
     """
     def build(member):
-        if not member.hap_process.endpoint.may_have(versions.SERVERS_STATE):
-            require(member, versions.SERVERS_STATE)
+        require_if_known(member, versions.SERVERS_STATE)
         return state_operation(member, convert)
     return read_each(members, build)
 

@@ -32,8 +32,8 @@ class Wait(object):
         self.timeout = check_seconds('timeout', timeout)
         self.interval = check_seconds('interval', interval)
         self._progress = progress if progress is None else check_callable('progress', progress)
-        self._started = now()
-        self.deadline = self._started + timeout
+        self.started = now()
+        self.deadline = self.started + timeout
 
     def seconds_left(self):
         """Return the seconds until the deadline, at least 0."""
@@ -41,7 +41,7 @@ class Wait(object):
 
     def seconds_passed(self):
         """Return the seconds since the beginning, rounded to milliseconds."""
-        return round(now() - self._started, 3)
+        return round(now() - self.started, 3)
 
     def report(self, done, total, what):
         """Tell how far it has come."""
