@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change a frontend and read its statistics."""
 from haproxyadmin.facade import Facade
-from haproxyadmin.internal.calls import not_supported, read_each
+from haproxyadmin.internal.calls import change_after_look, not_supported, read_each
 from haproxyadmin.methods import changes
 from haproxyadmin.parsers import stats
 from haproxyadmin.protocol import commands, versions
@@ -9,6 +9,8 @@ from haproxyadmin.protocol.metrics import FRONTEND_METRICS
 
 # The status of a frontend that accepts connections, or would if it were not at its limit.
 OPEN = ('OPEN', 'FULL')
+# What decides whether a listener waits.
+MAXCONN_LOOK = ('scur', 'slim', 'rate', 'rate_lim')
 
 __all__ = ['FRONTEND_METRICS', 'Frontend']
 
@@ -99,9 +101,17 @@ class Frontend(Facade):
 
         Sends ``set maxconn frontend`` (management guide, "set maxconn frontend") to each process.
 
+        Some versions crash if this lets a listener accept again that waits: 2.4.19 to 2.4.27, 2.5.9
+        to 2.5.14, 2.6.6 to 2.6.19, 2.7, 2.8.0 to 2.8.11, 2.9.0 to 2.9.11 and 3.0.0 to 3.0.5. There
+        one more command is sent first, ``show stat IID TYPE SID``, and nothing is changed in any
+        process if the limit is to be raised in one that is at its limit, or if in one the frontend
+        has reached its ``rate-limit sessions`` and ``value`` is above its sessions. A frontend that
+        reaches either after this look still crashes them.
+
         :param value: 0 to 2147483647, for each process; :attr:`maxconn` is the sum.
         :type value: int
         :raises ValueError: for any other value; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: also if that would crash HAProxy.
 
         Usage::
 
@@ -111,8 +121,22 @@ class Frontend(Facade):
             >>> frontend.maxconn
             100000
         """
-        return self._change(lambda member: commands.set_maxconn_frontend(
-            member.name, value, member.hap_process.version))
+        def build(member):
+            process = member.hap_process
+            return process.change_operation(
+                commands.set_maxconn_frontend(member.name, value, process.version))
+
+        def look(member):
+            # Before anything is read: the value may be wrong.
+            build(member)
+            dangerous = versions.is_among(
+                member.hap_process.version, versions.RAISING_FRONTEND_MAXCONN.ranges)
+            return member.row_operation() if dangerous else None
+
+        def check(member, row):
+            numbers = [int(stats.field(row, name) or 0) for name in MAXCONN_LOOK]
+            commands.check_maxconn_frontend(*numbers + [value, member.hap_process.version])
+        return change_after_look(self._live(), look, check, build)
 
     def _do(self, action):
         return self._change(lambda member: commands.frontend(

@@ -149,6 +149,31 @@ def change_each(members, build, judge=check_command):
     return check_outcomes(members, operations, run_all(operations), judge)
 
 
+def change_after_look(members, look, check, build):
+    """Like :func:`change_each`, unless what is read first says that it would be dangerous.
+
+    :param look: takes a member; returns the operation that reads, or None where nothing is read.
+    :param check: takes a member and what was read; raises a
+        :class:`haproxyadmin.exceptions.CommandFailed` if the change would be dangerous. Then
+        nothing is sent to any process.
+    :param build: see :func:`prepare`. A process that could not be read is not changed.
+    """
+    current, operations = prepare(members_to_change(members), look)
+    failed = {}
+    for member, outcome in zip(current, run_all(operations)):
+        if isinstance(outcome, NoSuchObject):
+            # HAProxy says so itself.
+            continue
+        if isinstance(outcome, Exception):
+            failed[member.socket_file] = outcome
+        elif outcome is not None:
+            try:
+                check(member, outcome)
+            except CommandFailed as error:
+                raise refused_on(member, str(error))
+    return change_each(members, lambda member: failed.get(member.socket_file) or build(member))
+
+
 def check_outcomes(members, operations, outcomes, judge=check_command):
     """Judge the outcomes of a change.
 

@@ -228,6 +228,21 @@ def set_maxconn_frontend(name, value, version):
                       check_number(value, 'maxconn'))
 
 
+def check_maxconn_frontend(sessions, limit, rate, rate_limit, value, version):
+    """Check that a frontend's maximum number of connections may be set.
+
+    :param sessions: how many there are.
+    :param limit: the maximum that is set.
+    :param rate: new sessions per second.
+    :param rate_limit: how many are let in per second, 0 for no limit.
+    :param value: the maximum that is to be set.
+    :raises haproxyadmin.exceptions.CommandFailed: if it lets a listener accept again that waits,
+        where that would crash HAProxy.
+    """
+    if (value > limit and sessions >= limit) or (value > sessions and 0 < rate_limit <= rate):
+        versions.check_danger(versions.RAISING_FRONTEND_MAXCONN, version)
+
+
 def set_state(server, state):
     """Return the command that sets a server's state.
 

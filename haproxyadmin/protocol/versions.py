@@ -94,6 +94,15 @@ RAISING_MAXCONN = Danger(
     CommandFailed, 'raising the maximum number of connections of a server would crash this '
     'version of HAProxy if requests wait in its queue',
     '``setmaxconn`` of a server that raises or removes a limit, which would crash')
+# The process locks up, and its watchdog ends it, if a listener waits that the new limit lets accept
+# again (seen with 2.6.12). Introduced and fixed in September 2022 and 2024; for 2.4 and 2.5 the
+# first release after the introduction is named, and 2.5 and 2.7 ended without the fix.
+RAISING_FRONTEND_MAXCONN = Danger(
+    [((2, 4, 19), (2, 4, 28)), ((2, 5, 9), (2, 6)), ((2, 6, 6), (2, 6, 20)), ((2, 7), (2, 8, 12)),
+     ((2, 9), (2, 9, 12)), ((3, 0), (3, 0, 6))],
+    CommandFailed, 'setting the maximum number of connections would crash this version of HAProxy '
+    'while the frontend is at its limit or accepts no more sessions in this second',
+    '``setmaxconn`` of a frontend that is at its limit, which would crash')
 # They report a disabled frontend as open; 2.3 and 2.5 were not seen.
 OPEN_FRONTENDS = Danger(
     [((2, 3), (2, 6))], CommandFailed, 'a disabled frontend is reported as open',

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Frontends and backends on real HAProxies: values compared with what their sockets report."""
+import contextlib
+import socket
+
 import pytest
 
 from haproxyadmin import BACKEND_METRICS, FRONTEND_METRICS, exceptions
-from tests.support import truth
+from haproxyadmin.protocol import versions
+from tests import conftest
+from tests.support import lab as labs, truth
 from tests.support.checks import check_metrics, check_statistics, error_of, is_number, rows_of
 
 
@@ -162,6 +167,35 @@ class TestFrontendChanges(object):
         assert frontend.setmaxconn(2147483647) is True
         assert frontend.maxconn == 2147483647 * count
         assert truth.total(lab, 'frontend2_proc34', 'FRONTEND', 'slim') == 3000 * count
+
+    def test_a_frontend_that_is_full(self, lab, hap, sent):
+        """[nothing that kills; one command per call] Some versions would crash."""
+        name = 'frontend_proc1'
+        frontend = hap.frontend(name)
+        command = 'set maxconn frontend {0} 2'.format(name)
+        with lab.hold(name, 1):
+            assert frontend.setmaxconn(1) is True
+            with contextlib.closing(socket.create_connection(
+                    ('127.0.0.1', lab.ports[name]), conftest.PATIENT)) as waiting:
+                sent.clear()
+                if versions.is_among(
+                        versions.parse_version(truth.info(lab)['Version']), versions.RAISING_FRONTEND_MAXCONN.ranges):
+                    error = error_of(frontend.setmaxconn, 2)
+                    assert type(error) is exceptions.CommandFailed
+                    assert str(error) == versions.RAISING_FRONTEND_MAXCONN.reason
+                    assert frontend.setmaxconn(2, die=False) is False
+                    assert command not in sent.commands
+                    assert truth.figures(lab, name, 'FRONTEND', 'slim') == ['1']
+                else:
+                    assert frontend.setmaxconn(2) is True
+                    assert sent.commands == [command]
+                    assert truth.figures(lab, name, 'FRONTEND', 'slim') == ['2']
+                    waiting.sendall(b'GET / HTTP/1.0\r\n\r\n')
+                    assert waiting.recv(65536).startswith(b'HTTP/1.')
+        labs.wait_until(lambda: truth.figures(lab, name, 'FRONTEND', 'scur') == ['0'], 'empty')
+        assert frontend.setmaxconn(3000) is True
+        assert truth.figures(lab, name, 'FRONTEND', 'slim') == ['3000']
+        assert lab.traffic(name, 2) == [200] * 2
 
     @pytest.mark.one_haproxy
     def test_what_is_no_limit_is_not_sent(self, hap, sent):

@@ -6,7 +6,8 @@ import six
 import haproxyadmin
 from haproxyadmin import exceptions
 from haproxyadmin.frontend import Frontend
-from tests.support import captured
+from haproxyadmin.protocol import versions
+from tests.support import captured, fakes
 
 NAME = 'frontend_proc1'
 ROW = 'show stat 4 1 -1'  # iid 4 in the captures
@@ -146,6 +147,95 @@ def test_a_wrong_limit_is_refused(value, pair):
     with pytest.raises(ValueError):
         frontend.setmaxconn(value)
     assert frontend.setmaxconn(value, die=False) is False
+    assert started.connections == [0, 0]
+
+
+# Versions that a raised limit may crash
+
+@pytest.fixture
+def crashing(fleet):
+    """Return two processes, of which the second one may crash, and their frontend."""
+    started = fleet('2.6', 2)
+    for process, version in zip(started, ['2.6.20', '2.6.12']):
+        process.info['Version'] = version
+        for column, value in [('slim', '5'), ('scur', '4')]:
+            process.set(NAME, 'FRONTEND', column, value)
+    frontend = started.haproxy().frontend(NAME)
+    started.forget()
+    return started, frontend
+
+
+def give(process, **columns):
+    for column, value in columns.items():
+        process.set(NAME, 'FRONTEND', column, value)
+
+
+@pytest.mark.parametrize('columns, value', [
+    ({'scur': '5'}, 6),
+    ({'scur': '6'}, 6),  # some may leave before the command arrives
+    ({'scur': '0', 'slim': '0'}, 1),
+    ({'rate_lim': '3', 'rate': '3'}, 6),
+    ({'rate_lim': '3', 'rate': '4'}, 5),
+    ({'scur': '3', 'rate_lim': '3', 'rate': '3'}, 4),
+])
+def test_no_limit_is_set_where_that_crashes_haproxy(columns, value, crashing):
+    """[nothing that kills] Nothing is sent to the other process, either."""
+    started, frontend = crashing
+    give(started[1], **columns)
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        frontend.setmaxconn(value)
+    assert str(caught.value) == versions.RAISING_FRONTEND_MAXCONN.reason
+    assert caught.value.socket_file == started.paths[1]
+    assert frontend.setmaxconn(value, die=False) is False
+    assert started.commands[0] == []
+    assert len(started.commands[1]) == 2 and set(started.commands[1]) == set([ROW])
+
+
+@pytest.mark.parametrize('columns, value', [
+    ({}, 6), ({}, 0), ({'scur': '5'}, 5), ({'scur': '5'}, 4), ({'scur': '5'}, 0),
+    ({'rate_lim': '3', 'rate': '2'}, 6), ({'rate_lim': '3', 'rate': '3'}, 4),
+    ({'rate_lim': '', 'rate': '3'}, 6),
+])
+def test_any_other_limit_costs_one_look_where_it_may_crash_haproxy(columns, value, crashing):
+    """[nothing that kills; one command per call]"""
+    started, frontend = crashing
+    give(started[0], scur='5')
+    give(started[1], **columns)
+    command = 'set maxconn frontend {0} {1}'.format(NAME, value)
+    started.answer(command, '\n')
+    assert frontend.setmaxconn(value) is True
+    assert started.commands == [[command], [ROW, command]]
+
+
+def test_a_process_that_cannot_be_looked_at_is_not_changed(crashing):
+    """[nothing that kills; verdicts] The others are."""
+    started, frontend = crashing
+    command = 'set maxconn frontend {0} 6'.format(NAME)
+    started.answer(command, '\n')
+    started[1].behavior = fakes.closing
+    with pytest.raises(exceptions.HAProxySocketError) as caught:
+        frontend.setmaxconn(6)
+    assert caught.value.by_socket == [(started.paths[0], '')]
+    assert started.commands[0] == [command]
+    assert command not in started.commands[1]
+
+
+def test_a_frontend_that_is_gone_is_what_haproxy_says(crashing):
+    """[verdicts]"""
+    started, frontend = crashing
+    command = 'set maxconn frontend {0} 6'.format(NAME)
+    started.answer(command, 'No such frontend.\n\n')
+    started[1].remove(NAME)
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        frontend.setmaxconn(6)
+    assert str(caught.value) == 'No such frontend.'
+
+
+def test_a_wrong_limit_costs_no_look(crashing):
+    """[argument checks]"""
+    started, frontend = crashing
+    with pytest.raises(ValueError):
+        frontend.setmaxconn(-1)
     assert started.connections == [0, 0]
 
 

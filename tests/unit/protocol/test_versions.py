@@ -9,6 +9,11 @@ from tests.support import captured
 
 @pytest.mark.parametrize('danger, bad, right', [
     (versions.GET_ACL, [(1, 7, 0)], [(1, 6, 9), (1, 7, 1)]),
+    (versions.RAISING_FRONTEND_MAXCONN,
+     [(2, 4, 19), (2, 4, 27), (2, 5, 9), (2, 5, 14), (2, 6, 6), (2, 6, 12), (2, 6, 19), (2, 7, 0),
+      (2, 7, 12), (2, 8, 0), (2, 8, 11), (2, 9, 11), (3, 0, 0), (3, 0, 5)],
+     [(2, 2, 9), (2, 4, 18), (2, 4, 28), (2, 5, 8), (2, 6, 5), (2, 6, 20), (2, 8, 12), (2, 9, 12),
+      (3, 0, 6), (3, 1, 0), (3, 2, 26)]),
     (versions.CLEAR_ALL_COUNTERS, [(3, 3, 0), (3, 3, 9), (3, 4, 0)], [(3, 2, 26), (3, 4, 1)]),
 ])
 def test_it_is_refused_from_the_first_bad_version_to_the_first_right_one(danger, bad, right):
