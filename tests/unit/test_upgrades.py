@@ -15,7 +15,8 @@ from tests.unit.internal import test_calls
 
 FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_srv1'
 # Commands that depend on the version: they are built, refused or continued differently.
-DEPENDS = ['clear counters all', 'del acl #4 /x', 'add map #7 k v\\ w', 'del map #7 k']
+DEPENDS = ['clear counters all', 'del acl #4 /x', 'add map #7 k v\\ w', 'del map #7 k',
+           'set maxconn frontend frontend_proc1 9']
 
 
 class Entries(object):

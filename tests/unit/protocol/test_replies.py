@@ -235,13 +235,19 @@ class Caller(object):
             'shutdown sessions': server.shutdown,
             'enable frontend': frontend.enable, 'disable frontend': frontend.disable,
             'shutdown frontend': frontend.shutdown,
-            'set maxconn frontend': lambda: frontend.setmaxconn(5),
+            'set maxconn frontend': self._set_maxconn_frontend,
             'set maxconn global': lambda: hap.setmaxconn(5),
             'set rate-limit sessions': lambda: hap.setratelimitsess(5),
             'set rate-limit ssl-sessions': lambda: hap.setratelimitsslsess(5),
             'set rate-limit': lambda: hap.setratelimitconn(5),
         }
         return methods.get(' '.join(words[:3])) or methods[' '.join(words[:2])]
+
+    def _set_maxconn_frontend(self):
+        if self.version in ('2.6', '2.8'):
+            # The library looks at the frontend first, because these versions may crash.
+            self.process.script.insert(0, fakes.answering)
+        return self.frontend.setmaxconn(5)
 
     def _set_address(self):
         self.server.address = '127.0.0.9'
