@@ -154,13 +154,24 @@ class TestReading(object):
             assert str(truth.numbers(lab, [3, 4])) in repr(subject)
 
 
+def may_crash(lab):
+    """Return True if the version crashes when the limit of a full frontend is raised."""
+    return versions.is_among(versions.parse_version(truth.info(lab)['Version']),
+                             versions.RAISING_FRONTEND_MAXCONN.ranges)
+
+
 class TestFrontendChanges(object):
 
-    def test_maxconn(self, lab, hap):
+    def test_maxconn(self, lab, hap, sent):
+        """[one command per call] And one look, where the version may crash."""
         frontend = hap.frontend('frontend1_proc34')
         count = len(frontend.process_nb)
         assert frontend.maxconn == 3000 * count
+        sent.clear()
         assert frontend.setmaxconn(50) is True
+        looks = count if may_crash(lab) else 0
+        assert sent.commands[looks:] == ['set maxconn frontend frontend1_proc34 50'] * count
+        assert all(command.startswith('show stat ') for command in sent.commands[:looks])
         assert truth.figures(lab, 'frontend1_proc34', 'FRONTEND', 'slim') == ['50'] * count
         assert frontend.maxconn == frontend.metric('slim') == 50 * count
         assert is_number(frontend.maxconn)
@@ -178,8 +189,7 @@ class TestFrontendChanges(object):
             with contextlib.closing(socket.create_connection(
                     ('127.0.0.1', lab.ports[name]), conftest.PATIENT)) as waiting:
                 sent.clear()
-                if versions.is_among(
-                        versions.parse_version(truth.info(lab)['Version']), versions.RAISING_FRONTEND_MAXCONN.ranges):
+                if may_crash(lab):
                     error = error_of(frontend.setmaxconn, 2)
                     assert type(error) is exceptions.CommandFailed
                     assert str(error) == versions.RAISING_FRONTEND_MAXCONN.reason

@@ -71,7 +71,6 @@ CALLS = [
     ('frontend', 'all', lambda frontend: frontend.metric('stot')),
     ('frontend', 'all', lambda frontend: frontend.stats_per_process()),
     ('frontend', 'all', lambda frontend: frontend.requests_per_process()),
-    ('frontend', 'all', lambda frontend: frontend.setmaxconn(3000)),
     ('frontend', 'all', lambda frontend: frontend.disable()),
     ('frontend', 'all', lambda frontend: frontend.enable()),
     ('backend', 'all', lambda backend: backend.metric('stot')),
@@ -550,8 +549,8 @@ class TestSilence(object):
             assert len(sent.commands) == 3
             sent.clear()
             # HAProxy may have received the command, so it is not sent again.
-            assert type(error_of(frontend.setmaxconn, 5)) is exceptions.SocketTimeout
-            assert sent.commands == ['set maxconn frontend haproxy 5']
+            assert type(error_of(hap.setratelimitsess, 0)) is exceptions.SocketTimeout
+            assert sent.commands == ['set rate-limit sessions global 0']
 
     def test_no_threads_are_left(self, hap):
         """[concurrent processes]"""

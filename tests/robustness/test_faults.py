@@ -21,7 +21,7 @@ from haproxyadmin import haproxy
 from haproxyadmin.exceptions import (HAProxySocketError, NoHAProxyFound, ReloadFailed,
                                      SocketApplicationError, SocketConnectionError, SocketTimeout)
 from haproxyadmin.internal import lookup
-from haproxyadmin.protocol import transport
+from haproxyadmin.protocol import transport, versions
 from tests import conftest
 from tests.robustness import faults, remote
 from tests.support import group, lab, listener, ways
@@ -161,6 +161,10 @@ class TestSentAgain(object):
         change for change in faults.CHANGES if not change.reads_first and not change.all_or_none],
         ids=name_of)
     def test_a_change_is_not(self, retrying, operation, fault):
+        version = versions.parse_version(retrying.hap.version)
+        if operation.name == 'frontend.setmaxconn' and versions.is_among(
+                version, versions.RAISING_FRONTEND_MAXCONN.ranges):
+            pytest.skip('on this version it reads first')
         if operation.prepare:
             retrying.asked(operation.prepare(250))
         # The fault must hit the change, not the check of the version.
