@@ -29,8 +29,9 @@ FLOORS = [
     ['protocol.transport'],
     # Pure functions that parse and combine replies.
     ['parsers.lines', 'parsers.values', 'spelling'],
-    ['parsers.certificates', 'parsers.errors', 'parsers.info', 'parsers.patterns',
-     'parsers.servers_state', 'parsers.sessions', 'parsers.stats', 'parsers.workers'],
+    ['parsers.certificates', 'parsers.errors', 'parsers.info', 'parsers.pattern_files',
+     'parsers.patterns', 'parsers.servers_state', 'parsers.sessions', 'parsers.stats',
+     'parsers.workers'],
     ['parsers.saved_states'],
     ['combine'],
     ['utils'],
