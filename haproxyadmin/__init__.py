@@ -24,9 +24,9 @@ _DEFINED_IN = {
     'SERVER_METRICS': 'protocol.metrics',
 }
 _MODULES = ['backend', 'combine', 'common', 'differences', 'exceptions', 'facade', 'frontend',
-            'haproxy', 'imports', 'internal', 'maps', 'methods', 'overview', 'parsers', 'protocol',
-            'reading', 'rotation', 'server', 'servers_state', 'snapshot', 'spelling', 'utils',
-            'workers']
+            'haproxy', 'imports', 'internal', 'maps', 'methods', 'overview', 'parsers', 'patterns',
+            'protocol', 'reading', 'rotation', 'server', 'servers_state', 'snapshot', 'spelling',
+            'utils', 'workers']
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
            'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',

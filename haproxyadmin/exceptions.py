@@ -6,6 +6,7 @@
 
     HAProxyBaseError
     ├── CommandFailed                (HAProxy refused)
+    │   ├── Conflict                 (... or would lose what another client changes)
     │   ├── EntriesFailed            (... some entries of many)
     │   ├── NotSupported             (... or would: its version or build cannot do it)
     │   └── ReloadFailed             (... its configuration)
@@ -29,7 +30,7 @@ from haproxyadmin.imports import PY2, ensure_str, text_type
 # Characters of a command in a traceback.
 MAX_SHOWN = 200
 
-__all__ = ['CommandFailed', 'EntriesFailed', 'HAProxyBaseError', 'HAProxyDataError',
+__all__ = ['CommandFailed', 'Conflict', 'EntriesFailed', 'HAProxyBaseError', 'HAProxyDataError',
            'HAProxySocketError', 'InconsistentData', 'IncosistentData', 'MultipleCommandResults',
            'NoHAProxyFound', 'NoSuchObject', 'NotSupported', 'ReloadFailed',
            'SocketApplicationError', 'SocketConnectionError', 'SocketPermissionError',
@@ -151,6 +152,13 @@ class EntriesFailed(CommandFailed):
         super(EntriesFailed, self).__init__('failures: {0}{1}'.format(len(failures), first))
         self.args = (failures,)
         self.failures = failures
+
+
+class Conflict(CommandFailed):
+    """Another client changes the same thing at the same time; what it does stands.
+
+    Trying again later is safe.
+    """
 
 
 class NotSupported(CommandFailed):

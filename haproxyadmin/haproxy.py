@@ -152,6 +152,64 @@ class HAProxy(PatternMethods, Reading):
         self._found, self._left_out, refreshed = self._search.find_again(self._found)
         return refreshed
 
+    # ACLs and maps as collections
+
+    def map(self, ref):
+        """Return a map as a mapping: ``hap.map('/etc/haproxy/hosts.map')['www.example.com']``.
+
+        Sends ``show map;show map REF`` to the first process (management guide, "show map").
+
+        :param ref: its id or file.
+        :type ref: int or str
+        :rtype: :class:`haproxyadmin.patterns.Map`
+        :raises ValueError: if no process has it; the message contains the nearest names.
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+        """
+        from haproxyadmin import patterns  # most programs do not need it
+        return patterns.find(self._found, 'map', ref)
+
+    def maps(self):
+        """Return all maps; the entries of each are read when they are needed.
+
+        Sends ``show map`` to each process (management guide, "show map").
+
+        :rtype: list of :class:`haproxyadmin.patterns.Map`
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+
+        Usage::
+
+            >>> for one in hap.maps():
+            ...     print(one.id, one.file, len(one))
+        """
+        from haproxyadmin import patterns  # most programs do not need it
+        return patterns.list_all(self._found, 'map')
+
+    def acl(self, ref):
+        """Return an ACL as a set of patterns; see :meth:`map`.
+
+        Sends ``show acl;show acl REF`` to the first process (management guide, "show acl").
+
+        :param ref: its id or file.
+        :type ref: int or str
+        :rtype: :class:`haproxyadmin.patterns.Acl`
+        :raises ValueError: if no process has it; the message contains the nearest names.
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+        """
+        from haproxyadmin import patterns  # most programs do not need it
+        return patterns.find(self._found, 'acl', ref)
+
+    def acls(self):
+        """Return all ACLs; the patterns of each are read when they are needed.
+
+        Sends ``show acl`` to each process (management guide, "show acl"). An ACL that the
+        configuration takes from a file and completes with patterns of its own counts twice.
+
+        :rtype: list of :class:`haproxyadmin.patterns.Acl`
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+        """
+        from haproxyadmin import patterns  # most programs do not need it
+        return patterns.list_all(self._found, 'acl')
+
     # Workers of a master
 
     def workers(self):

@@ -9,7 +9,7 @@ import _socket
 import sys
 
 __all__ = ['DEBUG', 'PY2', 'Pattern', 'ensure_str', 'integer_types', 'intern', 'logger',
-           'socket_part', 'string_types', 'text_type']
+           'mutable_collections', 'socket_part', 'string_types', 'text_type']
 
 PY2 = str is bytes
 if PY2:
@@ -43,6 +43,15 @@ class Pattern(object):
         import re
         method = self.__dict__[name] = getattr(re.compile(self._text), name)
         return method
+
+
+def mutable_collections():
+    """Return the abstract classes of mappings and sets that can be changed."""
+    try:
+        from collections.abc import MutableMapping, MutableSet
+    except ImportError:  # Python 2
+        from collections import MutableMapping, MutableSet
+    return MutableMapping, MutableSet
 
 
 def socket_part(name):

@@ -11,11 +11,11 @@ _DEFINED_IN = {
     '_HAProxyProcess': 'haproxy',
     '_Server': 'server',
 }
-_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'differences',
-            'discovery', 'dynamic', 'endpoint', 'fanout', 'files', 'frontend', 'frozen',
-            'grouping', 'haproxy', 'listing', 'looks', 'lookup', 'masters', 'patterns', 'process',
-            'rotation', 'rows', 'server', 'servers_state', 'settings', 'slots', 'states',
-            'transaction', 'waiting']
+_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'contents',
+            'differences', 'discovery', 'dynamic', 'endpoint', 'entries', 'fanout', 'files',
+            'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'looks', 'lookup', 'masters',
+            'patterns', 'process', 'replacement', 'rotation', 'rows', 'server', 'servers_state',
+            'settings', 'slots', 'states', 'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

@@ -5,7 +5,7 @@ A batch is sent in one exchange. If HAProxy accepts it, it is a payload, which H
 the first entry that it refuses; otherwise it is a line of commands, each with its own answer.
 """
 from haproxyadmin.protocol import commands, versions
-from haproxyadmin.protocol.words import check_text, join_words, parse_reference
+from haproxyadmin.protocol.words import Prepared, check_text, join_words, parse_reference
 
 # Command and payload of 16384 bytes kill several versions; more than this gains nothing.
 MAX_BATCH = 4096
@@ -20,7 +20,8 @@ class Batch(object):
     :param entries: list of ``(index, entry)``, the entry a tuple of texts.
     :param payload: True if the entries are a payload.
     :param rounds: how often they have been deleted already, which is repeated until none is left;
-        None for references, which are deleted once.
+        None for what must never be repeated, nor be sent to another process: references, and what
+        is added to a prepared version.
     """
 
     __slots__ = ('commands', 'entries', 'payload', 'rounds')
@@ -104,16 +105,18 @@ class _BatchBuilder(object):
 class BulkChange(object):
     """What is done to which ACL or map, and the batches for it.
 
-    :param action: ``'add'`` or ``'del'``.
+    :param action: ``'add'``, ``'set'`` or ``'del'``.
     :param family: ``'acl'`` or ``'map'``.
-    :param ident: id or file.
+    :param ident: see :func:`haproxyadmin.protocol.words.check_identifier`.
     """
 
     def __init__(self, action, family, ident):
         self.action = action
         self.family = family
         self.ident = ident
-        self.takes_pairs = (action, family) == ('add', 'map')
+        self.takes_pairs = action != 'del' and family == 'map'
+        self.is_prepared = isinstance(ident, Prepared)
+        self._rounds = None if self.is_prepared else 0
 
     def entries(self, chunk):
         """Return the items of a chunk as tuples of texts.
@@ -132,17 +135,19 @@ class BulkChange(object):
                     index, item))
         return [(index, tuple(item)) for index, item in chunk]
 
-    def batches(self, version, entries, rounds=0):
+    def batches(self, version, entries, rounds=None):
         """Divide entries into batches of at most ``MAX_BATCH`` bytes; a longer entry goes alone.
 
-        Each deletion is a batch of its own; how many are sent together depends on how long they
-        take.
+        Unless entries are added, each is a batch of its own; how many are sent together depends on
+        how long they take.
 
         :param entries: list of ``(index, entry)``.
+        :param rounds: (optional) see :class:`Batch`.
         :rtype: list of :class:`Batch`
         :raises ValueError: for an entry that HAProxy cannot accept.
         """
-        if self.action == 'del':
+        rounds = self._rounds if rounds is None else rounds
+        if self.action != 'add':
             return [Batch([self._part(version, index, entry)[0]], [(index, entry)], False, rounds)
                     for index, entry in entries]
         if entries and self.takes_pairs:
@@ -185,7 +190,7 @@ class BulkChange(object):
                 return None
             number = lines.count(b'\n', start, end) + 1
             batches.append(Batch([head + b'\n' + lines[start:end] + b'\n'],
-                                 entries[first:first + number], True, 0))
+                                 entries[first:first + number], True, self._rounds))
             start, first = end + 1, first + number
         return batches
 
@@ -194,7 +199,7 @@ class BulkChange(object):
         try:
             if self.takes_pairs:
                 key, value = check_text(entry[0]), check_text(entry[1])
-                if commands.takes_payload(version, key, value):
+                if self.action == 'add' and commands.takes_payload(version, key, value):
                     if len(key) + len(value) > MAX_BATCH:
                         # What is too long for a command is too long for a payload.
                         join_words(self.head(version), key, value)
@@ -204,12 +209,12 @@ class BulkChange(object):
             raise same_error(error, 'entry {0}: {1}'.format(index, error))
 
     def reference_batch(self, version, index, entry):
-        """Return the batch that deletes the entry of a reference.
+        """Return the batch that deletes the entry of a reference, or sets its value.
 
-        :param entry: a tuple of the reference as the caller passed it.
+        :param entry: a tuple of the reference as the caller passed it, and perhaps the value.
         """
         command = commands.by_reference(self.action, self.family, self.ident, version,
-                                        parse_reference(entry[0]))
+                                        parse_reference(entry[0]), *entry[1:])
         return Batch([command], [(index, entry)], False, None)
 
     def head(self, version):

@@ -24,8 +24,6 @@ CHUNK = 2048
 # watchdog kills it. A line that takes less than this, in seconds, may be followed by one twice as
 # long.
 SHORT_RUN = 0.05
-# Stands for a version that could not be asked: nothing is sent to it, so nothing is refused.
-ANY_VERSION = (99,)
 
 Failure = collections.namedtuple('Failure', 'index entry process_nb socket_file message')
 
@@ -59,19 +57,20 @@ class ProcessProgress(object):
     def __init__(self, process, version, change):
         self.process = process
         self._lost = version if isinstance(version, HAProxyBaseError) else None
-        self.version = process.endpoint.known_version or ANY_VERSION if self._lost else version
+        self.version = process.endpoint.known_version or versions.NEWEST \
+            if self._lost else version
         self.accepted = 0
         self.failures = []
         self.error = None
         self.refused = False
         # The index of the first entry that was refused, and the command.
         self.first = None
-        self._change = change
+        self.change = change
         self._batches = collections.deque()
         self._sent = None
         # True while the version is asked for, before the batch is sent.
         self._asking = False
-        # Who answered when references were looked up.
+        # Who answered when references were looked up, or a version was prepared.
         self._looked_up_in = None
         self._pace = None
 
@@ -83,8 +82,13 @@ class ProcessProgress(object):
         """Set what is sent next."""
         self._batches = collections.deque(batches)
 
+    @property
+    def kind(self):
+        """What batches depend on: the version, and the name of the ACL or map."""
+        return self.version, self.change.ident
+
     def note_lookup(self):
-        """Remember the process in which references are looked up."""
+        """Remember the process for which references, or a prepared version, are meant."""
         self._looked_up_in = self.process.endpoint.identity
 
     def next_operation(self):
@@ -115,19 +119,18 @@ class ProcessProgress(object):
         batches = []
         for batch in left:
             if batch.rounds is not None:
-                batches.extend(self._change.batches(self.version, batch.entries, batch.rounds))
+                batches.extend(self.change.batches(self.version, batch.entries, batch.rounds))
             elif endpoint.identity is self._looked_up_in:
                 batches.append(batch)
             else:
-                self.all_failed(batch.entries, 'not sent: another process has taken over, in which '
-                                'the reference stands for a different entry')
+                self.all_failed(batch.entries, 'not sent: another process has taken over')
         self.plan(batches)
         return self.next_operation()
 
     def _next_batch(self):
-        """Return the next batch; for deletions, as many as HAProxy runs in a moment."""
+        """Return the next batch; unless entries are added, as many as HAProxy runs in a moment."""
         batch = self._batches.popleft()
-        if self._change.action != 'del':
+        if self.change.action == 'add':
             return batch
         if self._pace is None:
             quick = versions.has(self.version, versions.QUICK_DELETION)
@@ -172,8 +175,8 @@ class ProcessProgress(object):
         if not batch.rounds:
             self.accepted += len(kept)
         if kept and batch.rounds is not None and commands.is_repeated(
-                self._change.action, self.version):
-            self._batches.extendleft(reversed(self._change.batches(
+                self.change.action, self.version):
+            self._batches.extendleft(reversed(self.change.batches(
                 self.version, kept, rounds=batch.rounds + 1)))
         return self.next_operation()
 
@@ -191,7 +194,7 @@ class ProcessProgress(object):
         self.accepted += position
         self.failed(batch.entries[position][0], batch.entries[position][1], answer, batch.command)
         rest = batch.entries[position + 1:]
-        self._batches.extendleft(reversed(self._change.batches(self.version, rest)))
+        self._batches.extendleft(reversed(self.change.batches(self.version, rest)))
         return self.next_operation()
 
     def not_looked_up(self, error, references):
@@ -252,7 +255,7 @@ def change(processes, action, family, ident, items):
     :raises haproxyadmin.exceptions.HAProxySocketError: if a process could not be reached.
     """
     bulk = BulkChange(action, family, ident)
-    numbered = enumerate(_iterate(items, bulk.takes_pairs))
+    numbered = enumerate(iterate(items, bulk.takes_pairs))
     chunk = list(itertools.islice(numbered, CHUNK))
 
     def check(process):
@@ -266,17 +269,20 @@ def change(processes, action, family, ident, items):
                   for process, version in zip(processes, process_versions)]
     try:
         while chunk and not all(progress.is_over() for progress in progresses):
-            _run_chunk(bulk, progresses, chunk)
+            run_chunk(progresses, chunk)
             chunk = list(itertools.islice(numbered, CHUNK))
     except Exception as error:
         if any(progress.failures or progress.accepted for progress in progresses):
             _try_to_set_results(error, progresses)
         raise
-    return _check_progresses(progresses)
+    return check_progresses(progresses)
 
 
-def _iterate(items, pairs):
-    """Return an iterator over many entries; of a dictionary, over its keys, or over pairs."""
+def iterate(items, pairs):
+    """Return an iterator over many entries; of a dictionary, over its keys, or over pairs.
+
+    :raises ValueError: for what is not iterable, and for a single text.
+    """
     if isinstance(items, TEXT):
         raise ValueError('expected many entries, got the text {0!r}'.format(items))
     if not hasattr(items, '__iter__') and not hasattr(items, '__getitem__'):
@@ -284,23 +290,31 @@ def _iterate(items, pairs):
     return iter(items.items() if pairs and hasattr(items, 'items') else items)
 
 
-def _run_chunk(bulk, progresses, chunk):
-    addresses = collections.defaultdict(list)
+def run_chunk(progresses, chunk, repeat=True):
+    """Change some entries in all processes.
+
+    :param progresses: that of each process.
+    :type progresses: list of :class:`ProcessProgress`
+    :param chunk: list of ``(index, entry)``.
+    :param repeat: (optional) False to try each exchange only once.
+    """
+    groups = collections.defaultdict(list)
     for progress in progresses:
-        addresses[progress.version].append(progress.process.endpoint.address)
-    plans = dict((version, _plan(bulk, version, chunk, addresses[version]))
-                 for version in addresses)
+        groups[progress.kind].append(progress)
+    plans = dict((kind, _plan(group[0].change, group[0].version, chunk, [
+        progress.process.endpoint.address for progress in group]))
+        for kind, group in groups.items())
     # Looked up before anything is sent: an upgrade meanwhile changes a version.
-    references = plans[progresses[0].version][1]
-    _send(progresses, [plans[progress.version][0] for progress in progresses])
+    references = plans[progresses[0].kind][1]
+    _send(progresses, [plans[progress.kind][0] for progress in progresses], repeat)
     if references:
-        _delete_references(bulk, progresses, references)
+        _delete_references(progresses[0].change, progresses, references)
 
 
-def _send(progresses, plans):
+def _send(progresses, plans, repeat=True):
     for progress, batches in zip(progresses, plans):
         progress.plan(batches)
-    outcomes = run_all([progress.next_operation() for progress in progresses])
+    outcomes = run_all([progress.next_operation() for progress in progresses], repeat=repeat)
     for progress, outcome in zip(progresses, outcomes):
         progress.end(outcome)
 
@@ -315,14 +329,20 @@ def _plan(bulk, version, chunk, addresses):
         batches = bulk.batches(version, keys)
         for address in addresses:
             if address.prefix:
-                _check_lengths(address, batches)
+                check_lengths(address, batches)
         return batches, references
     except ValueError as error:
+        if bulk.is_prepared:
+            raise  # what was sent before is not used
         raise same_error(error, '{0}; {1} entries were sent before'.format(error, chunk[0][0]))
 
 
-def _check_lengths(address, batches):
-    """Check that no batch is too long for the way that it takes; only one entry alone can be."""
+def check_lengths(address, batches):
+    """Check that no batch is too long for the way that it takes; only one entry alone can be.
+
+    :param address: where they go.
+    :raises ValueError: for one that is; the message says which entry.
+    """
     for batch in batches:
         try:
             address.check_length(batch.command)
@@ -379,9 +399,9 @@ def _delete_references(bulk, progresses, references):
     _send(progresses, plans)
 
 
-def _check_progresses(progresses):
+def check_progresses(progresses):
     """Return True if every process accepted every entry, otherwise raise the exception."""
-    failures = _failures(progresses)
+    failures = failures_of(progresses)
     if not failures:
         return True
     errors = [progress.error for progress in progresses if progress.error is not None]
@@ -395,7 +415,8 @@ def _check_progresses(progresses):
     raise error
 
 
-def _failures(progresses):
+def failures_of(progresses):
+    """Return what all processes have refused, by index."""
     return sorted(itertools.chain.from_iterable(progress.failures for progress in progresses),
                   key=lambda failure: failure.index)
 
@@ -412,7 +433,7 @@ def _try_to_set_results(error, progresses):
 
 def _set_results(error, progresses):
     """Put into an exception what each process accepted."""
-    error.failures = _failures(progresses)
+    error.failures = failures_of(progresses)
     error.results, error.by_socket = results_of(
         (progress.process.process_nb, progress.process.socket_file, progress.result())
         for progress in progresses)

@@ -4,14 +4,17 @@ import collections
 
 from haproxyadmin.combine import elements_of_list_same, results_of
 from haproxyadmin.exceptions import CommandFailed
-from haproxyadmin.internal.calls import change_each, check_outcomes, members_to_change, prepare
+from haproxyadmin.internal.calls import (change_each, check_outcomes, members_to_change, prepare,
+                                         read_each)
 from haproxyadmin.internal.fanout import (OneTimeOperation, Operation, raise_first_error, run_all,
-                                          run_reads)
-from haproxyadmin.parsers.lines import join_lines
-from haproxyadmin.parsers.patterns import (find_entries, parse_entries, parse_index, parse_list,
+                                          run_reads, unchanged)
+from haproxyadmin.parsers.lines import join_lines, split_lines
+from haproxyadmin.parsers.patterns import (Listing, find_entries, name_of, parse_entries,
+                                           parse_index, parse_kinds, parse_list, parse_lookup,
                                            parse_match)
-from haproxyadmin.protocol import commands, replies
-from haproxyadmin.protocol.words import parse_reference, to_native
+from haproxyadmin.protocol import commands, replies, versions
+from haproxyadmin.protocol.words import (check_identifier, parse_reference, text_of_path, to_bytes,
+                                         to_native)
 
 
 def listing_operation(process, family, ident):
@@ -23,20 +26,129 @@ def listing_operation(process, family, ident):
     return _show(process, family, ident, parse_list if ident is None else parse_entries)
 
 
+def check_ident(ref):
+    """Return the id or file of an ACL or map as HAProxy lists it: ``'#3'``, or a file.
+
+    :param ref: see :func:`haproxyadmin.protocol.words.check_identifier`.
+    """
+    word = to_native(check_identifier(ref, versions.NEWEST))
+    return word if word.startswith('#') else to_native(text_of_path(ref))
+
+
+def ident_of(listed):
+    """Return what names an ACL or map in commands, in all processes if possible: its file.
+
+    :type listed: haproxyadmin.parsers.patterns.Listed
+    """
+    try:
+        if check_ident(listed.file) == listed.file:
+            return listed.file
+    except ValueError:
+        pass  # no file, or HAProxy would read its name as a version
+    return '#{0}'.format(listed.id)
+
+
+def find_in(index, ident):
+    """Return an ACL or map of a list, None if it is not there.
+
+    :param index: see :func:`haproxyadmin.parsers.patterns.parse_index`.
+    :param ident: see :func:`check_ident`.
+    """
+    return next((listed for listed in index
+                 if ident in ('#{0}'.format(listed.id), listed.file,
+                              'opt@' + listed.file, 'file@' + listed.file)), None)
+
+
+def gone(family, ident):
+    """Return the exception for an ACL or map that HAProxy does not have."""
+    return CommandFailed('HAProxy has no {0} {1}'.format(family, ident))
+
+
+def list_operation(process, family, interpret=unchanged):
+    """Return the operation that asks for the list of ACLs or maps.
+
+    :param interpret: (optional) takes a list of :class:`haproxyadmin.parsers.patterns.Listed`.
+    """
+    return _show(process, family, None, lambda lines: interpret(parse_index(lines)))
+
+
+def index_and_content_operation(process, family, ident):
+    """Return the operation that asks for the list and for the entries of one, in one command line.
+
+    :return: its value is the list, and a :class:`haproxyadmin.parsers.patterns.Listing`, or None if
+        there is no such ACL or map.
+    """
+    def interpret(text):
+        text = text.lstrip('\n')
+        head, _, content = text.partition('\n\n')
+        index = parse_index(split_lines(to_bytes(head)))
+        if replies.is_unknown_list(content):
+            return index, None
+        return index, Listing(family, content)
+    command = commands.join_commands([
+        commands.patterns('show', family, None, process.version),
+        commands.patterns('show', family, ident, process.version)])
+    return Operation(process.endpoint, command, interpret, parse=to_native)
+
+
 def index_operation(process, family):
     """Return the operation that asks for the ACLs or maps by name.
 
     :return: its value is a dict of ids; a name is a file, or ``'#3'`` for what has no file.
     """
     return _show(process, family, None, lambda lines: collections.OrderedDict(
-        (name or '#' + number, name if number.startswith('-') else number)
-        for name, number in parse_index(lines)))
+        (name_of(listed), listed.file if listed.id < 0 else str(listed.id))
+        for listed in parse_index(lines)))
 
 
 def entries_operation(process, family, ident):
     """Return the operation that asks for the entries of one, without their references."""
     return _show(process, family, ident, lambda lines: [
         entry.partition(' ')[2] for entry in parse_entries(lines)])
+
+
+def content_operation(process, family, ident, interpret=unchanged):
+    """Return the operation that asks for the entries of one.
+
+    :param interpret: (optional) takes them as a
+        :class:`haproxyadmin.parsers.patterns.Listing`.
+    """
+    return Operation(process.endpoint, commands.patterns('show', family, ident, process.version),
+                     lambda text: interpret(Listing(family, text)), parse=to_native)
+
+
+def lookup_operation(process, family, ident, text, interpret=unchanged):
+    """Return the operation that looks up a text in an ACL or map.
+
+    :param interpret: (optional) takes the answer as a
+        :class:`haproxyadmin.parsers.patterns.Match`.
+    """
+    return Operation(process.endpoint,
+                     commands.patterns('get', family, ident, process.version, text),
+                     lambda lines: interpret(parse_lookup(lines)))
+
+
+def holds_addresses(process, family, ident):
+    """Return True if HAProxy only uses an ACL or map for IP addresses."""
+    kinds = set(kind for kind, _ in _kinds(process, family, ident))
+    return kinds == set(['ip'])
+
+
+def is_in_tree(process, family, ident):
+    """Return True if HAProxy keeps an ACL or map in a tree, as far as is known."""
+    kinds = _kinds(process, family, ident)
+    return not kinds or any(kind == 'ip' or (kind in ('str', 'beg') and case == 'sensitive')
+                            for kind, case in kinds)
+
+
+def _kinds(process, family, ident):
+    """Return how an ACL or map is used: pairs of the type and ``'sensitive'`` or not."""
+    try:
+        text = read_each([process], lambda member: match_operation(
+            member, family, ident, '127.0.0.1'))[0]
+    except (CommandFailed, ValueError):
+        return []  # a version that must not be asked
+    return parse_kinds(text)
 
 
 def references_operation(process, family, ident, texts):
@@ -60,27 +172,52 @@ def match_operation(process, family, ident, text):
                      commands.patterns('get', family, ident, process.version, text), parse_match)
 
 
+def sets_by_reference(process):
+    """Return True if setting a value by its key may make the version of a process hang.
+
+    Only releases that hardly anybody runs are concerned, so the version that is known is enough.
+    """
+    known = process.endpoint.known_version
+    return known is not None and versions.is_among(known, versions.SETTING_PREPARED.ranges)
+
+
 def change_operation(process, action, family, ident, *texts):
     """Return the operation that changes an ACL or map: all of it, or all entries with a key.
 
     From 3.3 on HAProxy may delete one entry at a time; then the command is sent until none is left.
     """
-    command = commands.patterns(action, family, ident, process.version, *texts)
-    if not commands.is_repeated(action, process.version):
-        return process.change_operation(command)
+    if action == 'del':
+        return deletion_operation(process, family, ident, *texts)
+    change = process.change_operation(
+        commands.patterns(action, family, ident, process.version, *texts))
+    if action != 'set' or not sets_by_reference(process):
+        return change
 
-    def delete(rounds):
-        return process.change_operation(command, lambda lines: interpret(rounds, lines))
+    def check(index):
+        listed = find_in(index, check_ident(ident))
+        if listed and listed.next_version > listed.current_version:
+            return versions.SETTING_PREPARED.reason
+        return change
+    return list_operation(process, family, check)
 
-    def interpret(rounds, lines):
+
+def deletion_operation(process, family, ident, key, rounds=0):
+    """Return the operation that deletes all entries with a key.
+
+    :param rounds: (optional) how often it has been deleted already; 1 if it need not be there.
+    """
+    command = commands.patterns('del', family, ident, process.version, key)
+    repeated = commands.is_repeated('del', process.version)
+
+    def interpret(lines):
         reply = join_lines(lines)
         if rounds and replies.is_unknown_key(reply):
             return ''
-        if not replies.is_success(reply):
+        if not repeated or not replies.is_success(reply):
             return reply
         replies.check_rounds(rounds)
-        return delete(rounds + 1)
-    return delete(0)
+        return deletion_operation(process, family, ident, key, rounds + 1)
+    return process.change_operation(command, interpret)
 
 
 def change(processes, action, family, ident, *texts):

@@ -5,11 +5,13 @@ from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, HAProxySock
 from haproxyadmin.internal.calls import check_outcomes, members_to_change, prepare
 from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
 from haproxyadmin.internal.grouping import renew
+from haproxyadmin.protocol import replies
 
 REPLACED = 'another process has taken over {0} during the change'
 
 
-def change_all_or_none(members, do, undo, judge=check_command, then=None):
+def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be_made=None,
+                       quick=False):
     """Change all processes; if that fails in one of them, undo it in the others.
 
     Each process is sent a ``show info`` before and after the change, and before and after the
@@ -26,6 +28,11 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None):
         accepted the change; it belongs to the change, and is undone with it. It must fail in a
         process that does not have the change: nobody is asked then whether it was replaced, after
         it, and before it only if that was more than a second ago.
+    :param may_be_made: (optional) takes a member and what the change has led to, returns True if
+        there may be something to undo. By default that is a change that was accepted; with this,
+        ``undo`` is also called after errors and interruptions, and has to find out.
+    :param quick: (optional) True for a change of one command: who answers is only asked if it
+        fails.
     :return: the members that were changed, and the reply of each to the change.
     :rtype: tuple of list
     :raises haproxyadmin.exceptions.HAProxyBaseError: what
@@ -39,16 +46,24 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None):
     attributes, after the change was undone where it is known to be made.
     """
     members = members_to_change(members)
-    if then is None or not all(member.hap_process.endpoint.was_just_asked() for member in members):
+    if not quick and (then is None or not all(
+            member.hap_process.endpoint.was_just_asked() for member in members)):
         _raise_first(members, renew(members))
     members, operations = prepare(members, do)
     raise_first_error(operations)
-    return _Transaction(members, operations, undo, judge, then).run()
+    return _Transaction(members, operations, undo, judge, then, may_be_made, quick).run()
 
 
 def _raise_first(members, errors):
     raise_first_error([errors[member.hap_process.endpoint] for member in members
                        if member.hap_process.endpoint in errors])
+
+
+def unless_refused(_, outcome):
+    """Return True if a change may be made: it is, or the outcome is not known."""
+    if isinstance(outcome, HAProxySocketError):
+        return not outcome.undelivered
+    return isinstance(outcome, Operation) or replies.is_success(outcome)
 
 
 class _Transaction(object):
@@ -58,12 +73,14 @@ class _Transaction(object):
     :param operations: the operation that changes each of them.
     """
 
-    def __init__(self, members, operations, undo, judge, then):
+    def __init__(self, members, operations, undo, judge, then, may_be_made, quick):
         self.members = members
         self.operations = operations
         self.undo = undo
         self.judge = judge
         self.then = then
+        self.may_be_made = may_be_made
+        self.quick = quick
         # Which processes are to be changed.
         self.identities = [member.hap_process.endpoint.identity for member in members]
         self.outcomes = list(operations)
@@ -78,6 +95,8 @@ class _Transaction(object):
         """Make the change; return the members and their replies."""
         try:
             run_all(self.operations, self.outcomes, repeat=False)
+            if self.quick and self._are_accepted(self.outcomes):
+                return self.members, list(self.outcomes)
             if self.then is not None and self._are_accepted(self.outcomes):
                 self.last = [self.then(member) for member in self.members]
                 self.last_outcomes = run_all(self.last, repeat=False)
@@ -125,10 +144,10 @@ class _Transaction(object):
 
     def _undo(self):
         """Undo the change in the processes in which it is made."""
-        made = [number for number in range(len(self.members)) if self._is_made(number)]
+        made = [number for number in range(len(self.members)) if self._is_to_be_undone(number)]
         if made:
             self._look_who_answers()
-        made = [number for number in made if self._is_made(number)]
+        made = [number for number in made if self._is_to_be_undone(number)]
         built = [self._build_undo(number) for number in made]
         outcomes = run_all(built, repeat=False)
         if made:
@@ -142,14 +161,19 @@ class _Transaction(object):
         except Exception as error:  # it must not keep the others from being undone
             return error
 
-    def _is_made(self, number):
-        """Return True if a member is known to be changed."""
-        return (number not in self.replaced and number not in self.lost
-                and self._is_accepted(number, self.outcomes[number]))
+    def _is_to_be_undone(self, number):
+        """Return True if a member is known to be changed, or may be and can be restored."""
+        if number in self.replaced or number in self.lost:
+            return False
+        if self.may_be_made is not None:
+            return self._may_be_made(number)
+        return self._is_accepted(number, self.outcomes[number])
 
     def _may_be_made(self, number):
         """Return True if a member is changed, or may be."""
         outcome = self.outcomes[number]
+        if self.may_be_made is not None:
+            return self.may_be_made(self.members[number], outcome)
         if isinstance(outcome, HAProxySocketError):
             return not outcome.undelivered
         # An operation was interrupted.

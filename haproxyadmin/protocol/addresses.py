@@ -94,6 +94,11 @@ class Address(object):
         :raises ValueError: if it is.
         """
 
+    @property
+    def is_local(self):
+        """True if HAProxy certainly runs on this machine."""
+        return True
+
     def is_exposed(self):
         """Return True if others can read what is sent: over TCP without TLS, to another host."""
         return False
@@ -156,6 +161,11 @@ class TcpAddress(Address):
         """Return what encrypts a connection."""
         from haproxyadmin.protocol import tls  # only needed here
         return tls.connection(sock, self._tls.context(), self._host.decode('ascii'))
+
+    @property
+    def is_local(self):
+        """True if HAProxy certainly runs on this machine."""
+        return False
 
     def is_exposed(self):
         """Return True if others can read what is sent: over TCP without TLS, to another host."""
@@ -244,6 +254,11 @@ class MasterAddress(Address):
         if len(command) + MAX_PREFIX >= MAX_LINE:
             raise ValueError('a command through a master has at most {0} bytes, got {1}'.format(
                 MAX_LINE - MAX_PREFIX - 1, len(command)))
+
+    @property
+    def is_local(self):
+        """True if HAProxy certainly runs on this machine."""
+        return self.base.is_local
 
     def is_exposed(self):
         """Return True if others can read what is sent: over TCP without TLS, to another host."""

@@ -402,7 +402,8 @@ def join_commands(lines):
 def patterns(action, family, ident, version, *texts):
     """Return a command for an ACL or map.
 
-    :param action: ``'show'``, ``'get'``, ``'add'``, ``'set'``, ``'del'`` or ``'clear'``.
+    :param action: ``'show'``, ``'get'``, ``'add'``, ``'set'``, ``'del'``, ``'clear'``,
+        ``'prepare'`` or ``'commit'``.
     :param family: ``'acl'`` or ``'map'``.
     :param ident: see :func:`haproxyadmin.protocol.words.check_identifier`; with ``'show'``, None
         lists all ACLs or maps.
@@ -417,7 +418,11 @@ def patterns(action, family, ident, version, *texts):
 
 
 def by_reference(action, family, ident, version, reference, *texts):
-    """Return a command for the entry of an ACL or map that a reference points to."""
+    """Return a command for the entry of an ACL or map that a reference points to.
+
+    :raises haproxyadmin.exceptions.CommandFailed: if that may crash HAProxy.
+    """
+    versions.check_danger(versions.REFERENCES, version)
     parts = [action.encode('ascii'), family.encode('ascii'), check_identifier(ident, version),
              b'#' + reference.encode('ascii')]
     return join_words(*(parts + [escape_word(text, version) for text in texts]))

@@ -44,6 +44,7 @@ _ADDRESS_REFUSED = Pattern(r'(?i)Invalid addr |problem converting port ')
 # Refusals that concern the ACL, the map or the caller, not the entry.
 _REFUSES_ALL = ('Unknown ACL identifier', 'Unknown map identifier', 'Unknown command',
                 'Permission denied', 'This ACL is shared')
+_UNKNOWN_LIST = _REFUSES_ALL[:2]
 # Stands for the message of a refusal that has none.
 NOTHING = 'HAProxy answered nothing'
 # More entries than anybody has for one key.
@@ -132,6 +133,24 @@ def is_unknown_key(reply):
     return reply.startswith('Key not found')
 
 
+def is_unknown_entry(reply):
+    """Return True if ``set map`` found no entry with the key."""
+    return reply.startswith('entry not found')
+
+
+def is_unknown_list(reply):
+    """Return True if there is no such ACL or map.
+
+    :param reply: the reply, or an exception.
+    """
+    return str(reply).startswith(_UNKNOWN_LIST)
+
+
+def is_outdated(reply):
+    """Return True if a prepared version was not committed because a later one has been."""
+    return str(reply).startswith('Version number out of range')
+
+
 def is_unknown_certificate(line):
     """Return True if ``show ssl cert`` cannot show a certificate: it is gone, or a bundle (2.2)."""
     return line.startswith("Can't display the certificate")
@@ -188,6 +207,19 @@ def refuses_all(message):
 def quotes(message, text):
     """Return True if a refusal quotes this text: ``'notanip' is not a valid IPv4 address``."""
     return "'{0}'".format(text) in message
+
+
+def split_last(reply):
+    """Split a listing and the answer to the change that follows it on the line.
+
+    :type reply: bytes
+    :return: both; the listing is None if there is none.
+    :rtype: tuple
+    """
+    if reply.endswith(b'\n\n\n') or reply == b'\n\n':
+        return reply[:-1], b'\n'
+    listing, separator, answer = reply.rstrip(b'\n').rpartition(b'\n\n')
+    return listing + separator or None, answer + b'\n\n'
 
 
 def split_answers(text, count):

@@ -57,6 +57,9 @@ QUICK_DELETION = Feature((2, 4), 'deleting entries quickly')
 DELAYED_ADDRESS = Feature((3, 0), 'applying an address later')
 # 2.4 reports a disabled frontend as open.
 DISABLED_FRONTEND = Feature((2, 6), 'knowing whether a frontend is open')
+PREPARED_CONTENT = Feature(
+    (2, 4), 'replacing an ACL or map at once', '``replace`` and ``load_file`` of an ACL or map, '
+    'unless ``atomic=False``')
 DELETES_ONE = Feature((3, 3), 'deleting one entry of a key at a time')
 
 # ranges: pairs of the first version that was seen bad and the first one that is right again; where
@@ -65,6 +68,8 @@ DELETES_ONE = Feature((3, 3), 'deleting one entry of a key at a time')
 Danger = collections.namedtuple('Danger', 'ranges error reason shown')
 
 FROM_THE_FIRST = (0,)
+# Has every feature, for checks that do not depend on the version.
+NEWEST = (99,)
 # What text cannot contain, in which versions.
 UNSENDABLE = [
     (b'\\', 'a backslash', [(FROM_THE_FIRST, (1, 8))]),
@@ -72,6 +77,11 @@ UNSENDABLE = [
     (b' ', 'a blank', [((1, 9), (2, 2))]),
     (b'\t', 'a tab', [((1, 9), (2, 2))]),
 ]
+
+# They ignore, without a word, a value of "set map" that the type of the map does not allow.
+IGNORING_VALUES = [
+    (FROM_THE_FIRST, (2, 4, 28)), ((2, 5), (2, 6, 19)), ((2, 7), (2, 8, 11)), ((2, 9), (2, 9, 11)),
+    ((3, 0), (3, 0, 5))]
 
 
 class NotForVersion(ValueError):
@@ -94,6 +104,25 @@ RAISING_MAXCONN = Danger(
     CommandFailed, 'raising the maximum number of connections of a server would crash this '
     'version of HAProxy if requests wait in its queue',
     '``setmaxconn`` of a server that raises or removes a limit, which would crash')
+# While a version is prepared, a lookup that meets one of its entries in a tree goes on with
+# whatever entry follows: networks, texts and beginnings may be found that do not match, or not be
+# found.
+PREPARED_TREES = Danger(
+    [((2, 4), (2, 4, 19)), ((2, 5), (2, 5, 9)), ((2, 6), (2, 6, 3))], CommandFailed,
+    'while a new content is prepared, this version of HAProxy may find wrong entries; atomic=False '
+    'applies the difference instead',
+    '``replace`` and ``load_file`` of an ACL or map of addresses, of texts, or of beginnings of '
+    'texts, unless ``atomic=False``')
+# By key; it loops for ever, if a version that is prepared has the key, too.
+SETTING_PREPARED = Danger(
+    [((3, 2, 0), (3, 2, 5))], CommandFailed, 'while another client prepares a new content of a '
+    'map, "set map" may make this version of HAProxy hang',
+    '``set_map`` while a new content is prepared, which might hang')
+# It uses the reference without looking whether it is one.
+REFERENCES = Danger(
+    [((2, 9, 0), (2, 9, 1))], CommandFailed,
+    'HAProxy 2.9.0 may crash if an entry is changed by its reference',
+    'changing an entry of an ACL or map by its reference, which may crash')
 # The process locks up, and its watchdog ends it, if a listener waits that the new limit lets accept
 # again (seen with 2.6.12). Introduced and fixed in September 2022 and 2024; for 2.4 and 2.5 the
 # first release after the introduction is named, and 2.5 and 2.7 ended without the fix.

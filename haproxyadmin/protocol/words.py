@@ -4,6 +4,7 @@
 Text from a caller reaches HAProxy as one word, whatever it contains, or not at all: what HAProxy
 (or the running version) cannot accept is a :class:`ValueError`.
 """
+import collections
 import os
 
 from haproxyadmin.imports import Pattern, ensure_str, integer_types, socket_part, text_type
@@ -35,6 +36,11 @@ _TEXT_FORMS = frozenset([
     ('ipaddress', 'IPv4Address'), ('ipaddress', 'IPv6Address'), ('ipaddress', 'IPv4Network'),
     ('ipaddress', 'IPv6Network'), ('uuid', 'UUID')])
 _TEXT = (bytes, text_type)
+
+# The version of an ACL or map that HAProxy has prepared, and does not use yet; it stands wherever
+# an id or file may stand. ident: see check_identifier(). number: of the version.
+Prepared = collections.namedtuple('Prepared', 'ident number')
+
 _FORBIDDEN = Pattern(br'[\n\r\0]')
 _FORBIDDEN_NAMES = {b'\n': 'a newline', b'\r': 'a carriage return', b'\0': 'a NUL character'}
 
@@ -308,10 +314,12 @@ def check_identifier(value, version):
     """Return the word that names an ACL or map: ``#N`` or a file.
 
     :param value: a non-negative integer, digits, ``#`` and digits, or a file as text or as a
-        :mod:`pathlib` path.
+        :mod:`pathlib` path; or a :class:`Prepared`, which gives two words.
     :rtype: bytes
     :raises ValueError: for anything else; to HAProxy, ``#`` alone means 0, and ``@`` a version.
     """
+    if isinstance(value, Prepared):
+        return b'@%d ' % value.number + check_identifier(value.ident, version)
     text = to_native(text_of_path(value))
     if isinstance(text, str):
         name = text[1:] if text.startswith('#') else text

@@ -9,7 +9,7 @@ import re
 import pytest
 
 import haproxyadmin
-from haproxyadmin import backend, exceptions, frontend, haproxy, maps, server, snapshot
+from haproxyadmin import backend, exceptions, frontend, haproxy, maps, patterns, server, snapshot
 from haproxyadmin.facade import Facade
 from haproxyadmin.overview import Overview
 from haproxyadmin.parsers import stats
@@ -51,12 +51,13 @@ FLOORS = [
      'internal.batches', 'internal.certificates', 'internal.looks'],
     ['internal.rotation'],
     ['internal.bulk', 'internal.differences', 'internal.discovery', 'internal.dynamic'],
-    ['internal.servers_state'],
+    ['internal.contents', 'internal.servers_state'],
+    ['internal.entries', 'internal.replacement'],
     # The public modules, which treat all processes as one.
     ['common', 'rotation', 'servers_state'],
     ['facade'],
     ['frontend', 'server'],
-    ['backend', 'differences', 'maps', 'overview', 'workers'],
+    ['backend', 'differences', 'maps', 'overview', 'patterns', 'workers'],
     ['reading'],
     ['snapshot'],
     ['haproxy'],
@@ -328,7 +329,7 @@ def test_no_class_holds_state_but_the_documented_heads():
 # Docstrings
 
 PUBLIC = [haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, Reading,
-          snapshot.Snapshot, Facade, stats.CSVLine, Overview] + [
+          snapshot.Snapshot, Facade, stats.CSVLine, Overview, patterns.Acl, patterns.Map] + [
     kind for _, kind in inspect.getmembers(exceptions, inspect.isclass)
     if kind.__module__ == 'haproxyadmin.exceptions' and not kind.__name__.startswith('_')]
 
@@ -353,8 +354,8 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'elements_of_list_same', 'info2dict', 'is_unix_socket', 'isint', 'should_die',
                     'stat2dict']
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
-                  'differences', 'facade', 'maps', 'overview', 'rotation', 'servers_state', 'workers',
-                  'exceptions']
+                  'differences', 'facade', 'maps', 'overview', 'patterns', 'rotation', 'servers_state',
+                  'workers', 'exceptions']
 
 
 def documented():
@@ -387,7 +388,7 @@ TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimi
               'add_server', 'del_server', 'setaddress', 'setfqdn', 'setssl', 'sethealth',
               'setagent', 'enable_health', 'disable_health', 'enable_agent', 'disable_agent',
               'setcheckaddr', 'setcheckport', 'setagentaddr', 'setagentsend', 'save_servers_state',
-              'restore_servers_state']
+              'restore_servers_state', 'replace', 'sync', 'load_file', 'save_file']
 DIE_DECORATORS = {'changes', 'changes_all_or_none', 'changes_entries', 'changes_many',
                   'reads_entries', 'takes_die', 'waits'}
 

@@ -15,10 +15,12 @@ from haproxyadmin.backend import Backend
 from haproxyadmin.frontend import Frontend
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server, batches, bulk
 from haproxyadmin.parsers import stats
+from haproxyadmin.patterns import Acl, Map
 from haproxyadmin.reading import Reading
 from haproxyadmin.server import Server
 from haproxyadmin.snapshot import Snapshot
 from tests.support import captured
+from tests.unit.test_patterns import FILE, FakeMap
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -171,6 +173,129 @@ def test_a_change_costs_each_process_one_command(change, fleet):
     change(hap)
     assert [len([command for command in commands if not command.startswith('show')])
             for commands in started.commands] == [1] * 4
+
+
+# ACLs and maps as collections
+
+def of_acl(command):
+    """Answer a command for an ACL that contains ``a`` and ``b``."""
+    words = command.split(' ')
+    if ';' in command or words[1] != 'acl':
+        return None
+    if command == 'show acl':
+        return ("# id (file) description\n4 () acl 'path' file '/etc/haproxy/haproxy.cfg' line 1."
+                ' curr_ver=0 next_ver=0 entry_cnt=2\n\n')
+    return {'show': '0x1 a\n0x2 b\n\n', 'get': 'type=str, case=sensitive, found=yes, idx=tree, '
+            'pattern="a"\n\n'}.get(words[0], '\n')
+
+
+# What is called, and how many commands it may send to the first process and to each other one.
+MAP_CALLS = {
+    '[]': (lambda found: found['a'], 0, 0),
+    'in': (lambda found: 'a' in found, 0, 0),
+    'len()': (len, 0, 0), 'dict()': (dict, 0, 0), 'list()': (list, 0, 0),
+    '==': (lambda found: found == {'a': '1'}, 0, 0), '|': (lambda found: dict(found), 0, 0),
+    'get': (lambda found: found.get('a'), 0, 0), 'keys': (lambda found: list(found.keys()), 0, 0),
+    'values': (lambda found: list(found.values()), 0, 0),
+    'items': (lambda found: list(found.items()), 0, 0), 'copy': (lambda found: found.copy(), 0, 0),
+    'diff': (lambda found: found.diff({'b': '9'}), 0, 0),
+    'lookup': (lambda found: found.lookup('a'), 1, 0),
+    'refresh': (lambda found: found.refresh(), 1, 0),
+    'entries': (lambda found: found.entries(), 1, 0),
+    'process_nb': (lambda found: found.process_nb, 1, 1),
+    '[]=': (lambda found: found.__setitem__('a', '5'), 1, 1),
+    '[]= of a new key': (lambda found: found.__setitem__('n', '5'), 1, 1),
+    '[]= of #': (lambda found: found.__setitem__('#n', '5'), 5, 5),
+    'del': (lambda found: found.__delitem__('a'), 1, 1),
+    'pop': (lambda found: found.pop('a'), 1, 1),
+    'popitem': (lambda found: found.popitem(), 1, 1),
+    'setdefault': (lambda found: found.setdefault('a', '5'), 0, 0),
+    'setdefault of a new key': (lambda found: found.setdefault('n', '5'), 1, 1),
+    'update': (lambda found: found.update(a='5'), 1, 1),
+    'update of several': (lambda found: found.update(a='5', b='6'), 6, 6),
+    'sync': (lambda found: found.sync({'a': '5', 'c': '6'}), 7, 7),
+    'sync of the same': (lambda found: found.sync({'a': '1', 'b': '2'}), 2, 2),
+    'replace': (lambda found: found.replace({'a': '5'}), 8, 8),
+    'name': (lambda found: found.name, 0, 0), 'id': (lambda found: found.id, 0, 0),
+    'file': (lambda found: found.file, 0, 0),
+    'description': (lambda found: found.description, 0, 0),
+    'current_version': (lambda found: found.current_version, 0, 0),
+    'next_version': (lambda found: found.next_version, 0, 0),
+}
+ACL_CALLS = {
+    'in': (lambda found: 'a' in found, 0, 0), 'len()': (len, 0, 0), 'set()': (set, 0, 0),
+    '|': (lambda found: found | set('x'), 0, 0), 'copy': (lambda found: found.copy(), 0, 0),
+    'isdisjoint': (lambda found: found.isdisjoint(['a']), 0, 0),
+    'add': (lambda found: found.add('x'), 1, 1),
+    'add of a known one': (lambda found: found.add('a'), 1, 1),
+    'discard': (lambda found: found.discard('a'), 1, 1),
+    'remove': (lambda found: found.remove('a'), 1, 1), 'pop': (lambda found: found.pop(), 1, 1),
+    'clear': (lambda found: found.clear(), 1, 1),
+    'update': (lambda found: found.update(['x', 'y']), 5, 5),
+    'difference_update': (lambda found: found.difference_update(['a']), 5, 5),
+    '|=': (lambda found: found.__ior__(['x']), 5, 5),
+    '-=': (lambda found: found.__isub__(['a']), 5, 5),
+    '&=': (lambda found: found.__iand__(['a']), 5, 5),
+    '^=': (lambda found: found.__ixor__(['a', 'x']), 6, 6),
+}
+
+
+@pytest.fixture
+def collected(fleet):
+    """Two processes that have a map and an ACL."""
+    started = fleet('3.2', 2)
+    for process in started.processes:
+        process.handler = lambda command, answer=FakeMap(): answer(command) or of_acl(command)
+    return started
+
+
+def spent(started, call):
+    started.forget()
+    call()
+    return [len(commands) for commands in started.commands]
+
+
+@pytest.mark.parametrize('name', sorted(MAP_CALLS))
+def test_what_a_map_costs(name, collected):
+    """[collections]"""
+    found = collected.haproxy().map(FILE)
+    call, first, others = MAP_CALLS[name]
+    assert spent(collected, lambda: call(found)) == [first, others]
+
+
+@pytest.mark.parametrize('name', sorted(ACL_CALLS))
+def test_what_an_acl_costs(name, collected):
+    """[collections]"""
+    found = collected.haproxy().acl(4)
+    call, first, others = ACL_CALLS[name]
+    assert spent(collected, lambda: call(found)) == [first, others]
+
+
+def test_a_file_costs_what_its_content_costs(collected):
+    """[collections]"""
+    found = collected.haproxy().map(FILE)
+    path = collected.file('saved', b'a 5\n')
+    assert spent(collected, lambda: found.load_file(path)) == [8, 8]
+    assert spent(collected, lambda: found.save_file(path)) == [1, 1]
+
+
+def test_no_method_of_a_collection_is_forgotten_here():
+    both = set(['clear', 'load_file', 'save_file'])
+    of_python_2 = set(['iteritems', 'iterkeys', 'itervalues'])
+    assert public(Map) - set(MAP_CALLS) - of_python_2 == both
+    assert public(Acl) - public(Map) <= set(ACL_CALLS)
+
+
+def test_finding_collections_costs_one_command_line(collected):
+    """[collections] The entries of several are read when they are needed."""
+    hap = collected.haproxy()
+    assert spent(collected, lambda: hap.map(FILE)) == [1, 0]
+    assert spent(collected, lambda: hap.acl(4)) == [1, 0]
+    assert spent(collected, hap.maps) == spent(collected, hap.acls) == [1, 1]
+    one, = hap.maps()
+    assert spent(collected, lambda: (one.name, one.process_nb)) == [0, 0]
+    assert spent(collected, lambda: len(one)) == [1, 0]
+    assert spent(collected, lambda: len(one)) == [0, 0]
 
 
 # Many entries
