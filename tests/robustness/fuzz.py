@@ -18,12 +18,14 @@ import sys
 import tempfile
 import time
 
-from haproxyadmin import backend, combine, exceptions, frontend, haproxy, internal, server, utils
+from haproxyadmin import (backend, combine, exceptions, frontend, haproxy, internal, patterns,
+                          server, utils)
 from haproxyadmin.internal import discovery, lookup
 from haproxyadmin.internal.fanout import level_operation, run
 from haproxyadmin.parsers import saved_states, servers_state, stats, workers
 from haproxyadmin.parsers.info import info2dict, is_info, parse_description
 from haproxyadmin.parsers.lines import split_lines
+from haproxyadmin.parsers.patterns import Listed
 from haproxyadmin.parsers.values import converter
 from haproxyadmin.protocol import addresses, replies, transport, versions, words
 from tests.robustness import injection
@@ -32,7 +34,9 @@ from tests.support import captured
 VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 
 # How an allowed ValueError begins: HAProxy does not report the name.
-NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ')
+NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ')
+# What HAProxy could not load again.
+NOT_FOR_A_FILE = ('a key in a file ', 'a value in a file ', 'a pattern in a file ', 'an entry of ')
 
 
 class Undocumented(AssertionError):
@@ -171,15 +175,25 @@ TEXTS = [b"""#<PID>          <type>          <relative PID>  <reloads>       <up
 ARGUMENTS = {
     'acl': '#4', 'mapid': '#0', 'value': 5, 'pattern': 'p', 'key': 'k', 'patterns': ['a', 'b c'],
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
-    'cmd': 'show info', 'condition': bool, 'timeout': 0, 'address': '127.0.0.1', 'port': 80,
+    'ref': '#0', 'other': ['a'], 'cmd': 'show info', 'condition': bool, 'timeout': 0, 'address': '127.0.0.1', 'port': 80,
     'health': 'up', 'on': True, 'text': 'x'}
 # Optional ones: no call waits.
-OPTIONS = {'HAProxy.reload': {'timeout': 0}, 'Backend.del_server': {'timeout': 0}, 'HAProxy.restore_servers_state': {'timeout': 0}}
+OPTIONS = {'HAProxy.reload': {'timeout': 0}, 'Backend.del_server': {'timeout': 0},
+           'HAProxy.restore_servers_state': {'timeout': 0}, 'Map.setdefault': {'default': 'v'}}
 # Files that are written and read.
 ROOM = tempfile.mkdtemp(prefix='haproxyadmin-')
 atexit.register(shutil.rmtree, ROOM, True)
 PATHS = {'save_servers_state': os.path.join(ROOM, 'written'),
          'restore_servers_state': os.path.join(ROOM, 'read')}
+SAVED = os.path.join(ROOM, 'saved')
+LOADED = os.path.join(ROOM, 'loaded')
+with open(LOADED, 'wb') as _file:
+    _file.write(b'a b\nc d e\n')
+for _kind in ('Map', 'Acl'):
+    OPTIONS[_kind + '.save_file'] = {'path': SAVED}
+    OPTIONS[_kind + '.load_file'] = {'path': LOADED}
+# The argument ``entries`` by class.
+ENTRIES = {'Map': [('a', 'b'), ('c', 'd e')], 'Acl': ['a', 'b c']}
 METRICS = {'HAProxy': 'Maxconn', 'Frontend': 'scur', 'Backend': 'scur', 'Server': 'scur'}
 # The argument ``name`` by class; these names are in the captured replies.
 NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1', 'Server': 'a.example'}
@@ -190,7 +204,8 @@ ON_3_4 = ['Backend.add_server', 'Backend.del_server', 'Frontend.is_open', 'Serve
           'Server.takeout', 'Server.bringback', 'Server.is_draining', 'Server.is_checked',
           'Server.setaddress', 'Server.setmaxconn', 'Server.setssl', 'Server.setcheckaddr',
           'Server.setagentaddr', 'Server.setagentsend', 'Server.setfqdn', 'Server.enable_health',
-          'Server.disable_agent', 'Server.setagent']
+          'Server.disable_agent', 'Server.setagent', 'Map.replace', 'Map.load_file', 'Acl.replace',
+          'Acl.load_file']
 
 
 def processes():
@@ -224,7 +239,12 @@ def _things(first=0):
                                for process in hap._processes]),
             backend.Backend(backends),
             server.Server([internal._Server(each, 'member1_proc1', 1) for each in backends],
-                          'backend_proc1')]
+                          'backend_proc1'),
+            patterns.Map(hap._processes, _listed(0)), patterns.Acl(hap._processes, _listed(4))]
+
+
+def _listed(number):
+    return Listed(number, '', 'pattern loaded from line 1', None, None)
 
 
 def server_on(process):
@@ -241,11 +261,14 @@ def _calls():
         # 1.5 cannot do it.
         calls['HAProxy.{0} from 2.2 on'.format(name)] = lambda name=name: getattr(
             _haproxy(first=1), name)(PATHS[name], **OPTIONS.get('HAProxy.' + name, {}))
+    calls.update(_collection_calls())
+    calls.update((label + ' of 3.4', call)
+                 for label, call in _collection_calls(first=len(VERSIONS) - 1).items())
     calls['_HAProxyProcess.level'] = lambda: run(
         level_operation(_things()[0]._processes[1].endpoint))
     calls['Search.find'] = lambda: _search().find()
     calls['HAProxy.requests of former workers'] = lambda: _haproxy('all').requests
-    calls['with Server.out_of_rotation'] = lambda: _things(first=1)[-1].out_of_rotation(
+    calls['with Server.out_of_rotation'] = lambda: _things(first=1)[3].out_of_rotation(
         timeout=0, back_within=0, restore_on_error=True).__enter__()
     return calls
 
@@ -274,11 +297,33 @@ def _calls_of_things(first=0):
 
 def _call_of(place, kind, name, method, first):
     arguments = dict(ARGUMENTS, name=METRICS[kind] if name == 'metric' else NAMES.get(kind),
-                     path=PATHS.get(name), address=ADDRESSES.get(name, '127.0.0.1'))
-    wanted = [arguments[argument] for argument in injection.required(method)]
+                     path=PATHS.get(name), address=ADDRESSES.get(name, '127.0.0.1'),
+                     entries=ENTRIES.get(kind))
     options = OPTIONS.get('{0}.{1}'.format(kind, name), {})
-    # Tables are made when they are printed.
-    return lambda: repr(getattr(_things(first)[place], name)(*wanted, **options))
+    wanted = [arguments[argument] for argument in injection.required(method)
+              if argument not in options]
+    # Tables are made when they are printed, views of a map when they are read.
+    return lambda: _used(getattr(_things(first)[place], name)(*wanted, **options))
+
+
+def _used(value):
+    repr(list(value) if hasattr(value, 'isdisjoint') else value)
+
+
+def _collection_calls(first=0):
+    """Return what operators of ACLs and maps do, which includes most of their methods."""
+    def made(place):
+        return _things(first)[place]
+    return collections.OrderedDict([
+        ('Map[]', lambda: made(4).get('k')), ('Map[]=', lambda: made(4).__setitem__('k', 'v')),
+        ('Map[]= of a blank', lambda: made(4).__setitem__('k k', 'v v')),
+        ('Map[]= of #', lambda: made(4).__setitem__('#k', 'v')),
+        ('del Map[]', lambda: made(4).pop('k', None)),
+        ('Map.update of several', lambda: made(4).update(a='b', c='d')),
+        ('Acl |=', lambda: made(5).__ior__(['a', 'b'])),
+        ('Acl -=', lambda: made(5).__isub__(['a', 'b'])),
+        ('Acl ^=', lambda: made(5).__ixor__(['a', 'b'])),
+        ('Acl &=', lambda: made(5).__iand__(['a', 'b']))])
 
 
 def answered(call, data):
@@ -293,8 +338,11 @@ def answered(call, data):
         call()
     except exceptions.HAProxyBaseError as error:
         _read(error)
+    except KeyError:
+        if call not in MAY_LACK:
+            raise
     except ValueError as error:
-        if not str(error).startswith(NOT_THERE):
+        if not str(error).startswith(NOT_THERE + NOT_FOR_A_FILE):
             raise Undocumented(repr(error))
     finally:
         transport.exchange_all, replies.MAX_ROUNDS = exchange_all, most
@@ -326,6 +374,9 @@ def parsed(parse, data):
 
 
 CALLS = _calls()
+# A key that is not there is a KeyError.
+MAY_LACK = [CALLS[name] for name in (
+    'Map.pop', 'Map.popitem', 'Acl.pop', 'Acl.remove')]
 TARGETS = list(PARSERS) + list(CALLS)
 
 

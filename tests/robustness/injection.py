@@ -16,6 +16,7 @@ from __future__ import print_function
 import collections
 import inspect
 import logging
+import os
 import random
 import re
 import socket
@@ -23,7 +24,9 @@ import sys
 
 import six
 
-from haproxyadmin import backend, exceptions, frontend, haproxy, internal, server, servers_state
+from haproxyadmin import (backend, exceptions, frontend, haproxy, internal, patterns, server,
+                          servers_state)
+from haproxyadmin.protocol import words
 from tests.support import group, lab
 from tests.support.group import ACL, MAP
 from tests.support.texts import raw, text as native
@@ -201,6 +204,7 @@ KINDS = collections.OrderedDict([
     ('entry', 'key, pattern or value: stored or found as it is'),
     ('id', 'id or file of an ACL or MAP: there is none'),
     ('name', 'name to look for: there is none'),
+    ('compared', 'compared with what an object knows: nothing is sent'),
     ('word', 'number, state or metric: never such a text'),
     ('address', 'address: HAProxy judges it'),
     ('addition', 'part of a server that is added: HAProxy judges it'),
@@ -234,6 +238,68 @@ def _pairs(raw):
 
 def _entry(family, call, before=None, after=None):
     return Slot('entry', call, family, before, after)
+
+
+def _all(text):
+    """Return the pairs of a map that are to be there: the decoys, and a text as key and value."""
+    return _decoys(text, lambda decoy: (decoy, 'decoy')) + [
+        ('one', '1'), (text, 'v'), ('k2', text), ('last', '2')]
+
+
+def _all_patterns(text):
+    return _decoys(text) + ['one', text, 'last']
+
+
+def _decoys(text, make=lambda decoy: decoy):
+    return [make(native(decoy)) for decoy in DECOYS if decoy != raw(text)]
+
+
+def _by_key(call):
+    """Return a function for which a key that is not there is a ValueError."""
+    def use(thing, text):
+        try:
+            return call(thing, text)
+        except KeyError as error:
+            raise ValueError(error)
+    return use
+
+
+def _compared(call):
+    return Slot('compared', _by_key(call))
+
+
+def _deleted(collection, text):
+    """Delete a key that was set by the same object: a listing does not show where it ends."""
+    collection[text] = 'v'
+    del collection[text]
+    return text not in collection or _breach('it is still there')
+
+
+def _popped(collection, text):
+    collection[text] = 'v'
+    return collection.pop(text) == 'v' or _breach('another value')
+
+
+def _set(collection, key, value):
+    collection[key] = value
+    return raw(collection[key]) == raw(value) or _breach('another value')
+
+
+def _deleting(call):
+    """Return a function for which what cannot be there, and is ignored, is a ValueError."""
+    def use(acl, text):
+        call(acl, text)
+        words.check_text(text)
+    return use
+
+
+def _is_stored(raw):
+    """Return True if a text is there before; see :func:`takes`."""
+    return len(escaped(raw)) + MARGIN < MAX_LINE - MASTERS_SHARE
+
+
+def _breach(message):
+    raise Breach(message)
 
 
 def _id(call):
@@ -317,19 +383,23 @@ def _file(kind, call):
 
 
 class _NothingIsWritten(object):
-    """While it is used as a context, no file is written: that is a ValueError.
+    """While it is used as a context, no file is written, nor read into an ACL or map.
 
-    Tests run as root, and a text such as ``../../etc/passwd`` is the path of a real file.
+    That is a ValueError. Tests run as root, and a text such as ``../../etc/passwd`` is the path of
+    a real file.
     """
 
     def __enter__(self):
-        self._replace_file, servers_state.replace_file = servers_state.replace_file, self._refuse
+        self._replace_file = servers_state.replace_file
+        servers_state.replace_file = patterns.replace_file = self._refuse
+        patterns.open = self._refuse
         return self
 
     def __exit__(self, *error):
-        servers_state.replace_file = self._replace_file
+        servers_state.replace_file = patterns.replace_file = self._replace_file
+        del patterns.open
 
-    def _refuse(self, path, chunks):
+    def _refuse(self, path, how):
         raise ValueError('nothing is written')
 
 
@@ -521,6 +591,76 @@ SLOTS = {
     'Server.port': _word(lambda server, text: setattr(server, 'port', text)),
 }
 
+SLOTS.update({
+    'HAProxy.map.ref': _name(lambda hap, text: hap.map(text)),
+    'HAProxy.acl.ref': _name(lambda hap, text: hap.acl(text)),
+
+    'Map.__setitem__.key': _entry(
+        'map', lambda thing, text: _set(thing, text, 'new'), _with(b'old'), _with(b'new')),
+    'Map.__setitem__.value': _entry(
+        'map', lambda thing, text: _set(thing, 'k2', text), lambda raw: [b'k2 old'],
+        lambda raw: [b'k2 ' + raw]),
+    'Map.__delitem__.key': _entry('map', _by_key(_deleted), _with(b'v')),
+    'Map.pop.key': _entry('map', _by_key(_popped), _with(b'old')),
+    'Map.setdefault.key': _entry(
+        'map', lambda thing, text: thing.setdefault(text, 'v'), None, _with(b'v')),
+    'Map.setdefault.default': _entry(
+        'map', lambda thing, text: thing.setdefault('k2', text), None, lambda raw: [b'k2 ' + raw]),
+    'Map.update.args': _entry(
+        'map', lambda thing, text: thing.update([(text, 'v'), ('k2', text)]), None,
+        lambda raw: [raw + b' v', b'k2 ' + raw]),
+    'Map.__ior__.other': _entry(
+        'map', lambda thing, text: thing.__ior__({text: 'v'}), _with(b'old'), _with(b'v')),
+    'Map.lookup.text': _entry(
+        'map', lambda thing, text: _matched(thing.lookup(text), text), _with(b'v'), _with(b'v')),
+    'Map.replace.entries': _entry('map', lambda thing, text: _replaced(thing, _all(text)), None, _pairs),
+    'Map.sync.entries': _entry('map', lambda thing, text: thing.sync(_all(text)), None, _pairs),
+
+    'Acl.add.pattern': _entry('acl', lambda acl, text: acl.add(text), None, _itself),
+    'Acl.discard.pattern': _entry(
+        'acl', _deleting(lambda acl, text: acl.discard(text)), _itself),
+    'Acl.remove.value': _entry('acl', _by_key(lambda acl, text: acl.remove(text)), _itself),
+    'Acl.update.others': _entry('acl', lambda acl, text: acl.update(['one', text]), None,
+                                lambda raw: [b'one', raw]),
+    'Acl.__ior__.other': _entry('acl', lambda acl, text: acl.__ior__([text]), None, _itself),
+    'Acl.difference_update.others': _entry(
+        'acl', _deleting(lambda acl, text: acl.difference_update(['one', text])),
+        lambda raw: [b'one', raw]),
+    'Acl.__isub__.other': _entry(
+        'acl', _deleting(lambda acl, text: acl.__isub__([text])), _itself),
+    'Acl.__iand__.other': _entry(
+        'acl', _deleting(lambda acl, text: acl.__iand__(_decoys(text) + [text])),
+        lambda raw: [b'one', raw], lambda raw: [raw] * _is_stored(raw)),
+    'Acl.__ixor__.other': _entry('acl', lambda acl, text: acl.__ixor__([text]), None, _itself),
+    'Acl.lookup.text': _entry(
+        'acl', lambda acl, text: _matched(acl.lookup(text), text), _itself, _itself),
+    'Acl.replace.entries': _entry(
+        'acl', lambda acl, text: _replaced(acl, _all_patterns(text)), None,
+        lambda raw: [b'one', raw, b'last']),
+    'Acl.sync.entries': _entry(
+        'acl', lambda acl, text: acl.sync(_all_patterns(text)), None,
+        lambda raw: [b'one', raw, b'last']),
+
+    'Map.__contains__.key': _compared(lambda thing, text: text in thing),
+    'Map.__getitem__.key': _compared(lambda thing, text: thing[text]),
+    'Map.get.key': _compared(lambda thing, text: thing.get(text)),
+    'Map.get.default': _compared(lambda thing, text: thing.get('k3', text)),
+    'Map.pop.default': _compared(lambda thing, text: thing.pop('k3', text)),
+    'Map.__or__.other': _compared(lambda thing, text: thing | {text: text}),
+    'Map.__ror__.other': _compared(lambda thing, text: {text: text} | thing),
+    'Map.diff.entries': _compared(lambda thing, text: thing.diff(_all(text))),
+    'Acl.__contains__.key': _compared(lambda acl, text: text in acl),
+    'Acl.isdisjoint.other': _compared(lambda acl, text: acl.isdisjoint([text])),
+    'Acl.diff.entries': _compared(lambda acl, text: acl.diff(_all_patterns(text))),
+})
+for _kind in ('Map', 'Acl'):
+    SLOTS.update({
+        _kind + '.replace.atomic': _word(lambda thing, text: thing.replace([], atomic=text)),
+        _kind + '.load_file.path': _file('file', lambda thing, text: thing.load_file(text)),
+        _kind + '.load_file.atomic': _word(
+            lambda thing, text: thing.load_file(os.devnull, atomic=text)),
+        _kind + '.save_file.path': _file('file', lambda thing, text: thing.save_file(text)),
+    })
 for _name_of_word in ('timeout', 'back_within', 'keep_up', 'drain_for', 'interval', 'progress',
                       'restore_on_error', 'shutdown_sessions'):
     SLOTS['Server.out_of_rotation.' + _name_of_word] = _word(
@@ -532,16 +672,21 @@ for _name_of_word in ('condition', 'timeout', 'interval', 'progress'):
 
 CLASSES = collections.OrderedDict([
     ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
-    ('Server', server.Server)])
+    ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl)])
 # They are created from internal objects: see Site.made_by_hand().
 CONSTRUCTORS = ('Frontend', 'Backend', 'Server')
+# So are they; HAProxy itself says what they are called.
+COLLECTIONS = ('Map', 'Acl')
 
 
 def parameters():
     """Return the names of all slots of the public classes, in the form used by SLOTS."""
     found = set()
     for class_name, kind in CLASSES.items():
-        if class_name not in CONSTRUCTORS:
+        if class_name in COLLECTIONS:
+            found.update('{0}.{1}.{2}'.format(class_name, name, argument) for name in _operators(kind)
+                         for argument in _arguments(getattr(kind, name)))
+        elif class_name not in CONSTRUCTORS:
             found.update('{0}.{1}'.format(class_name, name) for name in _arguments(kind.__init__))
         for name in public(kind):
             attribute = getattr(kind, name)
@@ -558,9 +703,20 @@ def public(kind):
     return [name for name in dir(kind) if not name.startswith('_')]
 
 
+def _operators(kind):
+    """Return the names of the operators that the library itself gives a class."""
+    return [name for base in kind.__mro__ if base.__module__ == patterns.__name__
+            for name, value in vars(base).items()
+            if name.startswith('__') and inspect.isfunction(value)
+            and name not in ('__init__', '__getattr__')]
+
+
 def _arguments(function):
     code = _undecorated(function).__code__
-    return [name for name in code.co_varnames[1:code.co_argcount] if name != 'die']
+    names = code.co_varnames[1:code.co_argcount]
+    if code.co_flags & inspect.CO_VARARGS:
+        names += code.co_varnames[code.co_argcount:code.co_argcount + 1]
+    return [name for name in names if name != 'die']
 
 
 def _undecorated(function):
@@ -582,10 +738,34 @@ def _rows(overview):
     return str(overview).split('\n')[1:]
 
 
+def _matched(match, text):
+    if not match or raw(match.key) != raw(text):
+        raise NotFound('not found: {0!r}'.format(match)[:200])
+    return True
+
+
+def _replaced(collection, entries):
+    """Replace the content; with other commands before HAProxy can do it at once."""
+    try:
+        return collection.replace(entries)
+    except exceptions.NotSupported:
+        return collection.replace(entries, atomic=False)
+
+
 def _found(reply):
     if 'found=yes' not in reply and 'match=yes' not in reply:
         raise NotFound('not found: {0!r}'.format(reply[:200]))
     return True
+
+
+# These read what is there before they send anything, and REPLACING prepares a version, which is
+# abandoned.
+ALIGNING = sorted(name for name, slot in SLOTS.items()
+                  if slot.kind == 'entry' and name.startswith(COLLECTIONS))
+REPLACING = [name for name in ALIGNING if name.endswith('.replace.entries')]
+DELETING = ['Acl.__iand__.other', 'Acl.__isub__.other', 'Acl.difference_update.others']
+_READING = re.compile(r'u?[\'"]show ')
+_PREPARING = re.compile(r'u?[\'"](prepare|(add|clear) (acl|map) @)')
 
 
 # The site
@@ -673,6 +853,8 @@ class Site(lab.Stopped):
         if kind == 'HAProxy':
             # A parameter of the constructor needs no object.
             return self.hap if '.' in rest else self
+        if kind in COLLECTIONS:
+            return self.hap.map(MAP) if kind == 'Map' else self.hap.acl(ACL)
         processes = self.hap._processes
         if kind == 'Frontend':
             return frontend.Frontend([internal._Frontend(process, 'f', 2) for process in processes])
@@ -850,11 +1032,13 @@ def takes(slot, raw, site):
         return False, not (site.by_master and chooses_its_way(raw))
     if slot.kind == 'flag':
         return True, True
-    if slot.kind == 'addition':
+    if slot.kind in ('addition', 'compared'):
         return False, True
     if slot.kind != 'entry' or not raw or re.search(br'[\0\r\n]', raw):
         return False, False
-    return len(escaped(raw)) + MARGIN < site.max_line, len(raw) < site.max_line
+    # What cannot be there need not be deleted.
+    longest = MAX_LINE if slot in map(SLOTS.get, DELETING) else site.max_line
+    return len(escaped(raw)) + MARGIN < site.max_line, len(raw) < longest
 
 
 def chooses_its_way(raw):
@@ -883,9 +1067,10 @@ def _is_meant(raw, site):
 
 def _outcome(site, name, text):
     slot = SLOTS[name]
+    target = site.target(name)
     del SENT.lines[:]
     try:
-        value = slot.call(site.target(name), text)
+        value = slot.call(target, text)
     except exceptions.CommandFailed:
         return 'refused'
     except ValueError as error:
@@ -893,12 +1078,15 @@ def _outcome(site, name, text):
             raise Breach('{0}: {1}'.format(name, error))
         wrong = [line for line in SENT.lines if not (
             slot.kind == 'path' and ' 0 bytes ' in line
-            or slot.kind in ('name', 'file') and "'show " in line)]
+            or (slot.kind in ('name', 'file') or name in ALIGNING) and _READING.match(line)
+            or name in REPLACING and _PREPARING.match(line))]
         if wrong:
             raise Breach('{0}: {1!r}, but sent was {2}'.format(name, error, wrong))
         return 'ValueError'
     except exceptions.HAProxyBaseError as error:
         raise Breach('{0}: {1}'.format(name, error))
+    if slot.kind == 'compared' and SENT.lines:
+        raise Breach('{0}: sent was {1}'.format(name, SENT.lines))
     if slot.kind in ('id', 'path', 'word') or (slot.kind == 'name' and value):
         raise Breach('{0} returned {1!r}'.format(name, value))
     return 'nothing' if slot.kind == 'name' else 'as it is'
@@ -1048,7 +1236,8 @@ def main(arguments):
             kind, slots[kind] or len(CONSTRUCTORS) + 1, meaning,
             '; always ' + always if always else ''))
     print('\nWhat becomes of it: "as it is" done with exactly this text, "refused" by HAProxy in')
-    print('an exception, "nothing" found, "ValueError" with nothing sent.\n')
+    print('an exception, "nothing" found, "ValueError" with nothing sent; ACLs and maps as')
+    print('collections may be read first, and a content prepared that is then abandoned.\n')
     print('\n'.join(table.lines()))
     print('')
     for place, count in sorted(table.cases.items()):

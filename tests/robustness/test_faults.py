@@ -18,8 +18,9 @@ import time
 import pytest
 
 from haproxyadmin import haproxy
-from haproxyadmin.exceptions import (HAProxySocketError, NoHAProxyFound, ReloadFailed,
-                                     SocketApplicationError, SocketConnectionError, SocketTimeout)
+from haproxyadmin.exceptions import (HAProxyBaseError, HAProxySocketError, NoHAProxyFound,
+                                     ReloadFailed, SocketApplicationError, SocketConnectionError,
+                                     SocketTimeout)
 from haproxyadmin.internal import lookup
 from haproxyadmin.protocol import transport, versions
 from tests import conftest
@@ -34,6 +35,8 @@ OPERATIONS = faults.READS + faults.CHANGES
 FEW = [operation for operation in OPERATIONS if operation.name in (
     'frontend.requests', 'hap.setmaxconn', 'hap.add_map_entries')]
 IMPATIENT = 0.3
+FAMILIES = {'map': group.MAP, 'acl': group.ACL}
+MAP, ACL = group.MAP, group.ACL
 MIB = 1024 * 1024
 
 
@@ -220,6 +223,140 @@ class TestSentAgain(object):
         assert raised.value.undelivered
         assert raised.value.by_socket == [(proxy.path, '') for proxy in newest.proxies[1:]]
         assert raised.value.results == [(1, '')] * 3
+
+
+class Cut(object):
+    """A fault that begins with an exchange, counted from 0.
+
+    :param fault: what happens then.
+    :param lasts: True if it happens in all further exchanges, too.
+    """
+
+    def __init__(self, number, fault, lasts):
+        self._left = number
+        self._fault = fault
+        self._lasts = lasts
+
+    @property
+    def has_begun(self):
+        return self._left < 0
+
+    def __call__(self, proxy, client):
+        self._left -= 1
+        cuts = self.has_begun and (self._lasts or self._left == -1)
+        (self._fault if cuts else faults.passing)(proxy, client)
+
+
+PAIRS = [('a', '1'), ('b', '2'), ('c d', '3'), ('0', 'www.foo.com-0')]
+
+
+class TestCollections(object):
+    """Each exchange of a change of an ACL or map may fail: it is made in all processes or undone.
+
+    Otherwise the exception says where it was, or may have been, made. The object then reads again.
+    """
+
+    MOST = 60
+
+    CHANGES = {
+        'map[new]': ('map', lambda found: found.__setitem__('new', 'v')),
+        'map[key]': ('map', lambda found: found.__setitem__('0', 'v')),
+        'map[#]': ('map', lambda found: found.__setitem__('#key', 'v')),
+        'del map[key]': ('map', lambda found: found.__delitem__('0')),
+        'map.clear': ('map', lambda found: found.clear()),
+        'map.sync': ('map', lambda found: found.sync(PAIRS)),
+        'map.replace': ('map', lambda found: found.replace(PAIRS)),
+        'acl.add': ('acl', lambda found: found.add('new')),
+        'acl.discard': ('acl', lambda found: found.discard('nothing')),
+        'acl.sync': ('acl', lambda found: found.sync(['a', 'b'])),
+        'acl.replace': ('acl', lambda found: found.replace(['a', 'b'])),
+    }
+
+    def listed(self, site, family):
+        return [sorted(line.partition(' ')[2] for line in reply.split('\n') if line)
+                for reply in site.asked('show {0} {1}'.format(family, FAMILIES[family]))]
+
+    def reset(self, site):
+        lines = ['clear map {0}'.format(MAP), 'clear acl {0}'.format(ACL),
+                 'add acl {0} nothing'.format(ACL)]
+        lines += ['add map {0} {1} v{1}'.format(MAP, number) for number in range(3)]
+        site.asked(';'.join(lines))
+
+    @pytest.mark.parametrize('name', sorted(CHANGES))
+    @pytest.mark.parametrize('fault, lasts', [
+        (faults.closes_before, False), (faults.closes_before, True), (faults.closes_at_once, True),
+        (faults.ends_garbage, False)])
+    def test_each_exchange_may_fail(self, site, name, fault, lasts):
+        family, change = self.CHANGES[name]
+        if name.endswith('replace') and site.version == '2.2':
+            pytest.skip('2.2 cannot do it')
+        self.reset(site)
+        old, = set(map(tuple, self.listed(site, family)))
+        change(getattr(site.hap, family)(FAMILIES[family]))
+        new, = set(map(tuple, self.listed(site, family)))
+        for number in range(self.MOST):
+            self.reset(site)
+            found = getattr(site.hap, family)(FAMILIES[family])
+            list(found)
+            cut = Cut(number, fault, lasts)
+            site.shape(cut, 1)
+            error = None
+            try:
+                change(found)
+            except HAProxyBaseError as raised:
+                error = raised
+            finally:
+                site.mend()
+            there = self.listed(site, family)
+            self.check(site, family, there, old, new, error)
+            self.check_object(found, there[0], family)
+            if not cut.has_begun:
+                assert error is None and number
+                break
+        else:
+            pytest.fail('more exchanges than expected')
+        self.reset(site)
+
+    def check(self, site, family, there, old, new, error):
+        paths = [proxy.address for proxy in site.proxies]
+        if error is None:
+            assert there == [list(new)] * len(paths)
+            return
+        assert paths[0] in str(error) or paths[0] in str(error.by_socket)
+        changed = set(path for path, entries in zip(paths, there) if entries != list(old))
+        assert changed <= set(error.not_undone), (error, there)
+        assert set(error.not_undone) <= set(paths[:1])
+        assert not changed & set(error.undone)
+        # What was prepared is gone, where HAProxy answers and says so.
+        number = FAMILIES[family][1:]
+        for reply, entries in list(zip(site.asked('show ' + family), there))[1:]:
+            counts = re.findall('^{0} .*entry_cnt=([0-9]+)'.format(number), reply, re.MULTILINE)
+            assert all(int(count) == len(entries) for count in counts), (error, reply)
+
+    def check_object(self, found, entries, family):
+        if family == 'acl':
+            assert sorted(found) == entries
+        else:
+            # HAProxy does not show where a key with a blank ends.
+            assert sorted(' '.join(item) for item in found.items()) == entries
+
+    def test_a_listing_that_fails_is_read_again(self, site):
+        self.reset(site)
+        for call in (lambda: site.hap.map(MAP), lambda: site.hap.maps()[0],
+                     lambda: site.hap.acl(ACL)):
+            site.shape(faults.closes_amid, 1)
+            with pytest.raises(HAProxySocketError) as raised:
+                call()
+            assert raised.value.socket_file == site.proxies[0].address
+            site.mend()
+        found = site.hap.maps()[0]
+        site.shape(faults.closes_amid, 1)
+        for read in (len, dict, lambda found: '0' in found, lambda found: found['0'],
+                     lambda found: found.entries(), lambda found: found.lookup('0')):
+            with pytest.raises(HAProxySocketError):
+                read(found)
+        site.mend()
+        assert found['0'] == 'v0'
 
 
 class TestMuch(object):

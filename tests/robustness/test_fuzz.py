@@ -101,6 +101,11 @@ OPERATIONS = {
     'del map': lambda process: patterns.change_operation(process, 'del', 'map', 0, 'k'),
     'held': lambda process: patterns.references_operation(process, 'acl', 4, ['0x55', '0x66']),
     'list of maps': lambda process: patterns.index_operation(process, 'map'),
+    'list and entries': lambda process: patterns.index_and_content_operation(process, 'map', '#0'),
+    'references': lambda process: patterns.content_operation(
+        process, 'map', '#0', lambda listing: [listing.columns, listing == listing] and [
+            listing.reference(place) for place in range(len(listing))]),
+    'lookup': lambda process: patterns.lookup_operation(process, 'acl', '#4', 'k'),
     'entries': lambda process: patterns.entries_operation(process, 'map', '0'),
     'show ssl cert': lambda process: certificates.show_operation(process, 'www.pem'),
     'show errors': lambda process: process.errors_operation(None),

@@ -12,7 +12,7 @@ import tempfile
 from tests.support import lab
 
 # There are no health checks, so only traffic changes the figures of the proxies.
-# Tests may change the ACL and the map.
+# Tests may change the ACL and the map, which all instances load from the same file.
 CONFIG = """
 global
     stats socket "${HAPROXYADMIN_RUN}/stats.sock" level admin
@@ -29,7 +29,7 @@ frontend f
     maxconn 300
     acl listed hdr(x-listed) -m str -u 90 nothing
     http-request set-header X-Listed yes if listed
-    http-request set-header X-Map "%[path,map(${HAPROXYADMIN_FILES}/v-m1-bk)]"
+    http-request set-header X-Map "%[path,map(${HAPROXYADMIN_SHARED}/v-m1-bk)]"
     default_backend b
 
 backend b

@@ -496,6 +496,7 @@ class Lab(Stopped):
         environment = dict(os.environ,
                            HAPROXYADMIN_RUN=self.socket_dir,
                            HAPROXYADMIN_FILES=os.path.join(self.directory, 'files'),
+                           HAPROXYADMIN_SHARED=os.path.join(HERE, 'haproxy'),
                            HAPROXYADMIN_LEVEL=level)
         names = plan.port_variables()
         origins = [name for name in names if _ORIGIN.match(name)]
