@@ -18,6 +18,7 @@ import pytest
 from haproxyadmin.backend import Backend
 from haproxyadmin.frontend import Frontend
 from haproxyadmin.haproxy import HAProxy
+from haproxyadmin.patterns import Acl, Collection, Map
 from haproxyadmin.server import Server
 from haproxyadmin.snapshot import Snapshot
 from tests.conftest import find, setups, versions
@@ -29,7 +30,8 @@ PAGES = os.path.join(ROOT, 'docs', 'source')
 REACHING = os.path.join('docs', 'source', 'user', 'reaching.rst')
 WITH_MASTERS = [REACHING, os.path.join('docs', 'source', 'user', 'state.rst')]
 # Those that show a configuration of their own; see test_recipes.py.
-RECIPES = [os.path.join('docs', 'source', 'user', name) for name in ('rotation.rst', 'dynamic.rst')]
+RECIPES = [os.path.join('docs', 'source', 'user', name)
+           for name in ('rotation.rst', 'dynamic.rst', 'collections.rst')]
 
 NEEDS_3_7 = pytest.mark.skipif(sys.version_info < (3, 7),
                                reason='tools/try is for Python 3.7 and later')
@@ -196,7 +198,7 @@ def test_keys_and_configuration_for_tls(version, tmpdir):
 def docstrings():
     """Return the class and name of everything that has examples in its docstring."""
     found = []
-    for kind in (HAProxy, Snapshot, Frontend, Backend, Server):
+    for kind in (HAProxy, Snapshot, Frontend, Backend, Server, Collection, Map, Acl):
         found += [(kind, name) for name in ['__class__'] + sorted(vars(kind))
                   if '>>> ' in docstring(kind, name)]
     return found
