@@ -13,6 +13,7 @@ import io
 import json
 import os
 import pstats
+import re
 import select
 import socket
 import sys
@@ -44,6 +45,8 @@ class Raw(object):
             [command.encode('latin-1') for command in commands]
             for commands in self._recorded[request['work']]
         ]
+        for path, its_commands in zip(self._paths, commands):
+            prepare(path, its_commands)
         if request['subject'] == 'in sequence':
             return lambda: self.in_sequence(commands)
         return lambda: self.at_once(commands)
@@ -68,6 +71,23 @@ class Raw(object):
                 ]
             )
         return size
+
+
+def prepare(path, commands):
+    """Have commands for a version of a map that was prepared name the one that will be."""
+    for place, command in enumerate(commands):
+        if command.startswith(b'prepare map '):
+            named = command.partition(b';')[0][len(b'prepare map '):].strip()
+            connection, chunks = asked(path, b'show map\n'), []
+            while not chunks or chunks[-1]:
+                chunks.append(connection.recv(CHUNK))
+            connection.close()
+            (line,) = [line for line in b''.join(chunks).split(b'\n') if named in line]
+            number = int(line.partition(b' next_ver=')[2].split()[0]) + 1
+            commands[place + 1:] = [
+                re.sub(br'map @[0-9]+ ', b'map @%d ' % number, command, count=1)
+                for command in commands[place + 1:]
+            ]
 
 
 def asked(path, command):
@@ -128,7 +148,7 @@ class Live(object):
         method = getattr(self, request['work'])
         if request['work'] in ('metrics', 'weights', 'set_weights') and self._servers is None:
             self._servers = self._reader.servers()
-        if request['work'] == 'map_entries':
+        if request['work'] in ('map_entries', 'replace', 'sync', 'map_dict'):
             pairs = entries(request['count'])
             # Created here, so as not to be timed; if memory is measured, they are generated.
             if request['action'] != 'weigh':
@@ -182,6 +202,19 @@ class Live(object):
 
     def map_entries(self, mapid, pairs):
         return self._hap.add_map_entries(mapid, pairs)
+
+    def replace(self, mapid, pairs):
+        return self._map(mapid).replace(pairs)
+
+    def sync(self, mapid, pairs):
+        return self._map(mapid).sync(pairs)
+
+    def map_dict(self, mapid, pairs):
+        return dict(self._hap.map(mapid))
+
+    def _map(self, mapid):
+        # Its entries are not read before they are needed.
+        return [one for one in self._hap.maps() if one.id == mapid][0]
 
     fan_out = requests
 
