@@ -540,7 +540,7 @@ def _pack(family, text):
 
 def _length_of(mask, bits):
     """Return the length of a prefix: ``'8'``, or in IPv4 ``'255.0.0.0'``; None for other masks."""
-    if mask.isdigit():
+    if mask and not mask.strip('0123456789'):
         return int(mask) if len(mask) < 4 and int(mask) <= bits else None
     packed = _pack('AF_INET', mask) if bits == 32 else None
     if packed is None:

@@ -17,7 +17,7 @@ from haproxyadmin.protocol import commands, replies, versions
 from haproxyadmin.protocol.words import to_native
 
 # How keys are compared if each matches itself. A network, a range or an expression does not.
-_MATCHING_THEMSELVES = ('str', 'beg', 'end', 'sub', 'dir', 'dom')
+_MATCHING_THEMSELVES = ('str', 'beg', 'end', 'sub')
 
 
 def set_value(processes, ident, key, value, before):

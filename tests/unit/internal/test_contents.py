@@ -6,6 +6,7 @@ from haproxyadmin.internal import contents
 from haproxyadmin.internal.contents import (Delta, Everything, KeyChange, Some, Steps,
                                             check_entries, delta_of, entries_by_key, find_delta)
 from haproxyadmin.parsers.patterns import Listing
+from haproxyadmin.protocol.words import to_native
 
 
 def listing_of(family, entries):
@@ -216,7 +217,8 @@ def test_an_address_stays_as_it_is_written(addresses, ways):
 def test_other_addresses_are_others(addresses):
     """[sync]"""
     ways = [each[0] for each in SAME] + ['1.2.3.4', '10.0.0.0/9', 'x', '10.0.0.0/255.0.255.0',
-                                         '10.0.0.0/33', '10.0.0.0/', '::1/129', '1.2.3']
+                                         '10.0.0.0/33', '10.0.0.0/', '::1/129', '1.2.3',
+                                         to_native(u'10.0.0.0/\xb2')]
     for old in ways:
         for new in ways:
             delta = delta_between('acl', [old], [new])
