@@ -57,8 +57,8 @@ class Frontend(Facade):
         """True if it accepts connections in every process: its status is ``'OPEN'`` or ``'FULL'``.
 
         :rtype: bool
-        :raises haproxyadmin.exceptions.NotSupported: for HAProxy 2.4, which reports a disabled
-            frontend as open.
+        :raises haproxyadmin.exceptions.NotSupported: for HAProxy 2.4 to 2.6.5, which report a
+            disabled frontend as open.
         """
         def build(member):
             version = member.hap_process.version

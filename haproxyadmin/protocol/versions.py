@@ -55,8 +55,8 @@ DYNAMIC_CHECKS = Feature((2, 6), 'checking the health of a server that is added'
 QUICK_DELETION = Feature((2, 4), 'deleting entries quickly')
 # Applied about a millisecond after HAProxy has reported success.
 DELAYED_ADDRESS = Feature((3, 0), 'applying an address later')
-# 2.4 reports a disabled frontend as open.
-DISABLED_FRONTEND = Feature((2, 6), 'knowing whether a frontend is open')
+# Older versions report a disabled frontend as open, from 2.3 on.
+DISABLED_FRONTEND = Feature((2, 6, 6), 'knowing whether a frontend is open')
 PREPARED_CONTENT = Feature(
     (2, 4), 'replacing an ACL or map at once', '``replace`` and ``load_file`` of an ACL or map, '
     'unless ``atomic=False``')
@@ -132,9 +132,10 @@ RAISING_FRONTEND_MAXCONN = Danger(
     CommandFailed, 'setting the maximum number of connections would crash this version of HAProxy '
     'while the frontend is at its limit or accepts no more sessions in this second',
     '``setmaxconn`` of a frontend that is at its limit, which would crash')
-# They report a disabled frontend as open; 2.3 and 2.5 were not seen.
+# They report a disabled frontend as open; 2.3 and 2.5 were not seen, and whether later releases of
+# 2.4 are right is not known. Fixed in September 2022.
 OPEN_FRONTENDS = Danger(
-    [((2, 3), (2, 6))], CommandFailed, 'a disabled frontend is reported as open',
+    [((2, 3), (2, 6, 6))], CommandFailed, 'a disabled frontend is reported as open',
     '``frontend.is_open``')
 
 
