@@ -259,7 +259,7 @@ def test_requests_see_one_content_or_the_other(modern):
     clients = Clients(modern.labs[1].ports['f'])
     found, acl = modern.map(), modern.acl()
     try:
-        for turn in range(50):
+        for turn in range(100):
             clients.wait(1)
             assert found.replace(OLD if turn % 2 else NEW) is True
             assert acl.replace(['x', 'b'] if turn % 2 else ['a', 'x']) is True
