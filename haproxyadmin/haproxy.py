@@ -157,7 +157,8 @@ class HAProxy(PatternMethods, Reading):
     def map(self, ref):
         """Return a map as a mapping: ``hap.map('/etc/haproxy/hosts.map')['www.example.com']``.
 
-        Sends ``show map;show map REF`` to the first process (management guide, "show map").
+        Sends ``show map REF`` to the first process (management guide, "show map"); by its id, also
+        ``show map``.
 
         :param ref: its id or file.
         :type ref: int or str
@@ -187,7 +188,8 @@ class HAProxy(PatternMethods, Reading):
     def acl(self, ref):
         """Return an ACL as a set of patterns; see :meth:`map`.
 
-        Sends ``show acl;show acl REF`` to the first process (management guide, "show acl").
+        Sends ``show acl REF`` to the first process (management guide, "show acl"); by its id, also
+        ``show acl``.
 
         :param ref: its id or file.
         :type ref: int or str

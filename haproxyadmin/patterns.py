@@ -4,7 +4,7 @@ import collections
 import os
 
 from haproxyadmin.combine import merge, results_of
-from haproxyadmin.exceptions import HAProxyBaseError, IncosistentData
+from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, IncosistentData
 from haproxyadmin.imports import PY2, mutable_collections
 from haproxyadmin.internal import entries as single, patterns
 from haproxyadmin.internal.calls import members_to_change, read_each, read_pairs
@@ -35,7 +35,8 @@ class Collection(object):
     """What a :class:`Map` and an :class:`Acl` have in common.
 
     :param processes: the processes that may have it; it is read from the first one.
-    :param listed: how that process lists it.
+    :param ident: what names it in commands: its file, or ``'#3'``.
+    :param listed: (optional) how that process lists it; by default that is asked when it is needed.
     :type listed: haproxyadmin.parsers.patterns.Listed
     :param listing: (optional) its entries; by default they are read when they are needed.
     :type listing: haproxyadmin.parsers.patterns.Listing
@@ -47,20 +48,36 @@ class Collection(object):
     # The content may change.
     __hash__ = None
 
-    def __init__(self, processes, listed, listing=None, is_resolved=False):
+    def __init__(self, processes, ident, listed=None, listing=None, is_resolved=False):
         self._found = processes
-        self._listed = listed
-        self._ident = patterns.ident_of(listed)
+        self._ident = ident
+        self._name = name_of(listed) if listed else ident
         self._is_resolved = is_resolved
+        if listed:
+            self._listed = listed
         if listing is not None:
             self._remember(*columns_of(listing))
 
     def __getattr__(self, name):
         # What is not known is read: a lookup in the dictionary itself must cost nothing more.
-        if name not in ('_values', '_repeated'):
+        if name in ('_values', '_repeated'):
+            self._remember(*columns_of(self._read()))
+        elif name == '_listed':
+            self._listed = self._read_first(lambda process: patterns.list_operation(
+                process, self._FAMILY, self._find_in))
+        else:
             raise AttributeError(name)
-        self.refresh()
         return self.__dict__[name]
+
+    def _find_in(self, index):
+        listed = patterns.find_in(index, self._ident)
+        if listed is None:
+            raise patterns.gone(self._FAMILY, self._ident)
+        return listed
+
+    def _read_first(self, build):
+        """Return the value of an operation of the first process."""
+        return read_each(self._found[:1], build)[0]
 
     def __repr__(self):
         return '{0}({1!r})'.format(self.__class__.__name__, self.name)
@@ -78,11 +95,15 @@ class Collection(object):
 
         :rtype: str
         """
-        return name_of(self._listed)
+        return self._name
 
     @property
     def id(self):
-        """The id in the first process, -1 if it has none (HAProxy 1.5); costs nothing.
+        """The id in the first process, -1 if it has none (HAProxy 1.5).
+
+        The first of :attr:`id`, :attr:`description`, :attr:`current_version` and
+        :attr:`next_version` that is read costs one ``show map`` or ``show acl``, again after
+        :meth:`refresh`.
 
         :rtype: int
         """
@@ -94,11 +115,11 @@ class Collection(object):
 
         :rtype: str
         """
-        return self._listed.file
+        return self._listed.file if self._ident.startswith('#') else self._name
 
     @property
     def description(self):
-        """Where the configuration uses it, in HAProxy's words; costs nothing.
+        """Where the configuration uses it, in HAProxy's words; see :attr:`id`.
 
         :rtype: str
         """
@@ -106,7 +127,7 @@ class Collection(object):
 
     @property
     def current_version(self):
-        """The number of the version that was used when it was read, None before HAProxy 2.4.
+        """The number of the version that is used, None before HAProxy 2.4; see :attr:`id`.
 
         :rtype: int
         """
@@ -114,7 +135,7 @@ class Collection(object):
 
     @property
     def next_version(self):
-        """The number of the last version that was prepared when it was read, None before 2.4.
+        """The number of the last version that was prepared, None before 2.4; see :attr:`id`.
 
         :rtype: int
         """
@@ -148,18 +169,18 @@ class Collection(object):
     # Reading
 
     def refresh(self):
-        """Read the entries of the first process again, with one command line.
+        """Read the entries of the first process again, with one command.
 
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy no longer has it.
         :raises haproxyadmin.exceptions.HAProxySocketError: if the process cannot be reached.
         """
-        index, listing = read_each(self._found[:1], lambda process:
-                                   patterns.index_and_content_operation(
-                                       process, self._FAMILY, self._ident))[0]
-        if listing is None:
-            raise patterns.gone(self._FAMILY, self._ident)
-        self._listed = patterns.find_in(index, self._ident) or self._listed
+        listing = self._read()
+        self.__dict__.pop('_listed', None)
         self._remember(*columns_of(listing))
+
+    def _read(self):
+        return self._read_first(lambda process: patterns.content_operation(
+            process, self._FAMILY, self._ident))
 
     def _remember(self, keys, values):
         """Keep the first value of each key, and all values of keys that have several entries."""
@@ -174,7 +195,8 @@ class Collection(object):
         self._values, self._repeated = first, repeated
 
     def __copy__(self):
-        copied = self.__class__(self._found, self._listed, is_resolved=self._is_resolved)
+        copied = self.__class__.__new__(self.__class__)
+        copied.__dict__.update(self.__dict__)
         if '_values' in self.__dict__:
             copied._values, copied._repeated = self._values.copy(), self._repeated.copy()
         return copied
@@ -220,8 +242,7 @@ class Collection(object):
             in HAProxy's order.
         :rtype: list of Entry
         """
-        listing = read_each(self._found[:1], lambda process: patterns.content_operation(
-            process, self._FAMILY, self._ident))[0]
+        listing = self._read()
         keys, values = columns_of(listing)
         return [Entry(listing.reference(place), key, value)
                 for place, (key, value) in enumerate(zip(keys, values))]
@@ -242,8 +263,8 @@ class Collection(object):
             >>> hap.map(0).lookup('1').value
             'www.foo.com-1'
         """
-        return read_each(self._found[:1], lambda process: patterns.lookup_operation(
-            process, self._FAMILY, self._ident, text))[0]
+        return self._read_first(lambda process: patterns.lookup_operation(
+            process, self._FAMILY, self._ident, text))
 
     def diff(self, entries):
         """Return what :meth:`sync` would change, as far as this object knows; nothing is changed.
@@ -510,12 +531,12 @@ class Map(Collection, _MutableMapping):
     Two maps, or a map and a dict, are equal if their contents are. ``copy()`` and ``|`` return a
     dict. A map is always true, also an empty one.
 
-    Making it costs one command line for the first process. ``m[key]``, ``key in m``, ``len(m)`` and
-    loops cost nothing. ``m[key] = value`` and ``del m[key]`` cost one command line for each
-    process; if there are several, it also looks up what each has, which is restored if the change
-    fails in one of them. ``update()`` with several keys costs what :meth:`~Collection.sync` costs,
-    and so does a key that has several entries, contains a blank, begins with ``#``, or whose value
-    contains a blank.
+    Making it costs one command for the first process, by its id two. ``m[key]``, ``key in m``,
+    ``len(m)`` and loops cost nothing. ``m[key] = value`` and ``del m[key]`` cost one command line
+    for each process; if there are several, it also looks up what each has, which is restored if the
+    change fails in one of them. ``update()`` with several keys costs what :meth:`~Collection.sync`
+    costs, and so does a key that has several entries, contains a blank, begins with ``#``, or whose
+    value contains a blank.
 
     Usage::
 
@@ -729,23 +750,26 @@ def find(processes, family, ref):
     """
     processes = members_to_change(distinct(processes))
     ident = patterns.check_ident(ref)
-    first = processes[0]
-    index, listing = read_each([first], lambda process: patterns.index_and_content_operation(
-        process, family, ident))[0]
-    if listing is None and len(processes) > 1:
-        lists = read_each(processes, lambda process: patterns.list_operation(process, family))
-        for process, index in zip(processes, lists):
-            if patterns.find_in(index, ident):
-                first = process
-                break
-        else:
-            index = [listed for own in lists for listed in own]
-    listed = patterns.find_in(index, ident)
-    if listed is None:
-        raise ValueError('no {0} {1!r}{2}'.format(
-            family, ident, suggest_or_list(ident, set(map(name_of, index)))))
-    others = [process for process in processes if process is not first]
-    return _KINDS[family]([first] + others, listed, listing)
+    if not ident.startswith(patterns.NOT_IN_COMMANDS):
+        try:
+            listing = read_each(processes[:1], lambda process: patterns.content_operation(
+                process, family, ident))[0]
+            return _KINDS[family](processes, ident, listing=listing)
+        except CommandFailed as error:
+            if not replies.is_unknown_list(error):
+                raise
+    index = []
+    for number in range(len(processes)):
+        index += read_each(processes[number:][:1], lambda process: patterns.list_operation(
+            process, family))[0]
+        listed = patterns.find_in(index, ident)
+        if listed:
+            ident = patterns.ident_of(listed)
+            return _KINDS[family](processes[number:] + processes[:number], ident, listed, read_each(
+                processes[number:][:1], lambda process: patterns.content_operation(
+                    process, family, ident))[0])
+    raise ValueError('no {0} {1!r}{2}'.format(
+        family, ident, suggest_or_list(ident, set(map(name_of, index)))))
 
 
 def list_all(processes, family):
@@ -759,7 +783,8 @@ def list_all(processes, family):
         members_to_change(processes), lambda process: patterns.list_operation(process, family)))
     groups = merge([[_Found(process, listed) for listed in index]
                     for process, index in zip(processes, lists)])
-    return [_KINDS[family]([found.process for found in group], group[0].listed, is_resolved=True)
+    return [_KINDS[family]([found.process for found in group],
+                           patterns.ident_of(group[0].listed), group[0].listed, is_resolved=True)
             for group in groups]
 
 

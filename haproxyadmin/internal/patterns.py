@@ -8,13 +8,12 @@ from haproxyadmin.internal.calls import (change_each, check_outcomes, members_to
                                          read_each)
 from haproxyadmin.internal.fanout import (OneTimeOperation, Operation, raise_first_error, run_all,
                                           run_reads, unchanged)
-from haproxyadmin.parsers.lines import join_lines, split_lines
+from haproxyadmin.parsers.lines import join_lines
 from haproxyadmin.parsers.patterns import (Listing, find_entries, name_of, parse_entries,
                                            parse_index, parse_kinds, parse_list, parse_lookup,
                                            parse_match)
 from haproxyadmin.protocol import commands, replies, versions
-from haproxyadmin.protocol.words import (check_identifier, parse_reference, text_of_path, to_bytes,
-                                         to_native)
+from haproxyadmin.protocol.words import check_identifier, parse_reference, text_of_path, to_native
 
 
 def listing_operation(process, family, ident):
@@ -24,6 +23,10 @@ def listing_operation(process, family, ident):
     :param ident: see :func:`haproxyadmin.protocol.words.check_identifier`, or None for the list.
     """
     return _show(process, family, ident, parse_list if ident is None else parse_entries)
+
+
+# An id, and prefixes of files in the configuration, which not every version accepts in commands.
+NOT_IN_COMMANDS = ('#', 'opt@', 'file@')
 
 
 def check_ident(ref):
@@ -70,25 +73,6 @@ def list_operation(process, family, interpret=unchanged):
     :param interpret: (optional) takes a list of :class:`haproxyadmin.parsers.patterns.Listed`.
     """
     return _show(process, family, None, lambda lines: interpret(parse_index(lines)))
-
-
-def index_and_content_operation(process, family, ident):
-    """Return the operation that asks for the list and for the entries of one, in one command line.
-
-    :return: its value is the list, and a :class:`haproxyadmin.parsers.patterns.Listing`, or None if
-        there is no such ACL or map.
-    """
-    def interpret(text):
-        text = text.lstrip('\n')
-        head, _, content = text.partition('\n\n')
-        index = parse_index(split_lines(to_bytes(head)))
-        if replies.is_unknown_list(content):
-            return index, None
-        return index, Listing(family, content)
-    command = commands.join_commands([
-        commands.patterns('show', family, None, process.version),
-        commands.patterns('show', family, ident, process.version)])
-    return Operation(process.endpoint, command, interpret, parse=to_native)
 
 
 def index_operation(process, family):

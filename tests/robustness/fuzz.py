@@ -240,7 +240,8 @@ def _things(first=0):
             backend.Backend(backends),
             server.Server([internal._Server(each, 'member1_proc1', 1) for each in backends],
                           'backend_proc1'),
-            patterns.Map(hap._processes, _listed(0)), patterns.Acl(hap._processes, _listed(4))]
+            patterns.Map(hap._processes, '#0', _listed(0)),
+            patterns.Acl(hap._processes, '#4', _listed(4))]
 
 
 def _listed(number):

@@ -101,7 +101,7 @@ OPERATIONS = {
     'del map': lambda process: patterns.change_operation(process, 'del', 'map', 0, 'k'),
     'held': lambda process: patterns.references_operation(process, 'acl', 4, ['0x55', '0x66']),
     'list of maps': lambda process: patterns.index_operation(process, 'map'),
-    'list and entries': lambda process: patterns.index_and_content_operation(process, 'map', '#0'),
+    'list and versions': lambda process: patterns.list_operation(process, 'map'),
     'references': lambda process: patterns.content_operation(
         process, 'map', '#0', lambda listing: [listing.columns, listing == listing] and [
             listing.reference(place) for place in range(len(listing))]),

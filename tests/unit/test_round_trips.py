@@ -216,11 +216,11 @@ MAP_CALLS = {
     'sync': (lambda found: found.sync({'a': '5', 'c': '6'}), 7, 7),
     'sync of the same': (lambda found: found.sync({'a': '1', 'b': '2'}), 2, 2),
     'replace': (lambda found: found.replace({'a': '5'}), 8, 8),
-    'name': (lambda found: found.name, 0, 0), 'id': (lambda found: found.id, 0, 0),
+    'name': (lambda found: found.name, 0, 0), 'id': (lambda found: found.id, 1, 0),
     'file': (lambda found: found.file, 0, 0),
-    'description': (lambda found: found.description, 0, 0),
-    'current_version': (lambda found: found.current_version, 0, 0),
-    'next_version': (lambda found: found.next_version, 0, 0),
+    'description': (lambda found: found.description, 1, 0),
+    'current_version': (lambda found: found.current_version, 1, 0),
+    'next_version': (lambda found: found.next_version, 1, 0),
 }
 ACL_CALLS = {
     'in': (lambda found: 'a' in found, 0, 0), 'len()': (len, 0, 0), 'set()': (set, 0, 0),
@@ -286,11 +286,17 @@ def test_no_method_of_a_collection_is_forgotten_here():
     assert public(Acl) - public(Map) <= set(ACL_CALLS)
 
 
-def test_finding_collections_costs_one_command_line(collected):
+def test_finding_collections_costs_one_command(collected):
     """[collections] The entries of several are read when they are needed."""
     hap = collected.haproxy()
     assert spent(collected, lambda: hap.map(FILE)) == [1, 0]
-    assert spent(collected, lambda: hap.acl(4)) == [1, 0]
+    # The second one asks whether there is a file, which names it in all processes.
+    assert spent(collected, lambda: hap.acl(4)) == [2, 0]
+    found = hap.map(FILE)
+    assert spent(collected, lambda: (found.name, found.file)) == [0, 0]
+    assert spent(collected, lambda: (found.id, found.description, found.id)) == [1, 0]
+    found.refresh()
+    assert spent(collected, lambda: found.current_version) == [1, 0]
     assert spent(collected, hap.maps) == spent(collected, hap.acls) == [1, 1]
     one, = hap.maps()
     assert spent(collected, lambda: (one.name, one.process_nb)) == [0, 0]

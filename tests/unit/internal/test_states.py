@@ -131,16 +131,16 @@ def test_frontends(version, words, fleet):
     assert frontend.is_open is False
 
 
-@pytest.mark.parametrize('version', ['2.4.0', '2.4.26', '2.3.1', '2.5.9'])
+@pytest.mark.parametrize('version', ['2.4.0', '2.4.26', '2.3.1', '2.5.9', '2.6.5'])
 def test_a_frontend_of_a_version_that_does_not_know(version, fleet):
     """[not supported] 2.4 says OPEN of a disabled one."""
     started = fleet('2.4', 2)
     started[1].info['Version'] = version
-    started[0].info['Version'] = '2.6.12'
+    started[0].info['Version'] = '2.6.6'
     frontend = started.haproxy().frontend('frontend_proc1')
     with pytest.raises(exceptions.NotSupported) as caught:
         frontend.is_open
-    assert (caught.value.needs, caught.value.has) == ('2.6', version)
+    assert (caught.value.needs, caught.value.has) == ('2.6.6', version)
     assert caught.value.socket_file == started.paths[1]
 
 
