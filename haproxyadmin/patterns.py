@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ACLs and maps as collections: a :class:`Map` is a mapping, an :class:`Acl` is a set."""
 import collections
+import itertools
 import os
 
 from haproxyadmin.combine import merge, results_of
@@ -9,7 +10,7 @@ from haproxyadmin.imports import PY2, mutable_collections
 from haproxyadmin.internal import entries as single, patterns
 from haproxyadmin.internal.calls import members_to_change, read_each, read_pairs
 from haproxyadmin.internal.contents import (Delta, Everything, Some, align, check_entries,
-                                            columns_of, find_delta, read_listings)
+                                            columns_of, entries_by_key, find_delta, read_listings)
 from haproxyadmin.internal.endpoint import check_bool
 from haproxyadmin.internal.files import check_file_name, replace_file
 from haproxyadmin.internal.grouping import distinct
@@ -442,9 +443,11 @@ class Collection(object):
             self._forget()
             return delta
         keys, values = map(list, columns_of(listing))
-        for key, before, _, _ in changes:
-            for place, value in before:
-                # A key that contains a blank is listed in another way.
+        # A key that contains a blank is listed in another way.
+        named = set(key for key in itertools.chain(goal.keys, (change.key for change in changes))
+                    if ' ' in key)
+        for key, entries in entries_by_key(listing, named).items() if named else ():
+            for place, value in entries:
                 keys[place], values[place] = key, value
         self._remember(keys, values)
         for key, _, after, _ in changes:
