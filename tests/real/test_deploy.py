@@ -332,11 +332,20 @@ class TestQueue(object):
     @pytest.fixture
     def queued(self, single, browser):
         """Three clients of one server, two of them in its queue."""
-        clients = [browser('queued', cookie='queued1') for _ in range(3)]
-        for client in clients:
-            client.send('/hold/0.2')
-        labs.wait_until(lambda: single.sessions('queued', 'queued1', 'qcur') == 2, 'queued')
-        return clients
+        def look(before):
+            if single.sessions('queued', 'queued1', 'qcur') == 2:
+                return 'queued'
+            # One has left the queue already: this process was suspended for a while.
+            return single.sessions('queued', 'queued1', 'stot') > before + 1 and 'too late'
+        for seconds in (0.2, 1, 5):
+            clients = [browser('queued', cookie='queued1') for _ in range(3)]
+            before = single.sessions('queued', 'queued1', 'stot')
+            for client in clients:
+                client.send('/hold/{0}'.format(seconds))
+            if labs.wait_until(lambda: look(before), 'queued') == 'queued':
+                return clients
+            assert [client.answer()[0] for client in clients] == [200] * 3
+        raise AssertionError('never queued')
 
     @pytest.mark.parametrize('way, options', [
         ('drain', BACK), ('takeout', HOW), ('takeout', dict(HOW, drain_for=0))])
