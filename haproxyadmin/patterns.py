@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """ACLs and maps as collections: a :class:`Map` is a mapping, an :class:`Acl` is a set."""
 import collections
-import itertools
 import os
 
 from haproxyadmin.combine import merge, results_of
@@ -443,10 +442,7 @@ class Collection(object):
             self._forget()
             return delta
         keys, values = map(list, columns_of(listing))
-        # A key that contains a blank is listed in another way.
-        named = set(key for key in itertools.chain(goal.keys, (change.key for change in changes))
-                    if ' ' in key)
-        for key, entries in entries_by_key(listing, named).items() if named else ():
+        for key, entries in entries_by_key(listing, goal.named).items() if goal.named else ():
             for place, value in entries:
                 keys[place], values[place] = key, value
         self._remember(keys, values)

@@ -88,7 +88,11 @@ class Goal(object):
     :param family: ``'acl'`` or ``'map'``.
     :param keys: the keys, or the patterns.
     :param values: the values; for an ACL, None.
+
+    ``named`` is the set of keys that HAProxy lists in another way, because they contain a blank.
     """
+
+    named = frozenset()
 
     def __init__(self, family, keys, values):
         self.family = family
@@ -183,10 +187,12 @@ class Some(Goal):
     def __init__(self, family, keys, values, exactly=False, removed=()):
         super(Some, self).__init__(family, keys, values)
         self._exactly = exactly
-        self._removed = removed
+        self._all = set(keys).union(removed)
+        if family == 'map':
+            self.named = frozenset(key for key in self._all if ' ' in key)
 
     def _touched(self, listing):
-        return set(self.keys).union(self._removed)
+        return self._all
 
     def _changes_of(self, touched, listing):
         changes = super(Some, self)._changes_of(touched, listing)
