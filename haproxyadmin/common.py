@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all public objects have in common."""
+import operator
+
 from haproxyadmin.combine import aggregate
+from haproxyadmin.imports import string_types
 from haproxyadmin.internal.grouping import distinct
+from haproxyadmin.protocol.words import to_native
 from haproxyadmin.spelling import is_typo
 
 # Methods that change what a property shows, if they are not named after the property.
@@ -34,7 +38,7 @@ def _check_assignment(kind, name):
                     kind.__name__, name, own))
 
 
-class Combined(Checked):
+class Shared(Checked):
     """An object over all HAProxy processes that have it."""
 
     # One member for each socket, even if sockets turn out to belong to one process.
@@ -44,6 +48,71 @@ class Combined(Checked):
     def _members(self):
         """Its objects, one of each process."""
         return distinct(self._found)
+
+    def _per_process(self, values):
+        return [(member.process_nb, value) for member, value in zip(self._members, values)]
+
+    def _per_socket(self, values):
+        return [(member.socket_file, value) for member, value in zip(self._members, values)]
+
+
+class Named(Shared):
+    """Something that HAProxy has under a name.
+
+    :param name: its name.
+    :param members: the processes that have it, or its objects in them.
+    :type members: list
+    """
+
+    # Takes an object; two objects are equal if it returns the same for both.
+    _IDENTITY = operator.attrgetter('_name')
+
+    def __init__(self, name, members):
+        # Not by assignment, which is checked: there may be tens of thousands of servers.
+        attributes = self.__dict__
+        attributes['_found'] = members
+        attributes['_name'] = name
+
+    def __repr__(self):
+        return '{0}({1!r}, processes={2})'.format(
+            self.__class__.__name__, self.name, self.process_nb)
+
+    def __eq__(self, other):
+        if isinstance(other, self.__class__):
+            return self._IDENTITY(self) == self._IDENTITY(other)
+        if isinstance(other, string_types):
+            return self.name == to_native(other)
+        return NotImplemented
+
+    def __ne__(self, other):
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
+    def __hash__(self):
+        # By the name alone, because it equals its name.
+        return hash(self.name)
+
+    @property
+    def name(self):
+        """The name; costs nothing.
+
+        :rtype: str
+        """
+        return self._name
+
+    @property
+    def process_nb(self):
+        """The numbers of the processes that have it, ascending; costs nothing.
+
+        From HAProxy 2.5 on each of them is 1.
+
+        :rtype: list of int
+        """
+        return [member.process_nb for member in self._members]
+
+
+class Combined(Shared):
+    """An object that has metrics."""
 
     def metric_per_process(self, name):
         """Return a metric of each process; see :meth:`metric`.
@@ -76,9 +145,3 @@ class Combined(Checked):
     def _metric_texts(self, name):
         """Return what each process reports for a metric."""
         raise NotImplementedError
-
-    def _per_process(self, values):
-        return [(member.process_nb, value) for member, value in zip(self._members, values)]
-
-    def _per_socket(self, values):
-        return [(member.socket_file, value) for member, value in zip(self._members, values)]

@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What frontends, backends and servers have in common."""
-import operator
-
 from haproxyadmin import combine
-from haproxyadmin.common import Combined
-from haproxyadmin.imports import string_types
+from haproxyadmin.common import Combined, Named
 from haproxyadmin.internal.calls import change_each
 from haproxyadmin.internal.grouping import distinct, read_members
 from haproxyadmin.internal.listing import LazyMembers
 from haproxyadmin.parsers import stats
-from haproxyadmin.protocol.words import to_native
 
 
-class Facade(Combined):
+class Facade(Named, Combined):
     """One frontend, backend or server over all processes that have it.
 
     :param members: its objects, one of each process.
@@ -21,37 +17,14 @@ class Facade(Combined):
 
     _METRICS = ()
     _REQUESTS = 'stot'
-    # Takes an object; two objects are equal if it returns the same for both.
-    _IDENTITY = operator.attrgetter('_name')
 
     def __init__(self, members):
         listed = isinstance(members, LazyMembers)
         if not listed and not members:
             raise ValueError('{0} needs the object of at least one process'.format(
                 self.__class__.__name__))
-        # Not by assignment, which is checked: there may be tens of thousands of facades.
-        attributes = self.__dict__
-        attributes['_found'] = members = members if listed else list(members)
-        attributes['_name'] = members.name if listed else members[0].name
-
-    def __repr__(self):
-        return '{0}({1!r}, processes={2})'.format(
-            self.__class__.__name__, self.name, self.process_nb)
-
-    def __eq__(self, other):
-        if isinstance(other, self.__class__):
-            return self._IDENTITY(self) == self._IDENTITY(other)
-        if isinstance(other, string_types):
-            return self.name == to_native(other)
-        return NotImplemented
-
-    def __ne__(self, other):
-        equal = self.__eq__(other)
-        return equal if equal is NotImplemented else not equal
-
-    def __hash__(self):
-        # By the name alone, because it equals its name.
-        return hash(self.name)
+        members = members if listed else list(members)
+        super(Facade, self).__init__(members.name if listed else members[0].name, members)
 
     @property
     def _members(self):
@@ -59,24 +32,6 @@ class Facade(Combined):
 
     def _is_in_memory(self):
         return isinstance(self._found, LazyMembers) and self._found.in_memory
-
-    @property
-    def name(self):
-        """The name; costs nothing.
-
-        :rtype: str
-        """
-        return self._name
-
-    @property
-    def process_nb(self):
-        """The numbers of the processes that have it, ascending; costs nothing.
-
-        From HAProxy 2.5 on each of them is 1.
-
-        :rtype: list of int
-        """
-        return [member.process_nb for member in self._members]
 
     @property
     def requests(self):
