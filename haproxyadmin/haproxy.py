@@ -212,6 +212,31 @@ class HAProxy(PatternMethods, Reading):
         from haproxyadmin import patterns  # most programs do not need it
         return patterns.list_all(self._found, 'acl')
 
+    # Stick tables
+
+    def tables(self):
+        """Return all stick tables, in HAProxy's order.
+
+        Sends ``show table`` to each process (management guide, "show table").
+
+        :rtype: list of :class:`haproxyadmin.tables.Table`
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+        """
+        from haproxyadmin import tables  # most programs do not need it
+        return tables.list_all(self._found)
+
+    def table(self, name):
+        """Return one stick table; costs as much as :meth:`tables`.
+
+        :param name: its name, that of its proxy, or ``'SECTION/NAME'`` for a table of a peers
+            section.
+        :type name: str
+        :rtype: :class:`haproxyadmin.tables.Table`
+        :raises ValueError: if no process has it; the message contains the nearest names.
+        """
+        from haproxyadmin import tables  # most programs do not need it
+        return tables.find(self._found, name)
+
     # Workers of a master
 
     def workers(self):

@@ -4,6 +4,7 @@
 To add a command, add a function here that returns its line: constants are bytes, everything that
 comes from a caller goes through a check of :mod:`haproxyadmin.protocol.words`.
 """
+import itertools
 
 from haproxyadmin.imports import Pattern
 from haproxyadmin.protocol import versions
@@ -483,3 +484,31 @@ def payload(keys, values, version):
 def is_repeated(action, version):
     """Return True if a change may affect only one of several entries that have the same key."""
     return action == 'del' and versions.has(version, versions.DELETES_ONE)
+
+
+# Stick tables
+
+def table(action, name, version, key=None, conditions=(), data=()):
+    """Return a command for a stick table, or for one of its entries.
+
+    Without a key, ``set table`` would empty it.
+
+    :param action: ``'show'``, ``'set'`` or ``'clear'``.
+    :param name: its name; None lists all tables.
+    :param key: (optional) see :func:`haproxyadmin.protocol.words.check_table_key`.
+    :type key: bytes
+    :param conditions: (optional) list of ``(name, operator, number)``, in HAProxy's words.
+    :param data: (optional) list of ``(name, number)`` to store.
+    :raises ValueError: for too many words: HAProxy would ignore the rest.
+    """
+    parts = [action.encode('ascii'), b'table']
+    if name is not None:
+        parts.append(escape_word(name, version))
+    if key is not None:
+        parts += [b'key', escape_word(key, version)]
+    for words in itertools.chain(conditions, data):
+        parts.append(b'data.' + words[0].encode('ascii'))
+        parts += [str(word).encode('ascii') for word in words[1:]]
+    if len(parts) > MAX_WORDS:
+        raise ValueError('too many data: a command has at most {0} words'.format(MAX_WORDS))
+    return join_words(*parts)

@@ -146,6 +146,22 @@ def is_unknown_list(reply):
     return str(reply).startswith(_UNKNOWN_LIST)
 
 
+def is_not_stored(reply):
+    """Return True if a stick table does not store some data, at least not under this name."""
+    return str(reply).endswith(('Data type not stored in this table', 'Unknown data type'))
+
+
+def is_refused_later(reply):
+    """Return True if ``set table`` was refused after HAProxy may have stored something."""
+    return is_not_stored(reply) or str(reply).startswith((
+        'Require a valid integer value to store', 'index out of range', '"data.'))
+
+
+def is_entry_in_use(reply):
+    """Return True if an entry of a stick table was not removed, because it is in use."""
+    return str(reply).startswith('Entry currently in use')
+
+
 def is_outdated(reply):
     """Return True if a prepared version was not committed because a later one has been."""
     return str(reply).startswith('Version number out of range')

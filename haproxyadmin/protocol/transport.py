@@ -61,6 +61,9 @@ _KINDS = {
     errno.EPIPE: SocketApplicationError,
     errno.ECONNRESET: SocketApplicationError,
 }
+# What has arrived of a reply that goes on.
+Part = collections.namedtuple('Part', 'received')
+
 # What the caller's machine has run out of: descriptors or memory.
 OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
@@ -75,6 +78,8 @@ _NO_SIGNAL = getattr(_socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith(
 # MAX_REPLY. ``periods``: the most time-outs that the whole exchange may take.
 Conduct = collections.namedtuple('Conduct', 'half_close max_reply periods')
 PLAIN = Conduct(False, None, float('inf'))
+# For a reply that is handed out while it arrives; see stream_all(). It may be larger than memory.
+STREAMED = Conduct(False, float('inf'), float('inf'))
 # For commands after which HAProxy waits for more.
 OPEN_ENDED = Conduct(True, None, float('inf'))
 # For a socket of which it is not known whether HAProxy listens.
@@ -184,6 +189,28 @@ def exchange_all(requests, follow=None):
     return outcomes
 
 
+def stream_all(requests):
+    """Send all requests concurrently, and hand out what arrives.
+
+    No more than about half a megabyte of each reply is kept: a caller that is slow makes HAProxy
+    wait, which ends the connection after its ``stats timeout``. Closing the generator ends all
+    connections.
+
+    :param requests: those with the conduct :data:`STREAMED` are handed out in parts.
+    :type requests: list of :class:`Request`
+    :return: an iterator of pairs: the place of a request, and a :class:`Part` of its reply, or its
+        outcome, which comes last: the rest of its reply, or the error that ended it.
+    """
+    exchanges = _Streams(most_connections(len(requests)))
+    for place, request in enumerate(requests):
+        exchanges.add((_Stream if request.conduct is STREAMED else _Exchange)(place, request))
+    try:
+        for received in exchanges.run():
+            yield received
+    finally:
+        exchanges.close()
+
+
 def most_connections(wanted):
     """Return how many connections may be open at a time: at most half of what the system allows.
 
@@ -248,6 +275,8 @@ class _Exchanges(object):
                 if postponed:
                     pause = min(pause, BACKLOG_PAUSE)
                 self._advance(_poll(self._poller, pause))
+                for received in self._parts():
+                    yield received
             if self._now >= self._late_at:
                 self._check_times()
             while self._ended:
@@ -257,6 +286,10 @@ class _Exchanges(object):
                 exchange = None
                 yield place, outcome
                 outcome = None
+
+    def _parts(self):
+        """Return what is handed out before an exchange has ended."""
+        return ()
 
     def _connect(self):
         """Connect what is waiting; return True if some of it has to try again."""
@@ -312,6 +345,18 @@ class _Exchanges(object):
             self._waiting.appendleft(exchange)
         else:
             self._ended.append(exchange)
+
+
+class _Streams(_Exchanges):
+    """Exchanges some of which hand out their replies in parts."""
+
+    def _parts(self):
+        for exchange in list(self._connected.values()):
+            received = exchange.take() if isinstance(exchange, _Stream) else None
+            if received is not None:
+                yield exchange.place, received
+                # The caller may have taken its time.
+                self._now = _now()
 
 
 def _poll(poller, seconds):
@@ -671,3 +716,37 @@ class _Exchange(object):
             logger.debug('%s: %d bytes in %.1f ms%s', self.request, self._size,
                          (_now() - (self.started or 0)) * 1000,
                          '' if isinstance(outcome, bytes) else ', ' + outcome.__class__.__name__)
+
+
+class _Stream(_Exchange):
+    """An exchange whose reply is handed out in parts; the parameters are those of its base class.
+
+    How fast the reply arrives depends on the caller, so that only silence ends it.
+    """
+
+    __slots__ = ('_is_begun',)
+
+    def __init__(self, place, request):
+        super(_Stream, self).__init__(place, request)
+        self._is_begun = False
+
+    def _start(self, now):
+        super(_Stream, self)._start(now)
+        self._window_end = float('inf')
+
+    def take(self):
+        """Return what has arrived since the last time, None if nothing can be handed out."""
+        if self._size <= MAX_COMPLAINT or not self._chunks or self._lookup is not None:
+            return None
+        self._is_begun = True
+        received, self._chunks = Part(b''.join(self._chunks)), []
+        return received
+
+    def _finish(self):
+        if self._is_begun:
+            self._end_with(b''.join(self._chunks))
+        else:
+            super(_Stream, self)._finish()
+
+    def _received(self):
+        return ''

@@ -60,6 +60,10 @@ DISABLED_FRONTEND = Feature((2, 6, 6), 'knowing whether a frontend is open')
 PREPARED_CONTENT = Feature(
     (2, 4), 'replacing an ACL or map at once', '``replace`` and ``load_file`` of an ACL or map, '
     'unless ``atomic=False``')
+# Older versions ignore all conditions but the first one.
+SEVERAL_CONDITIONS = Feature((2, 2), 'several conditions for the entries of a stick table')
+# In older versions an entry stays for ever if the client leaves while HAProxy lists it.
+LEAVING_EARLY = Feature((1, 7), 'leaving before all entries of a stick table have arrived')
 DELETES_ONE = Feature((3, 3), 'deleting one entry of a key at a time')
 
 # ranges: pairs of the first version that was seen bad and the first one that is right again; where
@@ -82,6 +86,11 @@ UNSENDABLE = [
 IGNORING_VALUES = [
     (FROM_THE_FIRST, (2, 4, 28)), ((2, 5), (2, 6, 19)), ((2, 7), (2, 8, 11)), ((2, 9), (2, 9, 11)),
     ((3, 0), (3, 0, 5))]
+# They take a stick table for a proxy if there is a condition, and may crash.
+BROKEN_CONDITIONS = [((2, 0), (2, 0, 7))]
+# A command that is refused counts as a use of an entry, which then stays for ever; 2.9 to 3.1 ended
+# before the fix, or are not known to have it.
+LEAKING_KEYS = [((2, 9), (3, 0, 12)), ((3, 1), (3, 2, 6))]
 
 
 class NotForVersion(ValueError):
@@ -137,6 +146,16 @@ RAISING_FRONTEND_MAXCONN = Danger(
 OPEN_FRONTENDS = Danger(
     [((2, 3), (2, 6, 6))], CommandFailed, 'a disabled frontend is reported as open',
     '``frontend.is_open``')
+# It frees an entry twice if HAProxy removes it at the same time because the table is full.
+REMOVING_ENTRIES = Danger(
+    [((2, 9), (3, 0, 3))], CommandFailed,
+    'removing entries of a stick table may crash this version of HAProxy',
+    '``remove`` and ``clear`` of a stick table, which may crash')
+# It frees an entry of which the peers are about to be told.
+REMOVING_SHARED_ENTRIES = Danger(
+    [((3, 2), (3, 2, 6))], CommandFailed,
+    'removing entries of a stick table that peers share may crash this version of HAProxy',
+    '``remove`` and ``clear`` of a stick table that peers share, which may crash')
 
 
 def parse_version(text):

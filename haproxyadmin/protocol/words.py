@@ -15,6 +15,8 @@ MAX_LINE = 15360
 # More words crash 1.5.19 and 1.6.9; later versions ignore them.
 MAX_WORDS = 64
 MAX_INT = 2147483647
+MAX_UNSIGNED = 2 ** 32 - 1
+MAX_SIGNED = 2 ** 63 - 1
 MAX_WEIGHT = 256
 MAX_PERCENT = 100 * MAX_WEIGHT
 MAX_PORT = 65535
@@ -26,6 +28,12 @@ _KEYWORD = Pattern(r'[a-z][a-z0-9-]*(\([A-Za-z0-9]+\))?\Z')
 _NUMERIC = dict.fromkeys(['error-limit', 'fall', 'id', 'maxconn', 'maxqueue', 'minconn', 'rise',
                           'shard'], MAX_INT)
 _NUMERIC.update(dict.fromkeys(['agent-port', 'port'], MAX_PORT))
+# The highest numbers of those data of stick tables that do not have 32 bits without a sign.
+_HIGHEST = {'bytes_in_cnt': MAX_SIGNED, 'bytes_out_cnt': MAX_SIGNED, 'server_id': MAX_INT}
+_DATA_NAME = Pattern(r'([a-z][a-z0-9_]*)(?:\(-?[0-9]+\))?\Z')
+_KEY_FAMILIES = {'ip': ('AF_INET', 'IPv4'), 'ipv6': ('AF_INET6', 'IPv6')}
+# How conditions are written, and HAProxy's word for each.
+OPERATORS = {'==': 'eq', '!=': 'ne', '<=': 'le', '>=': 'ge', '<': 'lt', '>': 'gt'}
 _LOCAL = Pattern(r'(unix@|abns@|abnsz@|/).')
 _FAMILY = Pattern(r'\A(ipv4|ipv6)@')
 _REFERENCE = Pattern(r'#?(0x[0-9a-fA-F]+)\Z')
@@ -265,8 +273,8 @@ def check_server_address(value):
     return to_bytes(text)
 
 
-def _is_ip(text):
-    for family in ('AF_INET', 'AF_INET6'):
+def _is_ip(text, families=('AF_INET', 'AF_INET6')):
+    for family in families:
         try:
             socket_part('inet_pton')(socket_part(family), text)
             return True
@@ -367,3 +375,73 @@ def join_words(*words):
 def escape_server(backend, name, version):
     """Return the word that names a server: ``BACKEND/SERVER``."""
     return escape_name(backend, version) + b'/' + escape_name(name, version)
+
+
+def check_table_key(kind, key):
+    """Return a key of a stick table as its type allows; HAProxy stores garbage for others.
+
+    :param kind: the type of the table.
+    :param key: text, a number, or an address of :mod:`ipaddress`.
+    :rtype: bytes
+    :raises ValueError: if it is not a key of that type, or HAProxy cannot find keys of that type.
+    """
+    if kind in _KEY_FAMILIES:
+        family, name = _KEY_FAMILIES[kind]
+        text = None if is_integer(key) else to_native(encode_address(key))
+        if not isinstance(text, str) or not _is_ip(text, [family]):
+            raise ValueError('a key of type {0} is an {1} address, got {2!r}'.format(
+                kind, name, key))
+        return to_bytes(text)
+    if kind == 'integer':
+        return check_number(parse_digits(key), 'a key of type integer', MAX_UNSIGNED)
+    if kind == 'string':
+        return check_text(key)
+    raise ValueError('HAProxy cannot find an entry by a key of type {0}'.format(kind))
+
+
+def check_table_data(data):
+    """Return what is to be stored in an entry of a stick table, sorted by name.
+
+    :param data: numbers by name.
+    :type data: dict
+    :return: list of ``(name, number)``.
+    :raises ValueError: for a name that cannot be one, and for a number that HAProxy would wrap
+        around.
+    """
+    return [(_check_data_name(name), int(check_number(data[name], name, _HIGHEST.get(
+        name, MAX_UNSIGNED)))) for name in sorted(data)]
+
+
+def check_conditions(where):
+    """Return the conditions that entries of a stick table must meet.
+
+    :param where: an iterable of ``(name, operator, number)``; None for no condition.
+    :return: list of the same, without the period of a rate, the operators in HAProxy's words.
+    :raises ValueError: for anything else.
+    """
+    conditions = []
+    for condition in () if where is None else [where] if isinstance(where, _TEXT) else where:
+        if not isinstance(condition, (list, tuple)) or len(condition) != 3:
+            raise ValueError(
+                "a condition is a tuple such as ('gpc0', '>', 10), got {0!r}".format(condition))
+        name, operator, number = condition
+        operator = to_native(operator)
+        if operator not in OPERATORS:
+            raise ValueError('an operator is one of {0}, got {1!r}'.format(
+                ' '.join(sorted(OPERATORS)), operator))
+        name = _check_data_name(name)
+        conditions.append((name, OPERATORS[operator],
+                           int(check_number(number, name, MAX_SIGNED))))
+    return conditions
+
+
+def _check_data_name(name):
+    """Return the name of data, without the period that HAProxy prints after that of a rate.
+
+    HAProxy ignores what is stored as a server's key, and compares it as 0.
+    """
+    text = to_native(name)
+    match = _DATA_NAME.match(text) if isinstance(text, str) else None
+    if not match or text in ('server_key', 'server_name'):
+        raise ValueError('not the name of a number in a stick table: {0!r}'.format(name))
+    return match.group(1)

@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The replies to ``show table``: which stick tables there are, and the entries of one."""
+import collections
+import itertools
+
+from haproxyadmin.exceptions import CommandFailed
+from haproxyadmin.imports import Pattern
+from haproxyadmin.parsers.lines import refusal_of
+from haproxyadmin.protocol.replies import Malformed
+from haproxyadmin.protocol.words import to_bytes, to_native
+
+# What is said of a table, see parse_header().
+TableHeader = collections.namedtuple('TableHeader', 'name type size used')
+# See haproxyadmin.tables.Table.entries().
+TableEntry = collections.namedtuple('TableEntry', 'key process_nb socket_file use expiry data')
+
+# Types of tables.
+ADDRESS, ADDRESS6, INTEGER, STRING, BINARY = 'ip', 'ipv6', 'integer', 'string', 'binary'
+# The only data that are texts; 2.0 to 2.3 have the older name.
+SERVER_KEYS = ('server_key', 'server_name')
+# The only data that may be negative, and those of 64 bits; all others have 32 bits.
+_SIGNED, WIDE = 'server_id', ('bytes_in_cnt', 'bytes_out_cnt')
+# What every row begins with, and what some versions print next: to which peers the entry is sent.
+_FIRST, _SHARD = ['use', 'exp'], 'shard'
+# What HAProxy prints for an empty server key.
+_NOTHING = '-'
+
+_HEADER = Pattern(r'# table: (.+), type: (\w+), size:([0-9]+), used:([0-9]+)(,.*)?\Z')
+_DENIED = '# contents not dumped due to insufficient privileges'
+# A text ends at the first blank that is not escaped.
+_TEXT = r'((?:[^ \\\n]+|\\.)*)'
+_NUMBER = r'(-?[0-9]+)'
+_FIELDS = r'( [a-z0-9_]+(?:\(-?[0-9]+\))?)=' + _TEXT
+_FIELD = Pattern(_FIELDS)
+_ROW = Pattern(r'0x[0-9a-f]+: key={0}(?:{1})+\Z'.format(_TEXT, _FIELDS))
+_IS_NUMBER = Pattern(_NUMBER + r'\Z')
+_ESCAPED = Pattern(br'\\(?:x([0-9A-F]{2})|(.))')
+_CONTROL = {b't': b'\t', b'n': b'\n', b'r': b'\r', b'e': b'\x1b'}
+
+
+def parse_header(line):
+    """Return what a reply says of a stick table::
+
+        # table: st_src, type: ip, size:10240, used:1
+
+    :rtype: TableHeader
+    """
+    match = _HEADER.match(line)
+    if not match:
+        raise refusal_of([line])
+    name, kind, size, used, _ = match.groups()
+    return TableHeader(name, kind, int(size), int(used))
+
+
+def parse_tables(lines):
+    """Return the stick tables that ``show table`` lists, one on each line.
+
+    :rtype: list of TableHeader
+    """
+    return [parse_header(line) for line in lines]
+
+
+class EntryParser(object):
+    """Parses the entries of a stick table while they arrive::
+
+        # table: st_src, type: ip, size:10240, used:1
+        0x559304cdecc8: key=127.0.0.1 use=0 exp=598995 gpc0=0 conn_cnt=4 conn_rate(10000)=4
+        (empty line)
+
+    All rows of a table have the same fields.
+
+    :param process_nb: the number of the process.
+    :param socket_file: its stats socket.
+    """
+
+    def __init__(self, process_nb, socket_file):
+        self.header = None
+        self._owner = process_nb, socket_file
+        self._rest = b''
+        # The names of the fields, whether each is a text, and what a row looks like.
+        self._names = self._are_texts = self._row = None
+
+    def feed(self, received):
+        """Return the entries in the next part of the reply.
+
+        :type received: bytes
+        :rtype: list of TableEntry
+        """
+        # What may be the empty line at the end stays for finish().
+        end = max(0, len(received) - 1)
+        whole, newline, rest = (self._rest + received[:end]).rpartition(b'\n')
+        self._rest = rest + received[end:]
+        return self._parse(to_native(whole + newline))
+
+    def finish(self, received):
+        """Return the entries in the last part of the reply.
+
+        :rtype: list of TableEntry
+        :raises haproxyadmin.protocol.replies.Malformed: if it is not complete.
+        """
+        text, self._rest = to_native(self._rest + received), b''
+        if text == '\n':
+            # No entry has the key, or all of them have arrived before.
+            return []
+        if not text.endswith('\n\n'):
+            raise Malformed('the entries were cut short')
+        return self._parse(text[:-1])
+
+    def _parse(self, text):
+        if self.header is None and text:
+            line, _, text = text.partition('\n')
+            self.header = parse_header(line)
+        if not text:
+            return []
+        if self._row is None:
+            self._learn(text[:text.index('\n')])
+        rows = self._row.findall(text)
+        if len(rows) != text.count('\n'):
+            wrong = next(line for line in text.split('\n') if not self._row.match(line + '\n'))
+            raise Malformed('not an entry of this stick table: {0!r}'.format(wrong[:80]))
+        return self._entries(rows)
+
+    def _learn(self, line):
+        """Find out which fields the rows have."""
+        if line.startswith(_DENIED):
+            raise CommandFailed('Permission denied: HAProxy shows entries to operators only')
+        # Without the key.
+        fields = [(name[1:], value) for name, value in _FIELD.findall(line)][1:]
+        self._names = [name for name, _ in fields]
+        if not _ROW.match(line) or self._names[:2] != _FIRST:
+            raise Malformed('not an entry of a stick table: {0!r}'.format(line[:80]))
+        self._are_texts = [name in SERVER_KEYS or not _IS_NUMBER.match(value)
+                           for name, value in fields]
+        self._row = Pattern(r'(?m)^0x[0-9a-f]+: key={0} {1}\n'.format(_TEXT, ' '.join(
+            '{0}={1}'.format(name.replace('(', r'\(').replace(')', r'\)'),
+                             _TEXT if is_text else _NUMBER)
+            for name, is_text in zip(self._names, self._are_texts))))
+
+    def _entries(self, rows):
+        """Return the entries of rows, column by column, which is faster."""
+        columns = list(zip(*rows))
+        keys = (map(int, columns[0]) if self.header.type == INTEGER
+                else map(unescape, columns[0]) if '\\' in ''.join(columns[0]) else columns[0])
+        first = 3 if self._names[2:3] == [_SHARD] else 2
+        names = self._names[first:]
+        values = zip(*[list(map(_value, column)) if is_text else _numbers(name, column)
+                       for name, is_text, column in zip(names, self._are_texts[first:],
+                                                        columns[first + 1:])])
+        data = [dict(zip(names, own)) for own in values] if names else [{} for _ in rows]
+        process_nb, socket_file = self._owner
+        return list(map(TableEntry._make, zip(
+            keys, itertools.repeat(process_nb), itertools.repeat(socket_file),
+            map(int, columns[1]), map(int, columns[2]), data)))
+
+
+def _numbers(name, texts):
+    """Return numbers; up to 2.4.1, those that are very large are printed as negative ones."""
+    numbers = list(map(int, texts))
+    if name != _SIGNED and min(numbers) < 0:
+        limit = 2 ** 64 if name in WIDE else 2 ** 32
+        numbers = [number % limit for number in numbers]
+    return numbers
+
+
+def _value(text):
+    """Return a text of the data, None for an empty one."""
+    return None if text == _NOTHING else unescape(text)
+
+
+def unescape(text):
+    r"""Return a key as it is: ``two\ words``, ``a\=1`` and ``caf\xC3\xA9`` are escaped."""
+    if '\\' not in text:
+        return text
+    return to_native(_ESCAPED.sub(_character, to_bytes(text)))
+
+
+def _character(match):
+    code, character = match.groups()
+    if code is None:
+        return _CONTROL.get(character, character)
+    return bytes(bytearray([int(code, 16)]))
