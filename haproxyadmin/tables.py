@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stick tables: what HAProxy counts about clients, one :class:`Table` over all processes."""
 import collections
+import itertools
 
 from haproxyadmin.combine import find_by_name, merge
 from haproxyadmin.common import Named
@@ -123,16 +124,18 @@ class Table(Named):
             wanted = _check_digits(key) if self.type == BINARY else ''
             return (entry for entry in self._stream(conditions) if entry.key == wanted)
         key = check_table_key(self.type, key)
-        found = read_each(self._found, lambda process: tables.key_operation(process, self, key))
-        return iter(tables.select([entry for entry in found if tables.is_entry_of(
-            self, key, entry)], conditions))
+        found = [entry for entry in read_each(
+            self._found, lambda process: tables.key_operation(process, self, key))
+                 if tables.is_entry_of(self, key, entry)]
+        return iter(list(tables.select(found, conditions, found[0].data if found else None)))
 
     def _stream(self, conditions):
-        _, operations = prepare(self._found, lambda process: tables.entries_operation(
-            process, self.name, conditions))
-        for entries in stream_all(raise_first_error(operations)):
-            for entry in entries:
-                yield entry
+        def read():
+            _, operations = prepare(self._found, lambda process: tables.entries_operation(
+                process, self.name, conditions))
+            for entries in stream_all(raise_first_error(operations)):
+                yield entries
+        return itertools.chain.from_iterable(read())
 
     @changes_all_or_none
     def set(self, key, die=True, **data):

@@ -98,17 +98,22 @@ class _Selection(object):
         return entries_operation(self._process, self._name, self._conditions, in_haproxy=False)
 
     def _select(self, entries):
-        return select(entries, self._conditions)
+        return select(entries, self._conditions, self._parser.names)
 
 
-def select(entries, conditions):
-    """Return those entries of a table that meet all conditions."""
-    if not entries or not conditions:
-        return entries
-    data = entries[0].data
-    checks = [(_field(name, data), _COMPARE[word], number) for name, word, number in conditions]
-    return [entry for entry in entries
-            if all(holds(entry.data[field], number) for field, holds, number in checks)]
+def select(entries, conditions, names):
+    """Return those entries of a table that meet all conditions.
+
+    :param names: the names of the data that it stores, None if there is no entry.
+    """
+    if names is not None:
+        for name, word, number in conditions:
+            entries = _filter(entries, _field(name, names), _COMPARE[word], number)
+    return entries
+
+
+def _filter(entries, field, holds, number):
+    return (entry for entry in entries if holds(entry.data[field], number))
 
 
 def _names_element(conditions):
@@ -116,16 +121,19 @@ def _names_element(conditions):
     return any(_ELEMENT.match(name) for name, _, _ in conditions)
 
 
-def _field(name, data):
-    """Return under which name data has a number: that of a rate is followed by its period."""
-    name = name if name in data else _ARRAYS.get(name, name)
-    if name in data:
+def _field(name, names):
+    """Return how HAProxy shows the name of a number: that of a rate is followed by its period.
+
+    :param names: the names of the data that a table stores.
+    """
+    name = name if name in names else _ARRAYS.get(name, name)
+    if name in names:
         return name
-    for field in data:
+    for field in names:
         if field.startswith(name + '('):
             return field
     raise CommandFailed('the stick table does not store {0}; it stores {1}'.format(
-        name, ', '.join(sorted(set(data) - set(SERVER_KEYS)))))
+        name, ', '.join(sorted(set(names) - set(SERVER_KEYS)))))
 
 
 def key_operation(process, table, key, interpret=unchanged):
@@ -142,7 +150,7 @@ def key_operation(process, table, key, interpret=unchanged):
 
     def find(reply):
         found = EntryParser(process.process_nb, process.socket_file).finish(reply)
-        return interpret(found[0] if found else None)
+        return interpret(next(found, None))
 
     show = Operation(endpoint, commands.table('show', table.name, process.version, key), find,
                      parse=unchanged)
@@ -306,11 +314,14 @@ def clear_entries(processes, table, conditions):
         check_outcomes(processes, operations, list(outcomes))
         return _remove_rest(processes, table, conditions)
     except BaseException as error:
+        # Up to 3.0 HAProxy ignores the command if the level is too low, and says nothing.
+        ignored = error.socket_file if replies.is_denial(error) else None
         error.undone = []
         error.not_undone = [
             process.socket_file
             for process, operation, outcome in zip(processes, operations, outcomes)
-            if isinstance(operation, Operation) and unless_refused(process, outcome)]
+            if isinstance(operation, Operation) and unless_refused(process, outcome)
+            and process.socket_file != ignored]
         raise
 
 

@@ -4,7 +4,7 @@ import collections
 import itertools
 
 from haproxyadmin.exceptions import CommandFailed
-from haproxyadmin.imports import Pattern
+from haproxyadmin.imports import Pattern, imap, izip
 from haproxyadmin.parsers.lines import refusal_of
 from haproxyadmin.protocol.replies import Malformed
 from haproxyadmin.protocol.words import to_bytes, to_native
@@ -28,8 +28,8 @@ _NOTHING = '-'
 _HEADER = Pattern(r'# table: (.+), type: (\w+), size:([0-9]+), used:([0-9]+)(,.*)?\Z')
 _DENIED = '# contents not dumped due to insufficient privileges'
 # A text ends at the first blank that is not escaped.
-_TEXT = r'((?:[^ \\\n]+|\\.)*)'
-_NUMBER = r'(-?[0-9]+)'
+_TEXT = r'([^ \\\n]*(?:\\.[^ \\\n]*)*)'
+_NUMBER = r'(-?[0-9]{1,20})'
 _FIELDS = r'( [a-z0-9_]+(?:\(-?[0-9]+\))?)=' + _TEXT
 _FIELD = Pattern(_FIELDS)
 _ROW = Pattern(r'0x[0-9a-f]+: key={0}(?:{1})+\Z'.format(_TEXT, _FIELDS))
@@ -77,14 +77,15 @@ class EntryParser(object):
         self.header = None
         self._owner = process_nb, socket_file
         self._rest = b''
-        # The names of the fields, whether each is a text, and what a row looks like.
-        self._names = self._are_texts = self._row = None
+        # The names of the data, where they begin in a row, whether each field is a text, and what a
+        # row looks like.
+        self.names = self._start = self._are_texts = self._row = None
 
     def feed(self, received):
         """Return the entries in the next part of the reply.
 
         :type received: bytes
-        :rtype: list of TableEntry
+        :rtype: iterator of TableEntry
         """
         # What may be the empty line at the end stays for finish().
         end = max(0, len(received) - 1)
@@ -95,13 +96,13 @@ class EntryParser(object):
     def finish(self, received):
         """Return the entries in the last part of the reply.
 
-        :rtype: list of TableEntry
+        :rtype: iterator of TableEntry
         :raises haproxyadmin.protocol.replies.Malformed: if it is not complete.
         """
         text, self._rest = to_native(self._rest + received), b''
         if text == '\n':
             # No entry has the key, or all of them have arrived before.
-            return []
+            return iter(())
         if not text.endswith('\n\n'):
             raise Malformed('the entries were cut short')
         return self._parse(text[:-1])
@@ -111,14 +112,15 @@ class EntryParser(object):
             line, _, text = text.partition('\n')
             self.header = parse_header(line)
         if not text:
-            return []
+            return iter(())
         if self._row is None:
             self._learn(text[:text.index('\n')])
         rows = self._row.findall(text)
-        if len(rows) != text.count('\n'):
-            wrong = next(line for line in text.split('\n') if not self._row.match(line + '\n'))
+        # Anchors in the pattern would take longer.
+        if len(rows) != text.count('\n') or len(rows) != ('\n' + text).count('\n0x'):
+            wrong = next((line for line in text.split('\n') if not self._row.match(line + '\n')), '')
             raise Malformed('not an entry of this stick table: {0!r}'.format(wrong[:80]))
-        return self._entries(rows)
+        return self._entries(rows, may_be_negative='=-' in text)
 
     def _learn(self, line):
         """Find out which fields the rows have."""
@@ -126,40 +128,41 @@ class EntryParser(object):
             raise CommandFailed('Permission denied: HAProxy shows entries to operators only')
         # Without the key.
         fields = [(name[1:], value) for name, value in _FIELD.findall(line)][1:]
-        self._names = [name for name, _ in fields]
-        if not _ROW.match(line) or self._names[:2] != _FIRST:
+        names = [name for name, _ in fields]
+        if not _ROW.match(line) or names[:2] != _FIRST:
             raise Malformed('not an entry of a stick table: {0!r}'.format(line[:80]))
         self._are_texts = [name in SERVER_KEYS or not _IS_NUMBER.match(value)
                            for name, value in fields]
-        self._row = Pattern(r'(?m)^0x[0-9a-f]+: key={0} {1}\n'.format(_TEXT, ' '.join(
+        self._row = Pattern(r'0x[0-9a-f]+: key={0} {1}\n'.format(_TEXT, ' '.join(
             '{0}={1}'.format(name.replace('(', r'\(').replace(')', r'\)'),
                              _TEXT if is_text else _NUMBER)
-            for name, is_text in zip(self._names, self._are_texts))))
+            for name, is_text in zip(names, self._are_texts))))
+        self._start = 3 if names[2:3] == [_SHARD] else 2
+        self.names = names[self._start:]
 
-    def _entries(self, rows):
+    def _entries(self, rows, may_be_negative):
         """Return the entries of rows, column by column, which is faster."""
         columns = list(zip(*rows))
-        keys = (map(int, columns[0]) if self.header.type == INTEGER
-                else map(unescape, columns[0]) if '\\' in ''.join(columns[0]) else columns[0])
-        first = 3 if self._names[2:3] == [_SHARD] else 2
-        names = self._names[first:]
-        values = zip(*[list(map(_value, column)) if is_text else _numbers(name, column)
-                       for name, is_text, column in zip(names, self._are_texts[first:],
-                                                        columns[first + 1:])])
-        data = [dict(zip(names, own)) for own in values] if names else [{} for _ in rows]
+        keys = (imap(int, columns[0]) if self.header.type == INTEGER
+                else imap(unescape, columns[0]) if '\\' in ''.join(columns[0]) else columns[0])
+        fields = [imap(_value, column) if is_text else
+                  _without_sign(name, column) if may_be_negative else imap(int, column)
+                  for name, is_text, column in zip(self.names, self._are_texts[self._start:],
+                                                   columns[self._start + 1:])]
+        values = izip(*fields) if fields else itertools.repeat(())
         process_nb, socket_file = self._owner
-        return list(map(TableEntry._make, zip(
+        # Made one by one, while somebody iterates: objects that live longer keep the garbage
+        # collector busy.
+        return imap(tuple.__new__, itertools.repeat(TableEntry), izip(
             keys, itertools.repeat(process_nb), itertools.repeat(socket_file),
-            map(int, columns[1]), map(int, columns[2]), data)))
+            imap(int, columns[1]), imap(int, columns[2]),
+            imap(dict, imap(zip, itertools.repeat(self.names), values))))
 
 
-def _numbers(name, texts):
+def _without_sign(name, texts):
     """Return numbers; up to 2.4.1, those that are very large are printed as negative ones."""
-    numbers = list(map(int, texts))
-    if name != _SIGNED and min(numbers) < 0:
-        limit = 2 ** 64 if name in WIDE else 2 ** 32
-        numbers = [number % limit for number in numbers]
-    return numbers
+    limit = 2 ** 64 if name in WIDE else 2 ** 32
+    return [number if name == _SIGNED else number % limit for number in map(int, texts)]
 
 
 def _value(text):

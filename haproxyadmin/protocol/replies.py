@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judge a reply: whether it is whole, a success, a refusal, or the data that was asked for."""
 from haproxyadmin.imports import Pattern
+from haproxyadmin.protocol.words import to_native
 
 _JSON = Pattern(br'[\[{].*[\]}]\n\Z')
 # With `set severity-output number` (1.8) every message begins so, and no data except
@@ -187,6 +188,11 @@ def is_denied(reply):
     :type reply: bytes
     """
     return reply.startswith(_DENIED)
+
+
+def is_denial(error):
+    """Return True for the exception that says that the level does not allow a command."""
+    return str(error).startswith(to_native(_DENIED))
 
 
 def is_without_worker(reply):
