@@ -237,6 +237,70 @@ class HAProxy(PatternMethods, Reading):
         from haproxyadmin import tables  # most programs do not need it
         return tables.find(self._found, name)
 
+    # Resolvers and peers
+
+    def resolvers(self):
+        """Return the sections ``resolvers`` of the configuration, in HAProxy's order.
+
+        Sends one ``show resolvers`` to each process (management guide, "show resolvers"; HAProxy
+        1.8). From 2.6 on there is usually one more, ``default``, with the name servers of
+        ``/etc/resolv.conf``.
+
+        :rtype: list of :class:`haproxyadmin.resolvers.ResolversSection`
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+
+        Usage::
+
+            >>> for section in hap.resolvers():
+            ...     for server in section.nameservers():
+            ...         print(section.name, server.name, server.unanswered)
+        """
+        from haproxyadmin import resolvers  # most programs do not need it
+        return resolvers.list_all(self._sources())
+
+    def resolvers_section(self, name):
+        """Return one section ``resolvers``; see :meth:`resolvers`.
+
+        :param name: its name.
+        :type name: str
+        :rtype: :class:`haproxyadmin.resolvers.ResolversSection`
+        :raises ValueError: if no process has it; the message contains the nearest names.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        """
+        from haproxyadmin import resolvers  # most programs do not need it
+        return resolvers.find(self._sources(), name)
+
+    def peers(self):
+        """Return the sections ``peers`` of the configuration, in HAProxy's order.
+
+        Sends one ``show peers`` to each process (management guide, "show peers"; HAProxy 2.0).
+
+        :rtype: list of :class:`haproxyadmin.peers.PeersSection`
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+
+        Usage::
+
+            >>> for section in hap.peers():
+            ...     for peer in section.peers():
+            ...         print(section.name, peer.name, peer.is_local, peer.is_connected)
+        """
+        from haproxyadmin import peers  # most programs do not need it
+        return peers.list_all(self._sources())
+
+    def peers_section(self, name):
+        """Return one section ``peers``; see :meth:`peers`.
+
+        :param name: its name.
+        :type name: str
+        :rtype: :class:`haproxyadmin.peers.PeersSection`
+        :raises ValueError: if no process has it; the message contains the nearest names.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        """
+        from haproxyadmin import peers  # most programs do not need it
+        return peers.find(self._sources(), name)
+
     # Workers of a master
 
     def workers(self):

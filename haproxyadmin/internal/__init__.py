@@ -14,8 +14,8 @@ _DEFINED_IN = {
 _MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'contents',
             'differences', 'discovery', 'dynamic', 'endpoint', 'entries', 'fanout', 'files',
             'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'looks', 'lookup', 'masters',
-            'patterns', 'process', 'replacement', 'rotation', 'rows', 'server', 'servers_state',
-            'settings', 'slots', 'states', 'transaction', 'waiting']
+            'patterns', 'process', 'replacement', 'rotation', 'rows', 'sections', 'server',
+            'servers_state', 'settings', 'slots', 'states', 'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

@@ -33,6 +33,8 @@ ROWS = FRONTENDS | BACKENDS | SERVERS
 SHOW_INFO = b'show info'
 SHOW_LEVEL = b'show cli level'
 SHOW_SESSIONS = b'show sess'
+SHOW_RESOLVERS = b'show resolvers'
+SHOW_PEERS = b'show peers'
 # For a master only.
 SHOW_PROC = b'show proc'
 RELOAD = b'reload'

@@ -55,6 +55,8 @@ _DENIED = b'Permission denied'
 # What a master says if it cannot pass on a command.
 _WITHOUT_WORKER = (b"Can't find the target PID matching the prefix ",
                    b"Can't connect to the target CLI!")
+# Of "show resolvers".
+_WITHOUT_RESOLVERS = 'No resolvers found'
 # From the one that permits least.
 LEVELS = ('user', 'operator', 'admin')
 
@@ -171,6 +173,11 @@ def is_outdated(reply):
 def is_unknown_certificate(line):
     """Return True if ``show ssl cert`` cannot show a certificate: it is gone, or a bundle (2.2)."""
     return line.startswith("Can't display the certificate")
+
+
+def is_without_resolvers(line):
+    """Return True if there is no resolvers section (up to 2.4, which have no default one)."""
+    return line.startswith(_WITHOUT_RESOLVERS)
 
 
 def check_rounds(count):

@@ -24,6 +24,9 @@ SERVER_MAXCONN = Feature(
     (1, 7), "setting a server's maximum number of connections", '``setmaxconn`` of a server')
 CHECK_PORT = Feature((1, 7), 'setting the port of health checks', '``setcheckport``')
 SERVER_NAME = Feature((1, 8), "setting a server's name for the resolvers", '``setfqdn``')
+# 1.6 and 1.7 have "show stat resolvers", whose reply was not seen.
+RESOLVERS = Feature(
+    (1, 8), 'reading the counters of name servers', '``resolvers`` and ``resolvers_section``')
 AGENT_ADDRESS = Feature(
     (1, 8), 'setting the address of agent checks', '``setagentaddr`` without a port')
 AGENT_TEXT = Feature((1, 8), 'setting what agent checks send', '``setagentsend``')
@@ -34,6 +37,7 @@ PAYLOAD = Feature((1, 9), 'a payload')
 # Older versions also split words at a vertical tab and a form feed.
 SPLITS_AT_BLANKS = Feature((1, 9), 'a word with a vertical tab or a form feed')
 MAP_PAYLOAD = Feature((2, 0), 'adding entries to a map by a payload')
+PEERS = Feature((2, 0), 'reading the state of peers', '``peers`` and ``peers_section``')
 SHOW_LEVEL = Feature((2, 0), "asking for a socket's level")
 SSL_CERTIFICATES = Feature(
     (2, 2), 'showing certificates', '``differences(certificates=True)``')

@@ -448,10 +448,12 @@ class Lab(Stopped):
     :param master_options: what follows the path of that socket, such as ``,level,user``.
     :param single: run all proxies in one process.
     :param extra: text to append to the configuration.
+    :param arguments: further words of its command line; ``{0}`` in them is the number of the HAProxy.
     """
 
     def __init__(self, binary, processes=4, config=None, level='admin',
-                 master_worker=False, single=False, extra='', master_options='', instances=1):
+                 master_worker=False, single=False, extra='', master_options='', instances=1,
+                 arguments=()):
         self.version = branch(binary)
         plan = Plan(self.version, processes, config, single, extra, instances)
         self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
@@ -477,7 +479,8 @@ class Lab(Stopped):
             if self.origins:
                 self.origins.wait()
             for name in plan.names:
-                self._start([binary, '-f', self.config_file], plan, master_worker,
+                self._start([binary, '-f', self.config_file] + [
+                    word.format(name) for word in arguments], plan, master_worker,
                             dict(environment, HAPROXYADMIN_PROCESS=name))
             self._wait_for_others_than(set())
         except BaseException:
