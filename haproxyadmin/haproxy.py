@@ -223,7 +223,7 @@ class HAProxy(PatternMethods, Reading):
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
         """
         from haproxyadmin import tables  # most programs do not need it
-        return tables.list_all(self._found)
+        return tables.list_all(self._sources())
 
     def table(self, name):
         """Return one stick table; costs as much as :meth:`tables`.
@@ -235,7 +235,7 @@ class HAProxy(PatternMethods, Reading):
         :raises ValueError: if no process has it; the message contains the nearest names.
         """
         from haproxyadmin import tables  # most programs do not need it
-        return tables.find(self._found, name)
+        return tables.find(self._sources(), name)
 
     # Resolvers and peers
 

@@ -9,7 +9,7 @@ from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, HAProxySoc
                                      SocketPermissionError)
 from haproxyadmin.parsers.info import info2dict, is_info
 from haproxyadmin.parsers.lines import first_line, split_lines
-from haproxyadmin.protocol import commands, replies, transport, versions
+from haproxyadmin.protocol import commands, replies, streams, transport, versions
 from haproxyadmin.protocol.words import to_bytes, to_native
 
 # Seconds that HAProxy has to answer even if the deadline is earlier.
@@ -296,7 +296,7 @@ class StreamedOperation(Operation):
 
     __slots__ = ('begin',)
 
-    def __init__(self, endpoint, command, begin, conduct=transport.STREAMED):
+    def __init__(self, endpoint, command, begin, conduct=streams.STREAMED):
         super(StreamedOperation, self).__init__(
             endpoint, command, unchanged, parse=lambda reply: begin().finish(reply),
             conduct=conduct)
@@ -315,7 +315,7 @@ def stream_all(operations):
     pending = list(enumerate(operations))
     while pending:
         following, pause, parsers = [], None, {}
-        for place, received in transport.stream_all([operation for _, operation in pending]):
+        for place, received in streams.stream_all([operation for _, operation in pending]):
             number, operation = pending[place]
             outcome = _interpret_part(operation, received, parsers, place)
             if isinstance(outcome, HAProxySocketError):
@@ -339,7 +339,7 @@ def _interpret_part(operation, received, parsers, place):
 
     :param parsers: the parsers of replies that have begun, by place.
     """
-    if isinstance(received, transport.Part):
+    if isinstance(received, streams.Part):
         if place not in parsers:
             parsers[place] = operation.begin()
         return operation.outcome_of(lambda: parsers[place].feed(received.received))

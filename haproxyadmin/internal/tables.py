@@ -12,7 +12,7 @@ from haproxyadmin.internal.sections import peers_operation
 from haproxyadmin.internal.transaction import change_all_or_none, unless_refused
 from haproxyadmin.parsers.lines import first_line
 from haproxyadmin.parsers.tables import BINARY, SERVER_KEYS, STRING, EntryParser, parse_tables
-from haproxyadmin.protocol import commands, replies, transport, versions
+from haproxyadmin.protocol import commands, replies, streams, transport, versions
 from haproxyadmin.protocol.words import check_table_key, to_native
 
 # HAProxy's words, see haproxyadmin.protocol.words.OPERATORS.
@@ -59,7 +59,7 @@ def entries_operation(process, name, conditions, in_haproxy=True):
         endpoint, commands.table('show', name, process.version, conditions=sent),
         lambda: _Selection(process, name, conditions, sent),
         # What is known will do: HAProxy forgets the entry again at its next restart.
-        transport.STREAMED if endpoint.may_have(versions.LEAVING_EARLY) else transport.PLAIN)
+        streams.STREAMED if endpoint.may_have(versions.LEAVING_EARLY) else transport.PLAIN)
 
 
 def _first_conditions(process, conditions):

@@ -118,7 +118,8 @@ class EntryParser(object):
         rows = self._row.findall(text)
         # Anchors in the pattern would take longer.
         if len(rows) != text.count('\n') or len(rows) != ('\n' + text).count('\n0x'):
-            wrong = next((line for line in text.split('\n') if not self._row.match(line + '\n')), '')
+            wrong = next((line for line in text.split('\n')
+                          if not self._row.match(line + '\n')), '')
             raise Malformed('not an entry of this stick table: {0!r}'.format(wrong[:80]))
         return self._entries(rows, may_be_negative='=-' in text)
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Judge a reply: whether it is whole, a success, a refusal, or the data that was asked for."""
 from haproxyadmin.imports import Pattern
-from haproxyadmin.protocol.words import to_native
 
 _JSON = Pattern(br'[\[{].*[\]}]\n\Z')
 # With `set severity-output number` (1.8) every message begins so, and no data except
@@ -199,7 +198,7 @@ def is_denied(reply):
 
 def is_denial(error):
     """Return True for the exception that says that the level does not allow a command."""
-    return str(error).startswith(to_native(_DENIED))
+    return str(error).startswith(_DENIED.decode('ascii'))
 
 
 def is_without_worker(reply):

@@ -61,9 +61,6 @@ _KINDS = {
     errno.EPIPE: SocketApplicationError,
     errno.ECONNRESET: SocketApplicationError,
 }
-# What has arrived of a reply that goes on.
-Part = collections.namedtuple('Part', 'received')
-
 # What the caller's machine has run out of: descriptors or memory.
 OUR_OWN = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _AGAIN = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR)
@@ -78,8 +75,6 @@ _NO_SIGNAL = getattr(_socket, 'MSG_NOSIGNAL', 0x4000 if sys.platform.startswith(
 # MAX_REPLY. ``periods``: the most time-outs that the whole exchange may take.
 Conduct = collections.namedtuple('Conduct', 'half_close max_reply periods')
 PLAIN = Conduct(False, None, float('inf'))
-# For a reply that is handed out while it arrives; see stream_all(). It may be larger than memory.
-STREAMED = Conduct(False, float('inf'), float('inf'))
 # For commands after which HAProxy waits for more.
 OPEN_ENDED = Conduct(True, None, float('inf'))
 # For a socket of which it is not known whether HAProxy listens.
@@ -173,9 +168,9 @@ def exchange_all(requests, follow=None):
     :rtype: list of bytes and :class:`haproxyadmin.exceptions.HAProxySocketError`
     """
     outcomes = [None] * len(requests)
-    exchanges = _Exchanges(most_connections(len(requests)))
+    exchanges = Exchanges(most_connections(len(requests)))
     for place, request in enumerate(requests):
-        exchanges.add(_Exchange(place, request))
+        exchanges.add(Exchange(place, request))
     try:
         for place, outcome in exchanges.run():
             if follow is None:
@@ -183,32 +178,10 @@ def exchange_all(requests, follow=None):
                 continue
             request = follow(place, outcome)
             if request is not None:
-                exchanges.add_next(_Exchange(place, request))
+                exchanges.add_next(Exchange(place, request))
     finally:
         exchanges.close()
     return outcomes
-
-
-def stream_all(requests):
-    """Send all requests concurrently, and hand out what arrives.
-
-    No more than about half a megabyte of each reply is kept: a caller that is slow makes HAProxy
-    wait, which ends the connection after its ``stats timeout``. Closing the generator ends all
-    connections.
-
-    :param requests: those with the conduct :data:`STREAMED` are handed out in parts.
-    :type requests: list of :class:`Request`
-    :return: an iterator of pairs: the place of a request, and a :class:`Part` of its reply, or its
-        outcome, which comes last: the rest of its reply, or the error that ended it.
-    """
-    exchanges = _Streams(most_connections(len(requests)))
-    for place, request in enumerate(requests):
-        exchanges.add((_Stream if request.conduct is STREAMED else _Exchange)(place, request))
-    try:
-        for received in exchanges.run():
-            yield received
-    finally:
-        exchanges.close()
 
 
 def most_connections(wanted):
@@ -225,7 +198,7 @@ def most_connections(wanted):
     return max(1, min(wanted, MAX_CONNECTIONS, limit // 2))
 
 
-class _Exchanges(object):
+class Exchanges(object):
     """Exchanges that run concurrently, in one thread.
 
     :param most: how many connections may be open at a time.
@@ -347,18 +320,6 @@ class _Exchanges(object):
             self._ended.append(exchange)
 
 
-class _Streams(_Exchanges):
-    """Exchanges some of which hand out their replies in parts."""
-
-    def _parts(self):
-        for exchange in list(self._connected.values()):
-            received = exchange.take() if isinstance(exchange, _Stream) else None
-            if received is not None:
-                yield exchange.place, received
-                # The caller may have taken its time.
-                self._now = _now()
-
-
 def _poll(poller, seconds):
     try:
         return poller.poll(int(max(0, min(seconds, MAX_WAIT)) * 1000) + 1)
@@ -405,7 +366,7 @@ class _SelectPoller(object):
             select.select([], [fileno], [], 0)
 
 
-class _Exchange(object):
+class Exchange(object):
     """One command: connect, write, read until HAProxy closes the connection.
 
     :param place: the place of its outcome.
@@ -476,9 +437,9 @@ class _Exchange(object):
 
     def _doing(self):
         """Return what has taken so long, for messages."""
-        if self._step == _Exchange._finish_connecting:
+        if self._step == Exchange._finish_connecting:
             return ' while connecting'
-        return ' during the TLS handshake' if self._step == _Exchange._shake_hands else ''
+        return ' during the TLS handshake' if self._step == Exchange._shake_hands else ''
 
     # The connection
 
@@ -512,7 +473,7 @@ class _Exchange(object):
             except BaseException as error:
                 number = getattr(error, 'errno', None)
                 if number == errno.EINPROGRESS and is_ours():
-                    self._connected(sock, _Exchange._finish_connecting)
+                    self._connected(sock, Exchange._finish_connecting)
                     return
                 if sock is not None:
                     sock.close()
@@ -526,7 +487,7 @@ class _Exchange(object):
                     return
                 self._try_next(error, now)
                 continue
-            self._connected(sock, _Exchange._open)
+            self._connected(sock, Exchange._open)
             self.advance(now)
 
     def _connected(self, sock, step):
@@ -591,15 +552,15 @@ class _Exchange(object):
             self._address.note_success(self.targets[0])
         self._unsent = (self._address.lines(self.request.command) if self._lookup is None
                         else self._lookup.command + b'\n')
-        self._step = _Exchange._write
+        self._step = Exchange._write
         if self._address.is_tls:
             self.sock = self._address.secure(self.sock)
-            self._step = _Exchange._shake_hands
+            self._step = Exchange._shake_hands
         self._step(self, now)
 
     def _shake_hands(self, now):
         self.sock.handshake()
-        self._step = _Exchange._write
+        self._step = Exchange._write
         self._write(now)
 
     def _write(self, now):
@@ -617,7 +578,7 @@ class _Exchange(object):
         self.awaited = _WRITE if self._unsent else _READ
         if self._unsent:
             return
-        self._step = _Exchange._read
+        self._step = Exchange._read
         if self.request.conduct.half_close and not self._address.stays_open:
             try:
                 self.sock.shutdown(_socket.SHUT_WR)
@@ -666,7 +627,7 @@ class _Exchange(object):
         self._lookup, self._address = None, found
         self._chunks, self._size, self._window_size = [], 0, 0
         self._unsent = found.lines(self.request.command)
-        self._step = _Exchange._write
+        self._step = Exchange._write
         self._write(now)
         return True
 
@@ -716,37 +677,3 @@ class _Exchange(object):
             logger.debug('%s: %d bytes in %.1f ms%s', self.request, self._size,
                          (_now() - (self.started or 0)) * 1000,
                          '' if isinstance(outcome, bytes) else ', ' + outcome.__class__.__name__)
-
-
-class _Stream(_Exchange):
-    """An exchange whose reply is handed out in parts; the parameters are those of its base class.
-
-    How fast the reply arrives depends on the caller, so that only silence ends it.
-    """
-
-    __slots__ = ('_is_begun',)
-
-    def __init__(self, place, request):
-        super(_Stream, self).__init__(place, request)
-        self._is_begun = False
-
-    def _start(self, now):
-        super(_Stream, self)._start(now)
-        self._window_end = float('inf')
-
-    def take(self):
-        """Return what has arrived since the last time, None if nothing can be handed out."""
-        if self._size <= MAX_COMPLAINT or not self._chunks or self._lookup is not None:
-            return None
-        self._is_begun = True
-        received, self._chunks = Part(b''.join(self._chunks)), []
-        return received
-
-    def _finish(self):
-        if self._is_begun:
-            self._end_with(b''.join(self._chunks))
-        else:
-            super(_Stream, self)._finish()
-
-    def _received(self):
-        return ''

@@ -49,7 +49,7 @@ class Connections(object):
 @pytest.fixture
 def connections(monkeypatch):
     counted = Connections()
-    connect, close = transport._Exchange.connect, transport._Exchange.close
+    connect, close = transport.Exchange.connect, transport.Exchange.close
 
     def counting_connect(exchange, now, poller, alone):
         connected_before = exchange.sock is not None
@@ -65,8 +65,8 @@ def connections(monkeypatch):
             counted.close(exchange.request.socket_file)
         close(exchange)
 
-    monkeypatch.setattr(transport._Exchange, 'connect', counting_connect)
-    monkeypatch.setattr(transport._Exchange, 'close', counting_close)
+    monkeypatch.setattr(transport.Exchange, 'connect', counting_connect)
+    monkeypatch.setattr(transport.Exchange, 'close', counting_close)
     return counted
 
 

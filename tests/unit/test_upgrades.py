@@ -765,7 +765,7 @@ def test_references_behind_a_key_stay_references(replaced, fleet, clock, monkeyp
     process.answers['show map #7'] = '0x1f 0xabc v\n0x2f a v\n0x3f b v\n\n'
     process.answers['del map #7 #0x2f'] = process.answers['del map #7 #0x3f'] = '\n'
     process.answers['del map #7 0xabc'] = '\n'
-    connect, late = transport._Exchange.connect, [1]
+    connect, late = transport.Exchange.connect, [1]
 
     def connecting(exchange, now, poller, alone):
         if exchange.request.command == b'del map #7 0xabc' and late:
@@ -775,7 +775,7 @@ def test_references_behind_a_key_stay_references(replaced, fleet, clock, monkeyp
             exchange._time_out('timed out')
             return
         connect(exchange, now, poller, alone)
-    monkeypatch.setattr(transport._Exchange, 'connect', connecting)
+    monkeypatch.setattr(transport.Exchange, 'connect', connecting)
     call = functools.partial(hap.del_map_entries, 7, ['0xabc', '0x2f', '0x3f'])
     if replaced:
         with pytest.raises(exceptions.EntriesFailed) as caught:
@@ -794,7 +794,7 @@ def test_what_was_never_sent_has_no_command(fleet, clock):
     started = fleet('2.2', 1)
     hap = started.haproxy(retry=1, retry_interval=0)
     process = started[0]
-    connect, late = transport._Exchange.connect, [1]
+    connect, late = transport.Exchange.connect, [1]
 
     def connecting(exchange, now, poller, alone):
         if exchange.request.command.startswith(b'add map') and late:
@@ -803,12 +803,12 @@ def test_what_was_never_sent_has_no_command(fleet, clock):
             exchange._time_out('timed out')
             return
         connect(exchange, now, poller, alone)
-    transport._Exchange.connect = connecting
+    transport.Exchange.connect = connecting
     try:
         with pytest.raises(exceptions.CommandFailed) as caught:
             hap.add_map(7, 'k', 'v w')
     finally:
-        transport._Exchange.connect = connect
+        transport.Exchange.connect = connect
     assert caught.value.command is None
     assert caught.value.socket_file == process.path
 
