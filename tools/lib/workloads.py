@@ -212,6 +212,9 @@ class Live(object):
     def map_dict(self, mapid, pairs):
         return dict(self._hap.map(mapid))
 
+    def table_entries(self, count):
+        return sum(1 for _ in self._hap.table('web').entries())
+
     def _map(self, mapid):
         # Its entries are not read before they are needed.
         return [one for one in self._hap.maps() if one.id == mapid][0]
