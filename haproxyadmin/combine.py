@@ -9,7 +9,7 @@ from haproxyadmin.imports import PY2
 from haproxyadmin.parsers import stats
 from haproxyadmin.parsers.values import TEXT, converter
 from haproxyadmin.protocol import replies
-from haproxyadmin.protocol.metrics import AVERAGED, SUMMED, is_figure
+from haproxyadmin.protocol.metrics import DOCUMENTED, METRICS_NATURE, is_figure
 from haproxyadmin.protocol.words import is_integer, to_native
 from haproxyadmin.spelling import suggest, suggest_or_list
 
@@ -36,39 +36,74 @@ def calculate(name, metrics):
     """
     if not (isinstance(name, TEXT) and is_figure(name)):
         raise ValueError('unknown type of calculation for metric {0!r}'.format(name))
-    if not metrics:
-        return 0
-    if name in SUMMED:
-        return sum(metrics)
+    return _COMBINING[DOCUMENTED[name]](metrics) if metrics else 0
+
+
+def _average(numbers):
     try:
-        return int(sum(metrics) / float(len(metrics)))
+        return int(sum(numbers) / float(len(numbers)))
     except OverflowError:
-        return sum(metrics) // len(metrics)
+        return sum(numbers) // len(numbers)
 
 
-def aggregate(name, texts):
-    """Calculate a metric from the texts that processes report; what is not a number is ignored.
+def _minimum(numbers):
+    # HAProxy reports -1 as the age of what has never happened.
+    return min([number for number in numbers if number >= 0] or numbers)
+
+
+_COMBINING = {'sum': sum, 'avg': _average, 'min': _minimum, 'max': max}
+
+
+def rules_of(rule):
+    """Return how figures are combined.
+
+    :param rule: ``'sum'``, ``'avg'``, ``'min'`` or ``'max'`` for all of them; ``'nature'`` for the
+        rules of ``METRICS_NATURE``; None for those of ``METRICS_SUM`` and ``METRICS_AVG``.
+    :return: by the name of a figure ``'sum'``, ``'avg'``, ``'min'`` or ``'max'``.
+    :rtype: dict
+    :raises ValueError: for any other rule.
+    """
+    if rule is None:
+        return DOCUMENTED
+    if isinstance(rule, TEXT):
+        if rule == 'nature':
+            return METRICS_NATURE
+        if rule in _COMBINING:
+            return dict.fromkeys(DOCUMENTED, rule)
+    raise ValueError("rule must be 'sum', 'avg', 'min', 'max', 'nature' or None, "
+                     'got {0!r}'.format(rule))
+
+
+def aggregate(name, texts, rules=DOCUMENTED):
+    """Combine what processes report for a metric; what is not a number is ignored.
 
     :param name: name of the metric.
     :type texts: list of str
+    :param rules: (optional) see :func:`rules_of`.
+    :return: the number; 0 if no process reports one.
     :rtype: int
     """
+    rule = rules[name]
     try:
         # What HAProxy usually prints; converting each text separately takes several times as long.
         if ''.join(texts).isdigit():
             values = map(int, texts)
-            return sum(values) if name in SUMMED else calculate(name, list(values))
+            return sum(values) if rule == 'sum' else _COMBINING[rule](list(values))
     except ValueError:
         pass  # an empty text, or digits of another kind
     values = [value for value in map(converter, texts) if is_integer(value)]
-    return calculate(name, values)
+    return _COMBINING[rule](values) if values else 0
 
 
 class Totals(object):
-    """Calculates figures, equal texts only once: most figures of a dump are alike."""
+    """Calculates figures, equal texts only once: most figures of a dump are alike.
 
-    def __init__(self):
-        self._added, self._averaged, self._remembered = {}, {}, {}
+    :param rule: (optional) see :func:`rules_of`.
+    """
+
+    def __init__(self, rule=None):
+        self._rules = rules_of(rule)
+        self._by_rule, self._remembered = {}, {}
 
     def of(self, name, texts):
         """Return the total of a figure, None if no process reports it.
@@ -83,13 +118,14 @@ class Totals(object):
             return self._calculate(name, texts)
 
     def _calculate(self, name, texts):
+        rule = self._rules.get(name)
         remembered = self._remembered.setdefault(
-            name, self._added if name in SUMMED else self._averaged if name in AVERAGED else {})
+            name, self._by_rule.setdefault(rule, {}) if rule else {})
         if len(remembered) >= _MOST_REMEMBERED:
             remembered.clear()
         total = None
         if any(texts):
-            total = aggregate(name, texts) if is_figure(name) else _join(name, texts)
+            total = aggregate(name, texts, self._rules) if rule else _join(name, texts)
         remembered[texts] = total
         return total
 
@@ -106,16 +142,18 @@ def join_texts(texts):
     return ', '.join(texts[:1] if elements_of_list_same(texts) else texts)
 
 
-def aggregate_all(known, reported):
+def aggregate_all(known, read_columns, rule=None):
     """Calculate all metrics.
 
     :param known: names that are always in the result.
-    :param reported: see :func:`haproxyadmin.parsers.stats.columns`.
+    :param read_columns: returns what :func:`haproxyadmin.parsers.stats.columns` does; called only
+        for a rule that there is.
+    :param rule: (optional) see :func:`rules_of`.
     :return: ``{name: number}``.
     :rtype: dict
     """
-    metrics, totals = dict.fromkeys(known, 0), Totals()
-    for name, texts in reported:
+    metrics, totals = dict.fromkeys(known, 0), Totals(rule)
+    for name, texts in read_columns():
         total = totals.of(name, texts)
         if total is not None:
             metrics[name] = total
@@ -150,16 +188,19 @@ def _summarize(label, rows, empty, totals):
 
 # One metric by name
 
-def combine_metric(name, known, read_rows):
+def combine_metric(name, known, read_rows, rule=None):
     """Calculate a metric of rows of statistics.
 
     :param known: names that are always metrics.
     :type known: list of str
     :param read_rows: returns the row of each process; called only for what may be a metric.
+    :param rule: (optional) see :func:`rules_of`.
     :rtype: int
-    :raises ValueError: for a name that is not known and that no row reports.
+    :raises ValueError: for a name that is not known and that no row reports, and for another rule.
     """
-    return aggregate(name, metric_texts(name, known, read_rows))
+    # First, because a wrong rule sends nothing.
+    rules = rules_of(rule)
+    return aggregate(name, metric_texts(name, known, read_rows), rules)
 
 
 def metric_texts(name, known, read_rows):
@@ -170,12 +211,13 @@ def metric_texts(name, known, read_rows):
     return _metric_texts(name, known, read_rows, stats.columns, stats.fields)
 
 
-def combine_info_metric(name, known, read_infos):
+def combine_info_metric(name, known, read_infos, rule=None):
     """Calculate a metric of the processes themselves; see :func:`combine_metric`.
 
     :param read_infos: returns the ``show info`` of each process, a dict of texts by name.
     """
-    return aggregate(name, info_metric_texts(name, known, read_infos))
+    rules = rules_of(rule)
+    return aggregate(name, info_metric_texts(name, known, read_infos), rules)
 
 
 def info_metric_texts(name, known, read_infos):

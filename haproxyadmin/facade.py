@@ -52,28 +52,38 @@ class Facade(Named, Combined):
         """
         return self._common('status')
 
-    def metric(self, name):
-        """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+    def metric(self, name, rule=None):
+        """Return a metric over all processes.
 
         Sends one ``show stat`` to each process (management guide, "show stat").
 
         :param name: a name of the documented list for this kind of object, or any other figure
             for which the running HAProxy reports a value: the names of :meth:`metrics`.
         :type name: str
-        :return: the sum or the average; 0 for a documented name that HAProxy does not report.
+        :param rule: (optional) how the numbers of the processes are combined: ``'sum'``; ``'avg'``,
+            truncated toward zero; ``'min'`` or ``'max'``, the one of a single process; or
+            ``'nature'``, whichever of these suits what HAProxy says of the figure, see
+            ``METRICS_NATURE``. By default as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+        :type rule: str
+        :return: the number, of the processes that report one; 0 for a documented name that none
+            reports.
         :rtype: int
-        :raises ValueError: for any other name, including those of other kinds of objects.
+        :raises ValueError: for any other name, including those of other kinds of objects, and for
+            any other rule; then nothing is sent.
         """
-        return combine.combine_metric(name, self._METRICS, self._rows)
+        return combine.combine_metric(name, self._METRICS, self._rows, rule)
 
-    def metrics(self):
+    def metrics(self, rule=None):
         """Return all metrics over all processes; costs as much as :meth:`metric`.
 
+        :param rule: (optional) see :meth:`metric`.
+        :type rule: str
         :return: ``{name: number}``: the documented names for this kind of object, and every other
             figure that the running HAProxy reports for it.
         :rtype: dict
+        :raises ValueError: for any other rule; then nothing is sent.
         """
-        return combine.aggregate_all(self._METRICS, stats.columns(self._rows()))
+        return combine.aggregate_all(self._METRICS, lambda: stats.columns(self._rows()), rule)
 
     def requests_per_process(self):
         """Return the number of requests that each process has handled; see :attr:`requests`.

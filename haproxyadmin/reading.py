@@ -165,28 +165,38 @@ class Reading(Combined):
         """
         return read_identified(self._sources(), lambda process: process.info_operation(unchanged))
 
-    def metric(self, name):
-        """Return a metric over all processes, as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+    def metric(self, name, rule=None):
+        """Return a metric over all processes.
 
         Sends one ``show info`` to each process (management guide, "show info").
 
         :param name: a name of ``HAPROXY_METRICS``, or any other figure of ``show info`` for which
             the running HAProxy reports a value: the names of :meth:`metrics`.
         :type name: str
-        :return: the sum or the average; 0 for a name of the list that HAProxy does not report.
+        :param rule: (optional) how the numbers of the processes are combined: ``'sum'``; ``'avg'``,
+            truncated toward zero; ``'min'`` or ``'max'``, the one of a single process; or
+            ``'nature'``, whichever of these suits what HAProxy says of the figure, see
+            ``METRICS_NATURE``. By default as ``METRICS_SUM`` and ``METRICS_AVG`` say.
+        :type rule: str
+        :return: the number, of the processes that report one; 0 for a name of the list that none
+            reports.
         :rtype: int
-        :raises ValueError: for any other name.
+        :raises ValueError: for any other name, and for any other rule; then nothing is sent.
         """
-        return combine.combine_info_metric(name, HAPROXY_METRICS, self.info)
+        return combine.combine_info_metric(name, HAPROXY_METRICS, self.info, rule)
 
-    def metrics(self):
+    def metrics(self, rule=None):
         """Return all metrics over all processes; costs as much as :meth:`metric`.
 
+        :param rule: (optional) see :meth:`metric`.
+        :type rule: str
         :return: ``{name: number}``: the names of ``HAPROXY_METRICS``, and every other figure that
             ``show info`` reports.
         :rtype: dict
+        :raises ValueError: for any other rule; then nothing is sent.
         """
-        return combine.aggregate_all(HAPROXY_METRICS, combine.info_columns(self.info()))
+        return combine.aggregate_all(
+            HAPROXY_METRICS, lambda: combine.info_columns(self.info()), rule)
 
     def stats(self):
         """Return the figures of every frontend, backend and server over all processes.

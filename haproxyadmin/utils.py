@@ -11,10 +11,10 @@ from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.stats import CSVLine, stat2dict
 from haproxyadmin.parsers.values import converter, isint
 from haproxyadmin.protocol import commands, replies, transport
-from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_SUM
+from haproxyadmin.protocol.metrics import METRICS_AVG, METRICS_NATURE, METRICS_SUM
 from haproxyadmin.protocol.words import decode_path
 
-__all__ = ['CSVLine', 'METRICS_AVG', 'METRICS_SUM', 'calculate', 'check_command',
+__all__ = ['CSVLine', 'METRICS_AVG', 'METRICS_NATURE', 'METRICS_SUM', 'calculate', 'check_command',
            'check_command_addr_port', 'check_output', 'cmd_across_all_procs', 'compare_values',
            'connected_socket', 'converter', 'elements_of_list_same', 'info2dict',
            'is_unix_socket', 'isint', 'should_die', 'stat2dict']

@@ -120,9 +120,43 @@ METRICS_AVG = [
 ]
 
 SUMMED = frozenset(METRICS_SUM)
-AVERAGED = frozenset(METRICS_AVG)
+
+# The rule of each figure, by its name: the one that is documented.
+DOCUMENTED = dict.fromkeys(METRICS_SUM, 'sum')
+DOCUMENTED.update(dict.fromkeys(METRICS_AVG, 'avg'))
+
+# The rule that follows from the nature that HAProxy declares for the field in "show info typed" and
+# "show stat typed" (management guide, "Typed output format"). Counters, gauges, rates and limits
+# are added; averages are averaged, and so is configuration of the whole service, which is the same
+# in all processes. The rest differs from what is documented.
+METRICS_NATURE = dict(DOCUMENTED)
+# To HAProxy gauges, though for a server also a status: how many servers all processes use.
+METRICS_NATURE.update(dict.fromkeys(['act', 'bck'], 'sum'))
+METRICS_NATURE.update(dict.fromkeys([
+    'Idle_pct',
+    # To HAProxy a gauge, but a percentage.
+    'SslFrontendSessionReuse_pct',
+], 'avg'))
+# Ages.
+METRICS_NATURE.update(dict.fromkeys(['lastchg', 'lastsess'], 'min'))
+METRICS_NATURE.update(dict.fromkeys([
+    # Highest values. The sum would be right only if all processes had had them at one moment.
+    'MaxConnRate', 'MaxSslConns', 'MaxSslRate', 'SslBackendMaxKeyRate', 'SslFrontendMaxKeyRate',
+    'conn_rate_max', 'ctime_max', 'qmax', 'qtime_max', 'req_rate_max', 'rtime_max', 'smax',
+    'ttime_max',
+    # To HAProxy a gauge of a backend, but a highest value of a frontend or server.
+    'rate_max',
+    # To HAProxy a rate, unlike MaxConnRate and MaxSslRate.
+    'MaxSessRate',
+    # Durations.
+    'BootTime_ms', 'Start_time_sec', 'Uptime_sec', 'agent_duration', 'check_duration',
+    # To HAProxy a counter, but the guide gives it as an example of a duration.
+    'downtime',
+    # To HAProxy a key, which names a process: the highest one.
+    'Process_num',
+], 'max'))
 
 
 def is_figure(name):
-    """Return True if a field is a figure, which can be added up or averaged."""
-    return name in SUMMED or name in AVERAGED
+    """Return True if a field is a figure, which can be combined over processes."""
+    return name in DOCUMENTED

@@ -10,7 +10,7 @@ import pytest
 import six
 
 from haproxyadmin.protocol import metrics
-from tests.support import captured
+from tests.support import captured, typed
 
 with io.open(os.path.join(captured.DATA, 'documented_metrics.json'), encoding='utf-8') as listings:
     DOCUMENTED = json.load(listings)
@@ -41,9 +41,6 @@ TEXTS = {
 UNTYPED = {
     # No server in the captured configuration has the settings that fill these.
     'qlimit': 'CGS', 'throttle': 'MaP', 'hanafail': 'MCP', 'src_ilim': 'CLP',
-    # New in 3.4, whose "show stat typed" was not captured.
-    'priv_idle_cur': 'MGP',
-    'reqbin': 'MCP', 'reqbout': 'MCP', 'resbin': 'MCP', 'resbout': 'MCP',
 }
 
 # Reported by versions or builds without a captured dump: 2.5 to 2.7, and 3.4 with QUIC.
@@ -68,10 +65,6 @@ EXCEPTIONS = {
     'ttime_max': 'follows ttime',
 }
 
-# 1.Version.1:POS:str:3.2.26-1
-# F.2.0.4.scur.1:MGP:u32:0
-TYPED_LINE = re.compile(r'(?:[FBLS]\.\d+\.\d+\.)?\d+\.(.+?)\.\d+:(\w{3})V?:(\w+):')
-
 
 def info_fields(version):
     """Return each field of show info with its value, as a set of one."""
@@ -93,8 +86,7 @@ def typed_fields():
     for version in captured.VERSIONS:
         for name in ('info_typed.txt', 'stat_typed.txt'):
             if captured.has_dump(version, name):
-                lines = six.ensure_str(captured.dump(version, name)).splitlines()
-                fields.update(TYPED_LINE.match(line).groups() for line in lines if line)
+                fields.update(typed.parse_typed(six.ensure_str(captured.dump(version, name))))
     return fields
 
 
@@ -182,6 +174,40 @@ def test_every_exception_is_one(name):
     assert place(name) is not None
     natural = {natural_place(tags, kind) for field, tags, kind in TYPED if field == name}
     assert natural - {place(name)}
+
+
+def test_every_figure_has_a_natural_rule():
+    """[natural rules]"""
+    assert set(metrics.METRICS_NATURE) == set(metrics.METRICS_SUM + metrics.METRICS_AVG)
+
+
+@pytest.mark.parametrize('name, tags, kind', [
+    field for field in TYPED + SOURCE
+    if field[0] in metrics.METRICS_NATURE and field[0] not in typed.EXCEPTIONS])
+def test_the_natural_rule_is_that_of_the_nature(name, tags, kind):
+    """[natural rules] In each version that declares the field, for each kind of row."""
+    assert kind != 'str'
+    assert metrics.METRICS_NATURE[name] == typed.rule_of(tags)
+
+
+@pytest.mark.parametrize('name', sorted(typed.EXCEPTIONS))
+def test_every_exception_of_the_natural_rules_is_one(name):
+    """[natural rules]"""
+    rules = {typed.rule_of(tags) for field, tags, _ in TYPED if field == name}
+    assert rules - {metrics.METRICS_NATURE[name]}
+
+
+@pytest.mark.parametrize('name, rule', [
+    ('Idle_pct', 'avg'), ('SslFrontendSessionReuse_pct', 'avg'), ('throttle', 'avg'),
+    ('weight', 'avg'), ('qtime', 'avg'), ('Nbthread', 'avg'), ('qlimit', 'avg'),
+    ('slim', 'sum'), ('Maxconn', 'sum'), ('scur', 'sum'), ('rate', 'sum'), ('act', 'sum'),
+    ('smax', 'max'), ('rate_max', 'max'), ('qtime_max', 'max'), ('MaxSessRate', 'max'),
+    ('downtime', 'max'), ('Uptime_sec', 'max'), ('check_duration', 'max'), ('Process_num', 'max'),
+    ('lastchg', 'min'), ('lastsess', 'min'),
+])
+def test_the_natural_rule_of_a_figure(name, rule):
+    """[natural rules]"""
+    assert metrics.METRICS_NATURE[name] == rule
 
 
 @pytest.mark.parametrize('name, documented', [
