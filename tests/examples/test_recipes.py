@@ -18,7 +18,7 @@ from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
 
-ROTATION, DYNAMIC, _ = RECIPES
+ROTATION, DYNAMIC = RECIPES[:2]
 NEEDED = (2, 6)
 
 # What the configuration on the page does not show.

@@ -14,8 +14,8 @@ import six
 
 from haproxyadmin import exceptions, haproxy
 from haproxyadmin.internal import _HAProxyProcess, fanout
-from haproxyadmin.utils import METRICS_AVG, METRICS_SUM
-from tests.support import lab as labs, truth
+from haproxyadmin.utils import METRICS_AVG, METRICS_NATURE, METRICS_SUM
+from tests.support import lab as labs, truth, typed
 from tests.support.checks import error_of, is_number
 
 # Fields that do not change between reads.
@@ -181,6 +181,35 @@ class TestReading(object):
         assert 'PoolUsed_MB' in others and 'Nbthread' in others
         assert all(is_number(hap.metric(name)) for name in others)
         assert hap.metric('Nbthread') == 1
+
+    def test_the_natural_rules_are_those_that_this_haproxy_declares(self, lab):
+        """[natural rules]"""
+        for command, least in [('show info typed', 50), ('show stat typed', 70)]:
+            rules = [(name, typed.rule_of(tags)) for name, tags, _ in typed.parse_typed(
+                lab.raw(command)) if name in METRICS_NATURE]
+            assert len(rules) >= least
+            assert not [(name, rule) for name, rule in rules
+                        if rule != METRICS_NATURE[name] and name not in typed.EXCEPTIONS]
+
+    @pytest.mark.parametrize('name, natural', [('Maxconn', sum), ('Maxsock', sum), ('Process_num', max)])
+    def test_a_metric_by_another_rule(self, name, natural, lab, hap):
+        """[natural rules]"""
+        figures = figures_of(lab, name)
+        for rule, combine in [('sum', sum), ('min', min), ('max', max), ('nature', natural),
+                              ('avg', lambda numbers: sum(numbers) // len(numbers))]:
+            assert hap.metric(name, rule) == hap.metrics(rule)[name] == combine(figures), rule
+
+    @pytest.mark.parametrize('name, natural', [('stot', sum), ('slim', sum), ('smax', max)])
+    def test_a_metric_of_a_proxy_by_another_rule(self, name, natural, lab, subjects):
+        """[natural rules]"""
+        for kind, row in [('frontend', 'FRONTEND'), ('backend', 'BACKEND'),
+                          ('server', 'bck_all_srv1')]:
+            subject = subjects[kind]
+            figures = [int(text) for text in truth.figures(lab, subject.name if kind != 'server'
+                                                           else 'backend1_proc34', row, name) if text]
+            for rule, combine in [('sum', sum), ('min', min), ('max', max), ('nature', natural)]:
+                wanted = combine(figures) if figures else 0
+                assert subject.metric(name, rule) == subject.metrics(rule)[name] == wanted, rule
 
     def test_another_name_is_a_value_error(self, hap):
         """[metric names]"""

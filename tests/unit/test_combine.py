@@ -56,7 +56,66 @@ def test_only_processes_that_report_a_value_count(name, texts, expected):
     assert combine.aggregate(name, texts) == expected
 
 
-@pytest.mark.parametrize('name, count', [('METRICS_SUM', 75), ('METRICS_AVG', 13)])
+@pytest.mark.parametrize('name, rule, texts, expected', [
+    ('weight', 'sum', ['10', '20'], 30),
+    ('scur', 'avg', ['1', '2', '2'], 1),
+    ('lastsess', 'avg', ['-1', '-1', '-1', '-2'], -1),
+    ('scur', 'min', ['3', '2', '10'], 2),
+    ('scur', 'max', ['3', '2', '10'], 10),
+    ('scur', 'max', [str(2 ** 64), '1'], 2 ** 64),
+    # Only processes that report a number count.
+    ('scur', 'min', ['', '2', '10'], 2),
+    ('scur', 'avg', ['', '2', '10', 'x'], 6),
+    ('scur', 'max', ['', 'x', '0'], 0),
+    ('scur', 'min', ['', ''], 0),
+    ('scur', 'max', [], 0),
+    # What has never happened is not younger than what has.
+    ('lastsess', 'min', ['-1', '40', '7'], 7),
+    ('lastsess', 'min', ['-1', '-1'], -1),
+    ('lastsess', 'max', ['-1', '40', '7'], 40),
+    ('lastsess', 'nature', ['-1', '40', ''], 40),
+    ('Idle_pct', 'nature', ['99', '98'], 98),
+    ('slim', 'nature', ['10', '20'], 30),
+    ('smax', 'nature', ['10', '20'], 20),
+    ('Uptime_sec', 'nature', ['10', '20'], 20),
+    ('act', 'nature', ['3', '3'], 6),
+])
+def test_another_rule(name, rule, texts, expected):
+    """[natural rules; sums and averages]"""
+    assert combine.aggregate(name, texts, combine.rules_of(rule)) == expected
+    totals = combine.Totals(rule)
+    for _ in range(2):
+        assert totals.of(name, tuple(texts)) == (expected if any(texts) else None)
+
+
+def test_figures_with_equal_texts_and_different_rules():
+    totals, texts = combine.Totals('nature'), ('1', '3')
+    assert [totals.of(name, texts) for name in ('scur', 'smax', 'weight', 'lastchg', 'mode')] == [
+        4, 3, 2, 1, '1, 3']
+
+
+def test_without_a_rule_the_documented_one_counts():
+    assert combine.rules_of(None) == dict(
+        [(name, 'sum') for name in metrics.METRICS_SUM]
+        + [(name, 'avg') for name in metrics.METRICS_AVG])
+    for name, rule in combine.rules_of('nature').items():
+        assert rule == utils.METRICS_NATURE[name]
+        assert (combine.aggregate(name, ['7', '8'], combine.rules_of('nature'))
+                == combine.aggregate(name, ['7', '8'], combine.rules_of(rule)))
+
+
+@pytest.mark.parametrize('rule', ['', 'SUM', 'mean', 'natur', u'\u017elu\u0165', b'\xff', 0, 1,
+                                  True, [], {}, sum, ['sum'], float('nan')])
+def test_what_is_no_rule_is_a_value_error(rule):
+    """[natural rules]"""
+    with pytest.raises(ValueError) as caught:
+        combine.rules_of(rule)
+    assert str(caught.value) == (
+        "rule must be 'sum', 'avg', 'min', 'max', 'nature' or None, got {0!r}".format(rule))
+
+
+@pytest.mark.parametrize('name, count', [
+    ('METRICS_SUM', 75), ('METRICS_AVG', 13), ('METRICS_NATURE', 88)])
 def test_the_rules_are_reachable(name, count):
     """[documented names; lists of metrics]"""
     assert getattr(utils, name) is getattr(metrics, name)

@@ -68,6 +68,64 @@ def test_a_metric_is_what_metrics_holds(kind, version, fleet):
     assert refused
 
 
+@pytest.mark.parametrize('version', ['1.5', '3.2'])
+@pytest.mark.parametrize('kind', ['frontend', 'backend', 'server', 'haproxy'])
+def test_a_rule_combines_what_each_process_reports(kind, version, fleet):
+    """[natural rules] Live and from memory, for one command."""
+    started = fleet(version, 3)
+    for number, process in enumerate(started):
+        process.info['Maxconn'] = process.info['Maxsock'] = str(100 + number)
+        for name in (FRONTEND, 'FRONTEND'), (BACKEND, 'BACKEND'), (BACKEND, SERVER):
+            process.set(*name + ('smax', 10 + number))
+            process.set(*name + ('slim', 20 + number))
+    hap = started.haproxy()
+    snapshot = hap.snapshot()
+    limit, highest = ('Maxconn', 'Maxsock') if kind == 'haproxy' else ('slim', 'smax')
+    for source in (hap, snapshot):
+        thing = source if kind == 'haproxy' else things_of(source)[kind]
+        each = dict((name, [value for _, value in thing.metric_per_process(name)])
+                    for name in (limit, highest))
+        for name, numbers in each.items():
+            for rule, expected in [('sum', sum(numbers)), ('avg', numbers[1]),
+                                   ('min', numbers[0]), ('max', numbers[2]), (None, sum(numbers)),
+                                   ('nature', max(numbers) if name == 'smax' else sum(numbers))]:
+                started.forget()
+                assert thing.metric(name, rule) == thing.metric(name, rule=rule) == expected
+                assert thing.metrics(rule=rule)[name] == expected
+                assert started.connections == [0 if source is snapshot else 3] * 3
+            assert thing.metric(name) == sum(numbers)
+
+
+@pytest.mark.parametrize('kind', ['frontend', 'backend', 'server', 'haproxy'])
+def test_a_wrong_rule_sends_nothing(kind, fleet):
+    """[natural rules]"""
+    started = fleet('2.2', 2)
+    hap = started.haproxy()
+    thing = hap if kind == 'haproxy' else things_of(hap)[kind]
+    started.forget()
+    for call in (lambda: thing.metric('Maxconn' if kind == 'haproxy' else 'scur', 'median'),
+                 lambda: thing.metrics('median')):
+        with pytest.raises(ValueError) as caught:
+            call()
+        assert str(caught.value).endswith("or None, got 'median'")
+    # A wrong name as before.
+    with pytest.raises(ValueError) as caught:
+        thing.metric('nope', 'nature')
+    assert str(caught.value).startswith("unknown metric 'nope'")
+    assert started.connections == [0, 0]
+
+
+@pytest.mark.parametrize('version', captured.VERSIONS)
+@pytest.mark.parametrize('rule', ['sum', 'avg', 'min', 'max', 'nature'])
+def test_the_metrics_are_the_same_by_any_rule(rule, version, fleet):
+    """[metric names; natural rules]"""
+    snapshot = fleet(version, 2).haproxy().snapshot()
+    for thing in [snapshot] + list(things_of(snapshot).values()):
+        found = thing.metrics(rule)
+        assert set(found) == set(thing.metrics())
+        assert found == dict((name, thing.metric(name, rule)) for name in found)
+
+
 @pytest.mark.parametrize('name, kind, text', [
     # 1.5 has no eint column; a documented metric without a value is 0.
     ('eint', 'frontend', None), ('slim', 'server', 0), ('comp_in', 'backend', 5),
