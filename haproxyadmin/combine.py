@@ -103,7 +103,7 @@ class Totals(object):
 
     def __init__(self, rule=None):
         self._rules = rules_of(rule)
-        self._by_rule, self._remembered = {}, {}
+        self._by_rule, self._remembered = collections.defaultdict(dict), {}
 
     def of(self, name, texts):
         """Return the total of a figure, None if no process reports it.
@@ -119,8 +119,7 @@ class Totals(object):
 
     def _calculate(self, name, texts):
         rule = self._rules.get(name)
-        remembered = self._remembered.setdefault(
-            name, self._by_rule.setdefault(rule, {}) if rule else {})
+        remembered = self._remembered.setdefault(name, self._by_rule[rule] if rule else {})
         if len(remembered) >= _MOST_REMEMBERED:
             remembered.clear()
         total = None

@@ -191,7 +191,8 @@ class TestReading(object):
             assert not [(name, rule) for name, rule in rules
                         if rule != METRICS_NATURE[name] and name not in typed.EXCEPTIONS]
 
-    @pytest.mark.parametrize('name, natural', [('Maxconn', sum), ('Maxsock', sum), ('Process_num', max)])
+    @pytest.mark.parametrize('name, natural', [
+        ('Maxconn', sum), ('Maxsock', sum), ('Process_num', max)])
     def test_a_metric_by_another_rule(self, name, natural, lab, hap):
         """[natural rules]"""
         figures = figures_of(lab, name)
@@ -202,11 +203,11 @@ class TestReading(object):
     @pytest.mark.parametrize('name, natural', [('stot', sum), ('slim', sum), ('smax', max)])
     def test_a_metric_of_a_proxy_by_another_rule(self, name, natural, lab, subjects):
         """[natural rules]"""
-        for kind, row in [('frontend', 'FRONTEND'), ('backend', 'BACKEND'),
-                          ('server', 'bck_all_srv1')]:
+        for kind, proxy, row in [('frontend', 'frontend1_proc34', 'FRONTEND'),
+                                 ('backend', 'backend1_proc34', 'BACKEND'),
+                                 ('server', 'backend1_proc34', 'bck_all_srv1')]:
             subject = subjects[kind]
-            figures = [int(text) for text in truth.figures(lab, subject.name if kind != 'server'
-                                                           else 'backend1_proc34', row, name) if text]
+            figures = [int(text) for text in truth.figures(lab, proxy, row, name) if text]
             for rule, combine in [('sum', sum), ('min', min), ('max', max), ('nature', natural)]:
                 wanted = combine(figures) if figures else 0
                 assert subject.metric(name, rule) == subject.metrics(rule)[name] == wanted, rule
