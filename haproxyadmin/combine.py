@@ -141,18 +141,17 @@ def join_texts(texts):
     return ', '.join(texts[:1] if elements_of_list_same(texts) else texts)
 
 
-def aggregate_all(known, read_columns, rule=None):
+def aggregate_all(known, reported, totals=None):
     """Calculate all metrics.
 
     :param known: names that are always in the result.
-    :param read_columns: returns what :func:`haproxyadmin.parsers.stats.columns` does; called only
-        for a rule that there is.
-    :param rule: (optional) see :func:`rules_of`.
+    :param reported: see :func:`haproxyadmin.parsers.stats.columns`.
+    :param totals: (optional) the :class:`Totals` for another rule than the documented one.
     :return: ``{name: number}``.
     :rtype: dict
     """
-    metrics, totals = dict.fromkeys(known, 0), Totals(rule)
-    for name, texts in read_columns():
+    metrics, totals = dict.fromkeys(known, 0), totals or Totals()
+    for name, texts in reported:
         total = totals.of(name, texts)
         if total is not None:
             metrics[name] = total

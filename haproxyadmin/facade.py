@@ -83,7 +83,8 @@ class Facade(Named, Combined):
         :rtype: dict
         :raises ValueError: for any other rule; then nothing is sent.
         """
-        return combine.aggregate_all(self._METRICS, lambda: stats.columns(self._rows()), rule)
+        totals = combine.Totals(rule)  # a wrong rule sends nothing
+        return combine.aggregate_all(self._METRICS, stats.columns(self._rows()), totals)
 
     def requests_per_process(self):
         """Return the number of requests that each process has handled; see :attr:`requests`.

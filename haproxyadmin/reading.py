@@ -195,8 +195,8 @@ class Reading(Combined):
         :rtype: dict
         :raises ValueError: for any other rule; then nothing is sent.
         """
-        return combine.aggregate_all(
-            HAPROXY_METRICS, lambda: combine.info_columns(self.info()), rule)
+        totals = combine.Totals(rule)  # a wrong rule sends nothing
+        return combine.aggregate_all(HAPROXY_METRICS, combine.info_columns(self.info()), totals)
 
     def stats(self):
         """Return the figures of every frontend, backend and server over all processes.
