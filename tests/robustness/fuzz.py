@@ -19,7 +19,7 @@ import tempfile
 import time
 
 from haproxyadmin import (backend, combine, exceptions, frontend, haproxy, internal, patterns,
-                          server, utils)
+                          peers, resolvers, server, utils)
 from haproxyadmin.internal import discovery, lookup
 from haproxyadmin.internal.fanout import level_operation, run
 from haproxyadmin.parsers import saved_states, servers_state, stats, workers
@@ -34,7 +34,8 @@ from tests.support import captured
 VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 
 # How an allowed ValueError begins: HAProxy does not report the name.
-NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ')
+NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ',
+             'no resolvers section ', 'no name server ', 'no peers section ', 'no peer ')
 # What HAProxy could not load again.
 NOT_FOR_A_FILE = ('a key in a file ', 'a value in a file ', 'a pattern in a file ', 'an entry of ')
 
@@ -196,7 +197,8 @@ for _kind in ('Map', 'Acl'):
 ENTRIES = {'Map': [('a', 'b'), ('c', 'd e')], 'Acl': ['a', 'b c']}
 METRICS = {'HAProxy': 'Maxconn', 'Frontend': 'scur', 'Backend': 'scur', 'Server': 'scur'}
 # The argument ``name`` by class; these names are in the captured replies.
-NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1', 'Server': 'a.example'}
+NAMES = {'HAProxy': 'frontend_proc1', 'Backend': 'member1_proc1', 'Server': 'a.example',
+         'ResolversSection': 'ns1', 'PeersSection': 'other'}
 # Of some methods the address.
 ADDRESSES = {'add_server': '127.0.0.1:80'}
 # What 1.5 or 2.2 cannot do is called on 3.4 alone, too.
@@ -205,7 +207,9 @@ ON_3_4 = ['Backend.add_server', 'Backend.del_server', 'Frontend.is_open', 'Serve
           'Server.setaddress', 'Server.setmaxconn', 'Server.setssl', 'Server.setcheckaddr',
           'Server.setagentaddr', 'Server.setagentsend', 'Server.setfqdn', 'Server.enable_health',
           'Server.disable_agent', 'Server.setagent', 'Map.replace', 'Map.load_file', 'Acl.replace',
-          'Acl.load_file']
+          'Acl.load_file', 'HAProxy.resolvers', 'HAProxy.peers', 'ResolversSection.nameservers',
+          'ResolversSection.nameserver', 'PeersSection.peers', 'PeersSection.peer',
+          'PeersSection.fields_per_socket']
 
 
 def processes():
@@ -241,7 +245,9 @@ def _things(first=0):
             server.Server([internal._Server(each, 'member1_proc1', 1) for each in backends],
                           'backend_proc1'),
             patterns.Map(hap._processes, '#0', _listed(0)),
-            patterns.Acl(hap._processes, '#4', _listed(4))]
+            patterns.Acl(hap._processes, '#4', _listed(4)),
+            resolvers.ResolversSection('dns1', hap._processes),
+            peers.PeersSection('mypeers', hap._processes)]
 
 
 def _listed(number):
@@ -394,7 +400,7 @@ def seeds():
     found = []
     for version in captured.VERSIONS:
         for name in ('info.txt', 'stat.csv', 'acl.txt', 'acl_4.txt', 'map.txt', 'map_7.txt',
-                     'errors.txt', 'cli_level.txt', 'help.txt'):
+                     'errors.txt', 'cli_level.txt', 'help.txt', 'resolvers.txt', 'peers.txt'):
             if captured.has_dump(version, name):
                 found.append(captured.dump(version, name))
     for version in ('1.5', '2.2', '3.4'):

@@ -24,8 +24,8 @@ import sys
 
 import six
 
-from haproxyadmin import (backend, exceptions, frontend, haproxy, internal, patterns, server,
-                          servers_state)
+from haproxyadmin import (backend, exceptions, frontend, haproxy, internal, patterns, peers,
+                          resolvers, server, servers_state)
 from haproxyadmin.protocol import words
 from tests.support import group, lab
 from tests.support.group import ACL, MAP
@@ -602,6 +602,10 @@ SLOTS = {
 SLOTS.update({
     'HAProxy.map.ref': _name(lambda hap, text: hap.map(text)),
     'HAProxy.acl.ref': _name(lambda hap, text: hap.acl(text)),
+    'HAProxy.resolvers_section.name': _name(lambda hap, text: hap.resolvers_section(text)),
+    'HAProxy.peers_section.name': _name(lambda hap, text: hap.peers_section(text)),
+    'ResolversSection.nameserver.name': _name(lambda section, text: section.nameserver(text)),
+    'PeersSection.peer.name': _name(lambda section, text: section.peer(text)),
 
     'Map.__setitem__.key': _entry(
         'map', lambda thing, text: _set(thing, text, 'new'), _with(b'old'), _with(b'new')),
@@ -680,9 +684,10 @@ for _name_of_word in ('condition', 'timeout', 'interval', 'progress'):
 
 CLASSES = collections.OrderedDict([
     ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
-    ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl)])
+    ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl),
+    ('ResolversSection', resolvers.ResolversSection), ('PeersSection', peers.PeersSection)])
 # They are created from internal objects: see Site.made_by_hand().
-CONSTRUCTORS = ('Frontend', 'Backend', 'Server')
+CONSTRUCTORS = ('Frontend', 'Backend', 'Server', 'ResolversSection', 'PeersSection')
 # So are they; HAProxy itself says what they are called.
 COLLECTIONS = ('Map', 'Acl')
 
@@ -778,8 +783,13 @@ _PREPARING = re.compile(r'u?[\'"](prepare|(add|clear) (acl|map) @)')
 
 # The site
 
+# There are no peers: with several processes in one instance, HAProxy has none.
+CONFIG = group.CONFIG + """
+resolvers p
+    nameserver ns 127.0.0.1:9
+"""
 # Two processes behind one master, which HAProxy 2.5 has abolished.
-TWO_PROCESSES = group.CONFIG.replace("""
+TWO_PROCESSES = CONFIG.replace("""
     stats socket "${HAPROXYADMIN_RUN}/stats.sock" level admin
 """, """
     nbproc 2
@@ -816,7 +826,7 @@ class Site(lab.Stopped):
 
     def _start(self, binary):
         if not self.by_master:
-            self._started = group.Group(binary, 2)
+            self._started = group.Group(binary, 2, CONFIG)
             self.paths = self._started.paths
             self.place = {'socket_dir': self._started.directory}
             return
@@ -824,7 +834,7 @@ class Site(lab.Stopped):
             self._started = lab.Lab(binary, config=TWO_PROCESSES, master_worker=True)
             self.labs = [self._started]
         else:
-            self._started = group.Group(binary, 2, master_worker=True)
+            self._started = group.Group(binary, 2, CONFIG, master_worker=True)
             self.labs = self._started.labs
         self.paths = sum([each.socket_files for each in self.labs], [])
         self.master_files = sum([each.master_files for each in self.labs], [])
@@ -866,6 +876,8 @@ class Site(lab.Stopped):
         processes = self.hap._processes
         if kind == 'Frontend':
             return frontend.Frontend([internal._Frontend(process, 'f', 2) for process in processes])
+        if kind in ('ResolversSection', 'PeersSection'):
+            return CLASSES[kind]('p', processes)
         backends = [internal._Backend(process, 'b', 3) for process in processes]
         if kind == 'Backend':
             return backend.Backend(backends)
@@ -880,7 +892,8 @@ class Site(lab.Stopped):
             frontend.Frontend([internal._Frontend(process, text, 2) for process in processes]),
             backend.Backend(hostile),
             server.Server([internal._Server(each, text, 1) for each in backends], 'b'),
-            server.Server([internal._Server(each, 's', 1) for each in hostile], text)]
+            server.Server([internal._Server(each, 's', 1) for each in hostile], text),
+            resolvers.ResolversSection(text, processes), peers.PeersSection(text, processes)]
 
     def reset(self, family=None, entries=(), without=None):
         """Reset the ACL and the map to the decoys except one, and add entries to one of the two."""
@@ -1081,6 +1094,10 @@ def _outcome(site, name, text):
         value = slot.call(target, text)
     except exceptions.CommandFailed:
         return 'refused'
+    except exceptions.NoSuchObject:
+        if not name.startswith('PeersSection.'):
+            raise
+        return 'nothing'
     except ValueError as error:
         if isinstance(error, exceptions.HAProxyBaseError) and slot.kind != 'path':
             raise Breach('{0}: {1}'.format(name, error))

@@ -9,7 +9,8 @@ import hypothesis.strategies as st
 import pytest
 
 from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import certificates, looks, patterns, servers_state, states
+from haproxyadmin.internal import (certificates, looks, patterns, sections, servers_state,
+                                   states)
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.protocol import replies
 from tests.robustness import fuzz
@@ -119,13 +120,15 @@ OPERATIONS = {
     'look at a server': lambda process: looks.look_operation(
         fuzz.server_on(process), [fuzz.server_on(process)], True),
     'servers state': servers_state.all_states_operation,
+    'show resolvers': sections.resolvers_operation,
+    'show peers': sections.peers_operation,
     'change': lambda process: process.change_operation(b'set maxconn global 1'),
     'command': lambda process: process.raw_operation('show sess', True),
 }
 
 
 # 1.5 cannot do it.
-FIRST = {'servers state': 1}
+FIRST = {'servers state': 1, 'show resolvers': 1, 'show peers': 1}
 
 
 @pytest.mark.parametrize('name', sorted(OPERATIONS))

@@ -36,9 +36,9 @@ def dump(version, name):
     :param name: ``'info.txt'``, ``'stat.csv'``, ``'info_typed.txt'`` (1.7 on),
         ``'stat_typed.txt'`` (1.8 on; but for 2.2 and 3.2 only the first line for each name, its
         origin, nature, scope and type), ``'servers_state.txt'`` (1.6 on), ``'acl.txt'``,
-        ``'map.txt'``, ``'acl_4.txt'``,
-        ``'acl_0_file.txt'``, ``'map_7.txt'``, ``'errors.txt'``, ``'cli_level.txt'`` or
-        ``'help.txt'``
+        ``'map.txt'``, ``'acl_4.txt'``, ``'acl_0_file.txt'``, ``'map_7.txt'``, ``'errors.txt'``,
+        ``'cli_level.txt'``, ``'help.txt'``, ``'resolvers.txt'`` (1.8 on) or ``'peers.txt'`` (2.0
+        on)
     :rtype: ``bytes``
     """
     path = _path(version, name)
