@@ -4,8 +4,7 @@ import collections
 
 from haproxyadmin.combine import find_by_name, merge
 from haproxyadmin.common import Named
-from haproxyadmin.internal.sections import (NAME, list_sections, read_section,
-                                            resolvers_operation)
+from haproxyadmin.internal.sections import NAME, list_sections, read_section, resolvers_operation
 
 __all__ = ['NameServer', 'ResolversSection']
 
@@ -44,11 +43,12 @@ class ResolversSection(Named):
     one cannot be reached.
 
     The counters have HAProxy's own names: ``sent``, queries; ``snd_error``, queries that could not
-    be sent; ``valid``, answers that were used; ``outdated``, answers that came after that of another
-    name server, all of which are asked at the same time; ``nx`` (no such name), ``refused``,
-    ``invalid``, ``truncated``, ``too_big``, ``cname_error``, ``any_err`` and ``other``, answers of no
-    use; and ``update``, addresses of servers that have changed. ``timeout`` stays 0, whatever
-    happens: a name server that is silent is seen by :attr:`NameServer.unanswered`.
+    be sent; ``valid``, answers that were used; ``outdated``, answers that came after that of
+    another name server, all of which are asked at the same time; ``nx`` (no such name),
+    ``refused``, ``invalid``, ``truncated``, ``too_big``, ``cname_error``, ``any_err`` and
+    ``other``, answers of no use; and ``update``, addresses of servers that have changed.
+    ``timeout`` stays 0, whatever happens: a name server that is silent is seen by
+    :attr:`NameServer.unanswered`.
 
     Usage::
 

@@ -123,6 +123,13 @@ class Programs(object):
         return process.returncode, output, [line for line in errors.strip().split('\n')
                                             if not line.startswith(NOTE)][-1]
 
+    def run_quietly(self, name, *arguments):
+        """Run a program that handles its errors; return its exit status and its output."""
+        process = self.start(name, *arguments)
+        output, errors = process.communicate()
+        assert errors == ''
+        return process.returncode, output
+
     def is_shown(self, output):
         """Return whether the page contains a session with an output."""
         wanted, lines = [

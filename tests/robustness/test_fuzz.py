@@ -9,8 +9,7 @@ import hypothesis.strategies as st
 import pytest
 
 from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import (certificates, looks, patterns, sections, servers_state,
-                                   states)
+from haproxyadmin.internal import certificates, looks, patterns, sections, servers_state, states
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.protocol import replies
 from tests.robustness import fuzz

@@ -56,7 +56,7 @@ def test_what_is_cut_short_is_no_reply(reply):
         parse(reply)
 
 
-@pytest.mark.parametrize('reply', ['Unknown command.\n\n', "Permission denied\n\n", '\n'])
+@pytest.mark.parametrize('reply', ['Unknown command.\n\n', 'Permission denied\n\n', '\n'])
 def test_a_refusal_is_one(reply):
     """[errors are not data]"""
     if reply == '\n':

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The page about resolvers and peers: its examples and programs, on every version."""
+import pytest
+
+from haproxyadmin.haproxy import HAProxy
+from tests.conftest import PATIENT, find, versions
+from tests.examples.test_readme import RECIPES, block, hold_all, read
+from tests.examples.test_recipes import DEFAULTS, Places, Programs
+from tests.support import lab as labs, nameserver, session
+
+pytestmark = pytest.mark.dealt_out
+
+PAGE, = [name for name in RECIPES if name.endswith('resolvers.rst')]
+
+
+def config(servers):
+    """Return the configuration of the page."""
+    text = block(read(PAGE), 'backend web')
+    for shown, real in [
+            ('ipv4@:9999', '"${HAPROXYADMIN_RUN}/lb${HAPROXYADMIN_PROCESS}.sock"'),
+            ('bind :80', 'bind "127.0.0.1:${HAPROXYADMIN_PORT_WWW}"'),
+            ('10.0.0.53:53', '127.0.0.1:%d' % servers[0].port),
+            ('10.0.1.53:53', '127.0.0.1:%d' % servers[1].port),
+            ('lve 1s', 'lve 50ms'), ('retry 1s', 'retry 50ms'), ('valid 10s', 'valid 50ms'),
+            ('10.0.0.1:1024', '"127.0.0.1:${HAPROXYADMIN_PORT_ONE}"'),
+            ('10.0.0.2:1024', '"127.0.0.1:${HAPROXYADMIN_PORT_TWO}"')]:
+        assert shown in text
+        text = text.replace(shown, real)
+    return DEFAULTS + text
+
+
+@pytest.fixture(params=versions())
+def pair(request):
+    """The HAProxies of the page."""
+    with nameserver.NameServer() as first, nameserver.NameServer() as second:
+        with labs.Lab(find(request.param), config=config([first, second]), instances=2,
+                      arguments=['-L', 'lb{0}']) as started:
+            started.nameservers = [first, second]
+            started.hap = HAProxy(socket_dir=started.socket_dir, timeout=PATIENT)
+            section = started.hap.peers_section('lbs')
+            labs.wait_until(lambda: all(peer.is_connected for peer in section.peers()),
+                            'connected')
+            yield started
+
+
+def test_examples(pair):
+    places = list(zip(['10.0.0.1:9999', '10.0.0.2:9999'], pair.socket_files))
+    hold_all(session.Console(pair, hosts=Places(places)), PAGE)
+
+
+def test_which_name_server_does_not_answer(pair, tmpdir):
+    programs = Programs(pair, PAGE, tmpdir)
+    arguments = ['check_dns.py', '0.5'] + pair.socket_files
+    labs.wait_until(lambda: programs.run_quietly(*arguments) == (0, 'OK\n'), 'both answer')
+    pair.nameservers[1].code = None
+    labs.wait_until(lambda: is_critical(*programs.run_quietly(*arguments)), 'one is silent')
+
+
+def is_critical(status, output):
+    return status == 2 and output in read(PAGE).replace('    CRITICAL', 'CRITICAL')
+
+
+def test_are_the_peers_connected(pair, tmpdir):
+    programs = Programs(pair, PAGE, tmpdir)
+    assert programs.run_quietly('check_peers.py', *pair.socket_files) == (0, 'OK\n')
+    pair.kill_process(2)
+    first = pair.socket_files[0]
+
+    def is_seen():
+        status, output = programs.run_quietly('check_peers.py', first)
+        return is_critical(status, output.replace(first, '10.0.0.1:9999'))
+
+    labs.wait_until(is_seen, 'seen')
+
+
+def test_nobody_answers(pair, tmpdir):
+    programs = Programs(pair, PAGE, tmpdir)
+    for arguments in (['check_peers.py'], ['check_dns.py', '0']):
+        status, output = programs.run_quietly(*arguments + [str(tmpdir.join('none.sock'))])
+        assert status == 3 and output.startswith('UNKNOWN: ')
