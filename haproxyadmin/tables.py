@@ -8,8 +8,9 @@ from haproxyadmin.common import Named
 from haproxyadmin.imports import Pattern
 from haproxyadmin.internal import tables
 from haproxyadmin.internal.calls import prepare, read_each, read_pairs
-from haproxyadmin.internal.fanout import raise_first_error, stream_all
+from haproxyadmin.internal.fanout import raise_first_error
 from haproxyadmin.internal.sections import peers_operation
+from haproxyadmin.internal.streaming import stream_all
 from haproxyadmin.methods import changes_all_or_none, takes_die
 from haproxyadmin.parsers.tables import BINARY, TableEntry
 from haproxyadmin.protocol.words import (check_conditions, check_table_data, check_table_key,

@@ -6,9 +6,9 @@ import operator
 from haproxyadmin.exceptions import CommandFailed, HAProxySocketError, NoSuchObject
 from haproxyadmin.imports import Pattern
 from haproxyadmin.internal.calls import check_outcomes, members_to_change, prepare, refused_on
-from haproxyadmin.internal.fanout import (Operation, StreamedOperation, raise_first_error, run_all,
-                                          stream_all, unchanged)
+from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all, unchanged
 from haproxyadmin.internal.sections import peers_operation
+from haproxyadmin.internal.streaming import StreamedOperation, stream_all
 from haproxyadmin.internal.transaction import change_all_or_none, unless_refused
 from haproxyadmin.parsers.lines import first_line
 from haproxyadmin.parsers.tables import BINARY, SERVER_KEYS, STRING, EntryParser, parse_tables
@@ -51,7 +51,7 @@ def entries_operation(process, name, conditions, in_haproxy=True):
 
     :param conditions: see :func:`haproxyadmin.protocol.words.check_conditions`.
     :param in_haproxy: (optional) False to have the library look at all entries.
-    :rtype: :class:`haproxyadmin.internal.fanout.StreamedOperation`
+    :rtype: :class:`haproxyadmin.internal.streaming.StreamedOperation`
     """
     sent = _first_conditions(process, conditions) if in_haproxy and conditions else []
     endpoint = process.endpoint

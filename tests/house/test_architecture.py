@@ -41,7 +41,7 @@ FLOORS = [
     ['internal.slots', 'internal.lookup', 'internal.files'],
     ['internal.endpoint'],
     ['internal.fanout', 'internal.waiting'],
-    ['internal.grouping'],
+    ['internal.grouping', 'internal.streaming'],
     ['internal.calls'],
     ['internal.transaction', 'internal.rows', 'internal.base', 'internal.sections'],
     ['internal.frontend', 'internal.server', 'internal.states'],
