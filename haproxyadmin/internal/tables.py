@@ -10,7 +10,7 @@ from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all, 
 from haproxyadmin.internal.sections import peers_operation
 from haproxyadmin.internal.streaming import StreamedOperation, stream_all
 from haproxyadmin.internal.transaction import change_all_or_none, unless_refused
-from haproxyadmin.parsers.lines import first_line
+from haproxyadmin.parsers.lines import first_line, join_lines
 from haproxyadmin.parsers.tables import BINARY, SERVER_KEYS, STRING, EntryParser, parse_tables
 from haproxyadmin.protocol import commands, replies, streams, transport, versions
 from haproxyadmin.protocol.words import check_table_key, to_native
@@ -198,10 +198,19 @@ def set_entry(processes, table, key, data):
 
     change_all_or_none(
         list(before), lambda process: _change(process, 'set', table, key, data),
-        lambda process, _: _restore(process, table, key, before[process], data),
+        lambda process, _: _restore(process, table, key, before[process], data, _as_before),
         then=lambda process: key_operation(process, table, key, lambda entry: check(
             process, entry)),
         may_be_made=_may_be_set)
+
+
+def _as_before(lines):
+    """Return a success for what HAProxy does not store: it refuses this at the same place again.
+
+    That is an element of an array, which looks like other data in an entry.
+    """
+    text = join_lines(lines)
+    return '' if replies.is_not_stored(text) else text
 
 
 def _check_key(process, table, key, entry):
@@ -237,23 +246,24 @@ def _look(processes, table, key):
     return collections.OrderedDict(zip(processes, raise_first_error(run_all(operations))))
 
 
-def _change(process, action, table, key, data=()):
+def _change(process, action, table, key, data=(), interpret=join_lines):
     return process.change_operation(commands.table(
-        action, table.name, process.version, key, data=data))
+        action, table.name, process.version, key, data=data), interpret)
 
 
-def _restore(process, table, key, before, data):
+def _restore(process, table, key, before, data, interpret=join_lines):
     """Return the operation that stores what an entry had before, or removes one that is new.
 
     :param before: the entry, None if there was none.
     :param data: what is restored, pairs of which only the name counts.
+    :param interpret: (optional) takes the lines of the reply.
     """
     if before is None:
         for danger in versions.REMOVING_ENTRIES, versions.REMOVING_SHARED_ENTRIES:
             versions.check_danger(danger, process.version)
         return _change(process, 'clear', table, key)
     return _change(process, 'set', table, key, [
-        (name, before.data[_field(name, before.data)]) for name, _ in data])
+        (name, before.data[_field(name, before.data)]) for name, _ in data], interpret)
 
 
 def _check_removing(processes, table):
