@@ -19,7 +19,7 @@ from haproxyadmin.protocol.words import (check_conditions, check_table_data, che
 __all__ = ['Cleared', 'Table', 'TableEntry']
 
 _DIGITS = Pattern(r'([0-9A-Fa-f]{2})+\Z')
-# What Table.clear() returns.
+# See Table.clear().
 Cleared = collections.namedtuple('Cleared', 'left')
 
 
@@ -61,13 +61,15 @@ class Table(Named):
     def used(self):
         """How many entries the processes store together; costs as much as :attr:`size`.
 
+        An entry that peers share counts in each process.
+
         :rtype: int
         """
         return sum(header.used for header in self._headers())
 
     @property
     def peers(self):
-        """The names of the peers sections that share it, in HAProxy's order.
+        """The names of the peers sections that share it, in HAProxy's order; empty if none does.
 
         Sends one ``show peers`` to each process (management guide, "show peers"; HAProxy 2.0).
 
@@ -81,8 +83,11 @@ class Table(Named):
     def entries(self, key=None, where=None):
         """Read the entries of all processes, those of each in HAProxy's order.
 
+        A key may be in several processes: add up its numbers, unless peers share the table.
+
         Sends one ``show table NAME`` to each process (management guide, "show table"); with
-        ``where``, also one ``show info`` if the version was asked more than a second ago.
+        ``where``, also one ``show info`` if the version was asked more than a second ago. With
+        ``key``, some versions are also asked for the level of the socket (``show cli level``).
 
         They are read while you iterate, from all processes at once, and only a part is in memory
         at a time. HAProxy waits for you, for 10 seconds at a time unless the configuration has
@@ -90,7 +95,8 @@ class Table(Named):
         over them again, call this again.
 
         :param key: (optional) only the entries with this key, at most one in each process. They are
-            read at once. An address may be an object of :mod:`ipaddress`.
+            read when this is called, unless the key is empty or of type binary: then all entries
+            are read to find it. An address may be an object of :mod:`ipaddress`.
         :type key: str or int
         :param where: (optional) conditions that must all be true, such as
             ``[('http_req_rate', '>', 100)]``: tuples of the name of a number, one of ``<``, ``<=``,
@@ -100,7 +106,7 @@ class Table(Named):
         :type where: list of tuple
         :return: an iterator of entries: ``key``, an integer in a table of type integer, otherwise
             text, that of a binary one in hexadecimal digits; ``process_nb`` and ``socket_file`` of
-            its process; ``use``, how many sessions use it; ``expiry`` in milliseconds, 0 if it
+            its process; ``use``, how many connections and requests HAProxy tracks with it; ``expiry`` in milliseconds, 0 if it
             never expires; and ``data``, a dict of numbers by HAProxy's names: a rate with its
             period in milliseconds, ``http_req_rate(10000)``, an array as ``gpc0``, ``gpc1`` and so
             on. ``server_key`` is a text or None.
@@ -114,8 +120,10 @@ class Table(Named):
 
         Usage::
 
-            >>> for entry in hap.table('st_src').entries(where=[('conn_cnt', '>', 1)]):
-            ...     print(entry.key, entry.data['conn_cnt'])
+            >>> for entry in hap.table('clients').entries(where=[('http_req_cnt', '>', 20)]):
+            ...     print(entry.key, entry.data['http_req_cnt'])
+            ...
+            198.51.100.7 25
         """
         conditions = check_conditions(where)
         if key is None:
@@ -144,16 +152,23 @@ class Table(Named):
 
         Sends ``show table``, ``set table`` and ``show table`` to each process (management guide,
         "set table"), and one ``show info`` if the last one was more than a second ago. HAProxy
-        starts the time until the entry expires again. Where peers share the table, they learn it.
+        starts the time until the entry expires again, also without ``data``. Where peers share the
+        table, they learn it. If it fails in one process, the others get back the numbers that they
+        had, but not the time until the entry expires; an entry that is new is removed.
 
         :param key: the key, of the table's type; see :meth:`entries`.
         :type key: str or int
         :param data: numbers by name, without the period of a rate: ``http_req_rate=0``. A rate
             fades from this number on. ``gpc``, ``gpt`` and ``gpc_rate`` mean the first element of
-            an array; HAProxy cannot store a server's key.
+            an array; others cannot be set, and neither can a server's key.
         :type data: int
-        :raises ValueError: for a key that is not of the table's type, for a name that cannot be
-            one, and for a number that does not fit; nothing is sent.
+        :raises ValueError: for a key that is not of the table's type, for an empty key, for a name
+            that cannot be one, and for a number that does not fit; nothing is sent.
+
+        Usage::
+
+            >>> hap.table('clients').set('198.51.100.7', http_req_rate=0)
+            True
         """
         tables.set_entry(self._found, self, check_table_key(self.type, key),
                          check_table_data(data))
@@ -163,14 +178,19 @@ class Table(Named):
     def remove(self, key, die=True):
         """Remove the entry of a key, wherever there is one.
 
+        An entry that is in use, by a connection that HAProxy tracks with it, cannot be removed. The
+        processes of peers that share the table keep theirs, unless they are among these.
+
         Sends ``show table`` to each process, and ``clear table`` to those that have the entry
         (management guide, "clear table"). If it fails in one process, the others get the numbers of
-        the entry back, but not the time until it expires.
+        the entry back, but not the time until it expires; those with arrays are not restored
+        completely, and are in ``not_undone``.
 
         :param key: the key, of the table's type; see :meth:`entries`. HAProxy cannot remove an
-            entry by a key of type binary.
+            entry by a key of type binary, or by an empty one.
         :type key: str or int
-        :raises ValueError: for a key that is not of the table's type; nothing is sent.
+        :raises ValueError: for a key that is not of the table's type, and for an empty key;
+            nothing is sent.
         """
         tables.remove_entry(self._found, self, check_table_key(self.type, key))
         return True
@@ -185,8 +205,8 @@ class Table(Named):
 
         Sends ``clear table`` and ``show table`` to each process (management guide, "clear table"),
         because HAProxy leaves some entries that are not in use; those are removed by their keys, at
-        most 12 in a command line. Where the version cannot check all of the conditions, all entries
-        are removed that way.
+        most 12 in a command line. Where the version cannot check all of the conditions, all of
+        these entries are removed that way.
 
         :param where: (optional) see :meth:`entries`; None for all entries.
         :type where: list of tuple
@@ -194,8 +214,9 @@ class Table(Named):
             those that HAProxy has left and that have an empty or binary key.
         :rtype: Cleared
         :raises ValueError: for wrong conditions, and for an empty list; nothing is sent.
-        :raises haproxyadmin.exceptions.CommandFailed: if all processes refuse, and if it might
-            crash the version of one of them.
+        :raises haproxyadmin.exceptions.CommandFailed: if all processes refuse; and, before anything
+            is sent, if it might crash the version of one of them, or if that cannot check all of
+            the conditions and the keys are of type binary.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
         """
         conditions = check_conditions(where)

@@ -37,8 +37,9 @@ PAYLOAD = Feature((1, 9), 'a payload')
 # Older versions also split words at a vertical tab and a form feed.
 SPLITS_AT_BLANKS = Feature((1, 9), 'a word with a vertical tab or a form feed')
 MAP_PAYLOAD = Feature((2, 0), 'adding entries to a map by a payload')
-PEERS = Feature((2, 0), 'reading the state of peers', '``peers``, ``peers_section``, and ``peers`` of a '
-                'stick table')
+PEERS = Feature(
+    (2, 0), 'reading the state of peers',
+    '``peers``, ``peers_section``, and ``peers`` of a stick table')
 SHOW_LEVEL = Feature((2, 0), "asking for a socket's level")
 SSL_CERTIFICATES = Feature(
     (2, 2), 'showing certificates', '``differences(certificates=True)``')

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page about stick tables: its examples and programs, on every version."""
+import doctest
 import re
 import socket
 
@@ -7,8 +8,9 @@ import pytest
 
 from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.haproxy import HAProxy
+from haproxyadmin.tables import Table
 from tests.conftest import PATIENT, find, versions
-from tests.examples.test_readme import RECIPES, block, hold_all, read
+from tests.examples.test_readme import RECIPES, block, hold, hold_all, prepare, read
 from tests.examples.test_recipes import DEFAULTS, Programs
 from tests.support import lab as labs, session
 
@@ -109,6 +111,16 @@ def test_examples(one):
     hold_all(session.Console(one, hosts=clients), PAGE)
 
 
+@pytest.mark.parametrize('method', [Table.entries, Table.set])
+def test_examples_of_a_docstring(method, one):
+    Clients(one).send(CLIENT, 25)
+    Clients(one).send('203.0.113.5', 3)
+    console = session.Console(one)
+    prepare(console)
+    for example in doctest.DocTestParser().get_examples(method.__doc__):
+        hold(console, example, 'Table.' + method.__name__)
+
+
 def limit_everywhere(two, clients):
     """Send requests until each process denies them."""
     labs.wait_until(
@@ -151,7 +163,7 @@ class TestResetOneClient(object):
         assert clients.used == 0
 
     def test_while_it_is_connected(self, two, clients):
-        """A number can be set meanwhile, and the entry cannot be removed."""
+        """A number can be set, and the entry cannot be removed."""
         connection = Clients(two).hold(CLIENT)
         try:
             with pytest.raises(CommandFailed):
