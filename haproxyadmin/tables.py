@@ -106,10 +106,10 @@ class Table(Named):
         :type where: list of tuple
         :return: an iterator of entries: ``key``, an integer in a table of type integer, otherwise
             text, that of a binary one in hexadecimal digits; ``process_nb`` and ``socket_file`` of
-            its process; ``use``, how many connections and requests HAProxy tracks with it; ``expiry`` in milliseconds, 0 if it
-            never expires; and ``data``, a dict of numbers by HAProxy's names: a rate with its
-            period in milliseconds, ``http_req_rate(10000)``, an array as ``gpc0``, ``gpc1`` and so
-            on. ``server_key`` is a text or None.
+            its process; ``use``, how many connections and requests HAProxy tracks with it;
+            ``expiry`` in milliseconds, 0 if it never expires; and ``data``, a dict of numbers by
+            HAProxy's names: a rate with its period in milliseconds, ``http_req_rate(10000)``, an
+            array as ``gpc0``, ``gpc1`` and so on. ``server_key`` is a text or None.
         :rtype: iterator of TableEntry
         :raises ValueError: for a key that is not of the table's type, or a wrong condition; nothing
             is sent.
