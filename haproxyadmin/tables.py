@@ -182,9 +182,10 @@ class Table(Named):
         processes of peers that share the table keep theirs, unless they are among these.
 
         Sends ``show table`` to each process, and ``clear table`` to those that have the entry
-        (management guide, "clear table"). If it fails in one process, the others get the numbers of
-        the entry back, but not the time until it expires; those with arrays are not restored
-        completely, and are in ``not_undone``.
+        (management guide, "clear table"), and one ``show info`` if the last one was more than a
+        second ago; HAProxy 3.2.0 to 3.2.5 is also sent ``show peers``. If it fails in one process,
+        the others get the numbers of the entry back, but not the time until it expires; those with
+        arrays are not restored completely, and are in ``not_undone``.
 
         :param key: the key, of the table's type; see :meth:`entries`. HAProxy cannot remove an
             entry by a key of type binary, or by an empty one.
@@ -206,7 +207,8 @@ class Table(Named):
         Sends ``clear table`` and ``show table`` to each process (management guide, "clear table"),
         because HAProxy leaves some entries that are not in use; those are removed by their keys, at
         most 12 in a command line. Where the version cannot check all of the conditions, all of
-        these entries are removed that way.
+        these entries are removed that way. It also sends one ``show info`` if the last one was more
+        than a second ago, and ``show peers`` to HAProxy 3.2.0 to 3.2.5.
 
         :param where: (optional) see :meth:`entries`; None for all entries.
         :type where: list of tuple
