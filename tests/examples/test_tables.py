@@ -16,7 +16,7 @@ from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
 
-PAGE = RECIPES[5]
+PAGE, = [name for name in RECIPES if name.endswith('tables.rst')]
 CLIENT = '198.51.100.7'
 # One more than a client may send.
 TOO_MANY = 21
