@@ -396,6 +396,46 @@ class HAProxy(PatternMethods, Reading):
                           'the condition {0} is true'.format(
                               getattr(condition, '__name__', repr(condition))))
 
+    def watch(self, interval=1, timeout=None):
+        """Return an iterator of what changes from now on: a server goes down, a process is replaced.
+
+        The first look is this call. The iterator looks again each ``interval`` and yields what is
+        not as it was at the look before. What changes and changes back between two looks is not
+        noticed. A loop that takes longer misses nothing else: the next look is compared with the
+        last one. Only the last look is kept in memory, and no connection.
+
+        Each look costs one :meth:`snapshot`. A process that cannot be reached, in three attempts
+        within ``timeout`` of this object, is itself a change, and all that it reported before
+        counts until it answers again; the others are watched. Processes that join or leave by
+        :meth:`refresh` are noticed at the next look. Former workers do not count.
+
+        :param interval: (optional) seconds between two looks.
+        :param timeout: (optional) seconds until the iterator ends; None for never.
+        :return: for each change ``when``, in seconds since the epoch; its ``kind``, ``'process'``,
+            ``'frontend'``, ``'backend'`` or ``'server'``; its ``name``: of the proxy,
+            ``'backend/server'``, the address of a process; ``field``; and what it was ``before``
+            and is ``after``, None for what is not there or not reported.
+
+            The fields of a process are ``'status'``, ``'up'`` or ``'unreachable'``; ``'pid'``, of
+            the process that has replaced it, an integer; and ``'version'``. Those of the others
+            are HAProxy's ``'status'``, without how many health checks are missing until it changes,
+            as in :meth:`differences`; of a server also ``'weight'``, an integer, except during its
+            slow start, and ``'addr'``. If processes report different texts, all of them in order:
+            ``'UP, DOWN'``. ``'processes'`` is how many have it, if only some do. What appears or
+            disappears is one change of its status.
+        :rtype: iterator of :class:`haproxyadmin.watch.Change`
+        :raises ValueError: for a wrong argument.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached at the
+            first look; later, if descriptors or memory run out.
+
+        Usage::
+
+            >>> for change in hap.watch(interval=0.1, timeout=0.3):
+            ...     print(change.name, change.field, change.before, change.after)
+        """
+        from haproxyadmin.watch import watch  # most programs do not need it
+        return watch(lambda: members_to_change(self._found), interval, timeout)
+
     @takes_die
     def differences(self, maps=False, acls=False, certificates=False, die=True):
         """Return what is not the same in all processes, although they should be alike.

@@ -3,7 +3,6 @@
 import collections
 
 from haproxyadmin.combine import elements_of_list_same
-from haproxyadmin.imports import Pattern
 from haproxyadmin.internal import certificates as tls, patterns
 from haproxyadmin.internal.calls import read_pairs
 from haproxyadmin.internal.fanout import unchanged
@@ -31,7 +30,6 @@ _TEXTS = ('Name', 'Version', 'Release_date', 'status', 'mode', 'algo', 'cookie',
 _MAY_BE_EMPTY = ('slim', 'rate_lim', 'qlimit', 'tracked')
 # The same, unless the socket's level or HAProxy's version is too low to report any.
 _PRIVATE = ('addr', 'cookie', 'algo')
-_HEALTH = Pattern(r' -?\d+/\d+\Z')
 
 
 def find_differences(processes, maps=False, acls=False, certificates=False):
@@ -130,7 +128,7 @@ def _union(reports):
 
 def _comparable(field, text):
     # How close a server is to being up or down is no difference.
-    return _HEALTH.sub('', text) if field == 'status' else text
+    return stats.without_progress(text) if field == 'status' else text
 
 
 def _value(field, text):

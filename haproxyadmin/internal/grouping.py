@@ -93,6 +93,20 @@ def read_identified(processes, build, deadline=None):
     return raise_first_error(outcomes)
 
 
+def look_at_each(processes, build, deadline):
+    """Like :func:`read_identified`, but once, and a process that fails does not stop the others.
+
+    :return: the processes that are distinct now, and the outcome of each: a value or an exception.
+    :rtype: tuple of list
+    """
+    def read():
+        current = distinct(processes)
+        return current, run_all([build(process) for process in current], repeat=False,
+                                deadline=deadline)
+    found = read()
+    return read() if regroup(processes, deadline) else found
+
+
 def renew(members):
     """Ask all processes for their versions and who they are.
 
@@ -106,9 +120,10 @@ def renew(members):
                 if isinstance(outcome, Exception))
 
 
-def regroup(processes):
+def regroup(processes, deadline=None):
     """Find out again which sockets belong to one process, after a ``show info`` of each.
 
+    :param deadline: (optional) see :func:`haproxyadmin.internal.fanout.run_all`.
     :return: True if that has changed.
     :rtype: bool
     """
@@ -118,7 +133,8 @@ def regroup(processes):
     doubtful = [endpoint for endpoint in endpoints if endpoint.duplicate_of is not None
                 and (endpoint.duplicate_of.identity is not endpoint.duplicate_while
                      or endpoint.duplicate_of.has_old_version())]
-    outcomes = run_all([info_operation(endpoint, unchanged) for endpoint in doubtful])
+    outcomes = run_all([info_operation(endpoint, unchanged) for endpoint in doubtful],
+                       deadline=deadline)
     for endpoint, outcome in zip(doubtful, outcomes):
         endpoint.confirm_duplicate()
         if not isinstance(outcome, Exception):

@@ -7,7 +7,7 @@ Parsing is lazy: a :class:`Dump` indexes the rows of a reply by name and keeps t
 import collections
 import operator
 
-from haproxyadmin.imports import intern
+from haproxyadmin.imports import Pattern, intern
 from haproxyadmin.protocol import replies
 from haproxyadmin.protocol.metrics import is_figure
 
@@ -16,6 +16,7 @@ SUMMARIZED = operator.attrgetter('summarized')
 _LISTENER = '3'
 # Fields that are text and are reported with the figures, in HAProxy's order.
 TEXT_FIELDS = ('check_status', 'last_chk', 'addr', 'cookie', 'mode', 'algo')
+_PROGRESS = Pattern(r' -?\d+/\d+\Z')
 _TYPES = {'FRONTEND': '0', 'BACKEND': '1'}
 
 
@@ -490,6 +491,14 @@ def limit_of(row):
     :rtype: int
     """
     return int(field(row, 'slim') or 0)
+
+
+def without_progress(status):
+    """Return a status without how many health checks are missing until it changes.
+
+    ``'UP 1/3'`` is ``'UP'``.
+    """
+    return _PROGRESS.sub('', status) if '/' in status else status
 
 
 def is_settled(status):

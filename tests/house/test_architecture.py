@@ -59,7 +59,7 @@ FLOORS = [
     ['common', 'rotation', 'servers_state'],
     ['facade', 'peers', 'resolvers', 'tables'],
     ['frontend', 'server'],
-    ['backend', 'differences', 'maps', 'overview', 'patterns', 'workers'],
+    ['backend', 'differences', 'maps', 'overview', 'patterns', 'watch', 'workers'],
     ['reading'],
     ['snapshot'],
     ['haproxy'],
@@ -358,7 +358,7 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'stat2dict']
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
                   'differences', 'facade', 'maps', 'overview', 'patterns', 'peers', 'resolvers',
-                  'rotation', 'servers_state', 'workers', 'exceptions']
+                  'rotation', 'servers_state', 'watch', 'workers', 'exceptions']
 
 
 def documented():
