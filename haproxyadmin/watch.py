@@ -28,8 +28,9 @@ _UP, _UNREACHABLE = 'up', 'unreachable'
 _KINDS = ('frontend', 'backend', 'server')
 _FIELDS = {'frontend': ('status',), 'backend': ('status',), 'server': ('status', 'weight', 'addr')}
 _PICKED = ('svname', 'status', 'weight', 'addr', 'throttle')
-# How often a process is asked again, and after how many seconds, before it counts as unreachable:
-# during a reload, a socket may refuse or end a connection.
+# How often a process is asked again, and after how many seconds, before it counts as unreachable.
+# During a reload, a socket may refuse or end a connection, or a worker that is stopping answers, whose
+# frontends are closed.
 _RETRIES = 2
 _PAUSE = 0.1
 
@@ -93,12 +94,17 @@ def _ask(processes, before, wait):
             if isinstance(outcome, Exception) and (
                     is_our_own(outcome) or not isinstance(outcome, HAProxySocketError)):
                 raise outcome
-        lost = any(isinstance(outcome, Exception) and _is_up(before, process)
+        lost = any(_is_doubtful(outcome) and _is_up(before, process)
                    for process, outcome in zip(asked, outcomes))
         # After a time-out, no time is left.
         if not lost or not retries or not wait.pause(deadline, _PAUSE):
             return zip(asked, outcomes)
         retries -= 1
+
+
+def _is_doubtful(outcome):
+    """Return True for an exception, and for a worker that is stopping: another one takes over."""
+    return isinstance(outcome, Exception) or outcome.info_operation(unchanged).get('Stopping') == '1'
 
 
 def _is_up(seen, process):

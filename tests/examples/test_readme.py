@@ -32,7 +32,8 @@ WITH_MASTERS = [REACHING, os.path.join('docs', 'source', 'user', 'state.rst')]
 # Those that show a configuration of their own; see test_recipes.py.
 RECIPES = [os.path.join('docs', 'source', 'user', name)
            for name in ('rotation.rst', 'dynamic.rst', 'collections.rst', 'figures.rst',
-                        'resolvers.rst', 'tables.rst')]
+                        'resolvers.rst', 'tables.rst', 'watch.rst')]
+WATCH = RECIPES[6]
 
 NEEDS_3_7 = pytest.mark.skipif(sys.version_info < (3, 7),
                                reason='tools/try is for Python 3.7 and later')

@@ -271,16 +271,19 @@ def test_a_time_out_is_not_repeated(fleet):
     assert started.connections == [2]
 
 
-def test_a_worker_that_is_stopping_is_asked_again(fleet, look):
-    """[watching] Before 2.5 it does not list all of its proxies."""
-    started = fleet('2.2')
+@pytest.mark.parametrize('version', ['2.2', '3.0'])
+def test_a_worker_that_is_stopping_is_asked_again(version, fleet, look):
+    """[watching] Before 2.5 it does not list all of its proxies; later they are closed."""
+    started = fleet(version)
     _, changes = observe(started)
 
     def stop(process, client):
-        rows, process.rows = process.rows, []
+        rows, process.rows = process.rows, [] if version == '2.2' else process.rows
         process.info['Stopping'] = '1'
+        process.set(PROXY, 'FRONTEND', 'status', 'STOP') if process.rows else None
         fakes.answering(process, client)
         process.rows = rows
+        process.set(PROXY, 'FRONTEND', 'status', 'OPEN')
         process.info['Stopping'] = '0'
     started[0].script = [stop]
     assert look(changes) == []
