@@ -397,7 +397,7 @@ class HAProxy(PatternMethods, Reading):
                               getattr(condition, '__name__', repr(condition))))
 
     def watch(self, interval=1, timeout=None):
-        """Return an iterator of what changes from now on: a server goes down, a process is replaced.
+        """Return an iterator of what changes from now on: a server goes down, for example.
 
         The first look is this call. The iterator looks again each ``interval`` and yields what is
         not as it was at the look before. What changes and changes back between two looks is not
@@ -410,7 +410,8 @@ class HAProxy(PatternMethods, Reading):
         :meth:`refresh` are noticed at the next look. Former workers do not count.
 
         :param interval: (optional) seconds between two looks.
-        :param timeout: (optional) seconds until the iterator ends; None for never.
+        :param timeout: (optional) seconds after the first look until the iterator ends; None for
+            never.
         :return: for each change ``when``, in seconds since the epoch; its ``kind``, ``'process'``,
             ``'frontend'``, ``'backend'`` or ``'server'``; its ``name``: of the proxy,
             ``'backend/server'``, the address of a process; ``field``; and what it was ``before``

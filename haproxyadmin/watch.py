@@ -28,8 +28,8 @@ _UP, _UNREACHABLE = 'up', 'unreachable'
 _KINDS = ('frontend', 'backend', 'server')
 _FIELDS = {'frontend': ('status',), 'backend': ('status',), 'server': ('status', 'weight', 'addr')}
 _PICKED = ('svname', 'status', 'weight', 'addr', 'throttle')
-# How often a process is asked again, and after how many seconds, before it counts as unreachable.
-# During a reload, a socket may refuse or end a connection, or a worker that is stopping answers, whose
+# How often a process is asked again, and after how many seconds, before what it says counts. During
+# a reload, a socket may refuse or end a connection, or a worker that is stopping answers, whose
 # frontends are closed.
 _RETRIES = 2
 _PAUSE = 0.1
@@ -40,22 +40,24 @@ def watch(list_processes, interval, timeout):
 
     :param list_processes: returns the processes to look at, at each look.
     :param interval: seconds between two looks.
-    :param timeout: seconds until it ends; None for never.
+    :param timeout: seconds after the first look until it ends; None for never.
     """
-    wait = Wait(MAX_SECONDS if timeout is None else timeout, interval, None)
-    frozen = read_identified(list_processes(), freeze_operation, wait.deadline)
-    return _follow(list_processes, wait, collections.OrderedDict(
-        (process.endpoint.address.key, _see(process, None)) for process in frozen))
+    limits = MAX_SECONDS if timeout is None else timeout, interval, None
+    Wait(*limits)  # it checks them before anything is sent
+    seen = collections.OrderedDict(
+        (process.endpoint.address.key, _see(process, None))
+        for process in read_identified(list_processes(), freeze_operation))
+    return _follow(list_processes, Wait(*limits), seen)
 
 
 def _follow(list_processes, wait, seen):
     while wait.pause():
         when = time.time()
-        before, seen = seen, _look(list_processes(), seen, wait)
+        looked = _look(list_processes(), seen, wait)
         # At once, so that no more than one look is in memory while the caller works.
-        changes = _compare_processes(before, seen) + _compare_rows(
-            _rows_by_process(before), _rows_by_process(seen))
-        before = None
+        changes = _compare_processes(seen, looked) + _compare_rows(
+            _rows_by_process(seen), _rows_by_process(looked))
+        seen = looked
         for change in changes:
             yield Change(when, *change)
 
@@ -104,7 +106,8 @@ def _ask(processes, before, wait):
 
 def _is_doubtful(outcome):
     """Return True for an exception, and for a worker that is stopping: another one takes over."""
-    return isinstance(outcome, Exception) or outcome.info_operation(unchanged).get('Stopping') == '1'
+    return (isinstance(outcome, Exception)
+            or outcome.info_operation(unchanged).get('Stopping') == '1')
 
 
 def _is_up(seen, process):

@@ -158,7 +158,7 @@ def test_settings_and_states(site):
 
 
 def test_a_restart(site):
-    """[watching] While one does not run, the other one is watched."""
+    """[watching]"""
     watch = Watch(site.hap)
     path, pid = site.paths[0], site.pids()[0]
     site.labs[0].restart()

@@ -179,7 +179,8 @@ ARGUMENTS = {
     'ref': '#0', 'other': ['a'], 'cmd': 'show info', 'condition': bool, 'timeout': 0, 'address': '127.0.0.1', 'port': 80,
     'health': 'up', 'on': True, 'text': 'x'}
 # Optional ones: no call waits.
-OPTIONS = {'HAProxy.reload': {'timeout': 0}, 'Backend.del_server': {'timeout': 0},
+OPTIONS = {'HAProxy.reload': {'timeout': 0}, 'HAProxy.watch': {'interval': 0, 'timeout': 0.001},
+           'Backend.del_server': {'timeout': 0},
            'HAProxy.restore_servers_state': {'timeout': 0}, 'Map.setdefault': {'default': 'v'}}
 # Files that are written and read.
 ROOM = tempfile.mkdtemp(prefix='haproxyadmin-')
@@ -309,12 +310,12 @@ def _call_of(place, kind, name, method, first):
     options = OPTIONS.get('{0}.{1}'.format(kind, name), {})
     wanted = [arguments[argument] for argument in injection.required(method)
               if argument not in options]
-    # Tables are made when they are printed, views of a map when they are read.
+    # Tables are made when they are printed, views of a map and changes when they are read.
     return lambda: _used(getattr(_things(first)[place], name)(*wanted, **options))
 
 
 def _used(value):
-    repr(list(value) if hasattr(value, 'isdisjoint') else value)
+    repr(list(value) if hasattr(value, 'isdisjoint') or hasattr(value, 'send') else value)
 
 
 def _collection_calls(first=0):

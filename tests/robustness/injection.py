@@ -682,6 +682,11 @@ for _name_of_word in ('condition', 'timeout', 'interval', 'progress'):
         lambda hap, text, name=_name_of_word: hap.wait_until(
             **dict({'condition': bool, 'timeout': 5}, **{name: text})))
 
+for _name_of_word in ('interval', 'timeout'):
+    SLOTS['HAProxy.watch.' + _name_of_word] = _word(
+        lambda hap, text, name=_name_of_word: list(
+            hap.watch(**dict({'timeout': 0}, **{name: text}))))
+
 CLASSES = collections.OrderedDict([
     ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
     ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl),

@@ -138,6 +138,7 @@ CALLS = [
     lambda hap: hap.add_map_entries(MAP, [('k%d' % number, 'v' * 100) for number in range(200)]),
     lambda hap: hap.del_map_entries(MAP, ['k%d' % number for number in range(200)]),
     lambda hap: setattr(hap.server('bck1_proc34_srv1')[0], 'port', 8080),
+    lambda hap: list(hap.watch(interval=0, timeout=0.01)),
 ]
 
 
