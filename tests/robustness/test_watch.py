@@ -20,7 +20,7 @@ def test_what_is_known_from_changes_is_so(version, through_masters):
         # What is read through a master is the same; the lab reloads.
         site.through_masters = False
         before = lab.descriptors()
-        ledger, disturbance = watch.follow(site, seconds=2.5, pause=0.3, every=3)
+        ledger, disturbance = watch.follow(site, seconds=1.5, pause=0.3, every=3)
         assert ledger.wrong == []
         assert watch.differences(ledger, site.hap) == []
         assert lab.descriptors() <= before

@@ -11,7 +11,7 @@ import pytest
 from haproxyadmin import exceptions, watch
 from haproxyadmin.internal import waiting
 from haproxyadmin.parsers.stats import Dump
-from tests.support import captured, fakes
+from tests.support import captured, fakes, lab as labs
 
 PROXY, SERVER = 'tcp_listen', 'tcp1'
 NAME = PROXY + '/' + SERVER
@@ -401,3 +401,19 @@ def test_it_keeps_no_snapshot(fleet):
 def dumps():
     gc.collect()
     return sum(isinstance(thing, Dump) for thing in gc.get_objects())
+
+
+def test_ctrl_c_leaves_nothing_open(fleet, monkeypatch):
+    """[watching]"""
+    started = fleet('3.0', 2)
+    before = labs.descriptors()
+    _, changes = observe(started)
+    monkeypatch.setattr(waiting.time, 'sleep', _interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        next(changes)
+    labs.wait_until(lambda: labs.descriptors() <= before, 'nothing is left open')
+    assert list(changes) == []
+
+
+def _interrupt(seconds):
+    raise KeyboardInterrupt
