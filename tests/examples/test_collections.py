@@ -14,13 +14,13 @@ from six.moves import BaseHTTPServer
 
 from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
-from tests.examples.test_readme import RECIPES, block, hold, read
+from tests.examples.test_readme import block, hold, page, read
 from tests.examples.test_recipes import DEFAULTS, Programs
 from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
 
-PAGE = RECIPES[2]
+PAGE = page('collections')
 FILES = ('banned.acl', 'blocked.map', 'hosts.map')
 # The first version that replaces a content at once.
 ATOMIC = (2, 4)

@@ -10,13 +10,13 @@ import pytest
 
 from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
-from tests.examples.test_readme import RECIPES, block, hold_all, read
+from tests.examples.test_readme import block, hold_all, page, read
 from tests.examples.test_recipes import DEFAULTS, Programs
 from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
 
-PAGE = RECIPES[3]
+PAGE = page('figures')
 # Where there is no HAProxy.
 Nowhere = collections.namedtuple('Nowhere', 'socket_dir')
 SERVERS = ['web1', 'web2', 'web3']

@@ -29,11 +29,16 @@ PAGES = os.path.join(ROOT, 'docs', 'source')
 # The page about several HAProxies, with masters, TCP and TLS; and all pages that use them.
 REACHING = os.path.join('docs', 'source', 'user', 'reaching.rst')
 WITH_MASTERS = [REACHING, os.path.join('docs', 'source', 'user', 'state.rst')]
-# Those that show a configuration of their own; see test_recipes.py.
-RECIPES = [os.path.join('docs', 'source', 'user', name)
-           for name in ('rotation.rst', 'dynamic.rst', 'collections.rst', 'figures.rst',
-                        'resolvers.rst', 'tables.rst', 'watch.rst')]
-WATCH = RECIPES[6]
+
+
+def page(name):
+    """Return the path of a page of the User Guide."""
+    return os.path.join('docs', 'source', 'user', name + '.rst')
+
+
+# Pages with a configuration of their own, whose examples run in modules of their own.
+RECIPES = [page(name) for name in ('rotation', 'dynamic', 'collections', 'figures', 'resolvers',
+                                   'tables', 'watch')]
 
 NEEDS_3_7 = pytest.mark.skipif(sys.version_info < (3, 7),
                                reason='tools/try is for Python 3.7 and later')

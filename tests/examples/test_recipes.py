@@ -13,12 +13,12 @@ import haproxyadmin
 from haproxyadmin.exceptions import NotSupported
 from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
-from tests.examples.test_readme import RECIPES, as_from_a_terminal, block, hold_all, normal, read
+from tests.examples.test_readme import as_from_a_terminal, block, hold_all, normal, page, read
 from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
 
-ROTATION, DYNAMIC = RECIPES[:2]
+ROTATION, DYNAMIC = page('rotation'), page('dynamic')
 NEEDED = (2, 6)
 
 # What the configuration on the page does not show.

@@ -4,13 +4,13 @@ import pytest
 
 from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
-from tests.examples.test_readme import RECIPES, block, hold_all, read
+from tests.examples.test_readme import block, hold_all, page, read
 from tests.examples.test_recipes import DEFAULTS, Places, Programs
 from tests.support import lab as labs, nameserver, session
 
 pytestmark = pytest.mark.dealt_out
 
-PAGE, = [name for name in RECIPES if name.endswith('resolvers.rst')]
+PAGE = page('resolvers')
 
 
 def config(servers):

@@ -10,13 +10,13 @@ from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.tables import Table
 from tests.conftest import PATIENT, find, versions
-from tests.examples.test_readme import RECIPES, block, hold, hold_all, prepare, read
+from tests.examples.test_readme import block, hold, hold_all, page, prepare, read
 from tests.examples.test_recipes import DEFAULTS, Programs
 from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
 
-PAGE, = [name for name in RECIPES if name.endswith('tables.rst')]
+PAGE = page('tables')
 CLIENT = '198.51.100.7'
 # One more than a client may send.
 TOO_MANY = 21

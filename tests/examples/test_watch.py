@@ -7,11 +7,13 @@ import socket
 import pytest
 
 from tests.conftest import PATIENT, find, versions
-from tests.examples.test_readme import WATCH, block, hold_all, read
+from tests.examples.test_readme import block, hold_all, page, read
 from tests.examples.test_recipes import DEFAULTS, Programs
 from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
+
+WATCH = page('watch')
 
 
 def config():
