@@ -12,7 +12,7 @@ from haproxyadmin.internal.fanout import raise_first_error
 from haproxyadmin.internal.sections import peers_operation
 from haproxyadmin.internal.streaming import stream_all
 from haproxyadmin.methods import changes_all_or_none, takes_die
-from haproxyadmin.parsers.tables import BINARY, TableEntry
+from haproxyadmin.parsers.tables import BINARY, STRING, TableEntry
 from haproxyadmin.protocol.words import (check_conditions, check_table_data, check_table_key,
                                          to_native)
 
@@ -128,7 +128,7 @@ class Table(Named):
         conditions = check_conditions(where)
         if key is None:
             return self._stream(conditions)
-        if self.type == BINARY or key in ('', b''):
+        if self.type == BINARY or (self.type == STRING and to_native(key) == ''):
             # HAProxy cannot find it by the key.
             wanted = _check_digits(key) if self.type == BINARY else ''
             return (entry for entry in self._stream(conditions) if entry.key == wanted)
@@ -213,7 +213,8 @@ class Table(Named):
         :param where: (optional) see :meth:`entries`; None for all entries.
         :type where: list of tuple
         :return: ``left``, how many of these entries are left in all processes: those in use, and
-            those that HAProxy has left and that have an empty or binary key.
+            those that HAProxy has left and whose key cannot be sent: an empty or binary one, or one
+            with a newline.
         :rtype: Cleared
         :raises ValueError: for wrong conditions, and for an empty list; nothing is sent.
         :raises haproxyadmin.exceptions.CommandFailed: if all processes refuse; and, before anything

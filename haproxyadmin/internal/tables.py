@@ -154,7 +154,9 @@ def key_operation(process, table, key, interpret=unchanged):
 
     show = Operation(endpoint, commands.table('show', table.name, process.version, key), find,
                      parse=unchanged)
-    if not versions.is_among(endpoint.known_version or process.version, versions.LEAKING_KEYS):
+    version = endpoint.known_version or process.version
+    versions.check_danger(versions.SILENT_KEYS, version)
+    if not versions.is_among(version, versions.LEAKING_KEYS):
         return show
 
     def check_level(lines):
@@ -350,11 +352,15 @@ def _remove_rest(processes, table, conditions):
     left, keys = 0, dict((process.socket_file, []) for process in processes)
     for entries in stream_all(raise_first_error(operations)):
         for entry in entries:
-            if entry.use or table.type == BINARY or entry.key == '':
+            if entry.use:
                 left += 1
             else:
                 keys[entry.socket_file].append(entry.key)
-    batches = [_batches(process, table, keys[process.socket_file]) for process in processes]
+    batches = []
+    for process in processes:
+        own, unsendable = _batches(process, table, keys[process.socket_file])
+        batches.append(own)
+        left += unsendable
     while any(batches):
         left += sum(raise_first_error(run_all([own.pop(0) for own in batches if own])))
     return left
@@ -363,17 +369,24 @@ def _remove_rest(processes, table, conditions):
 def _batches(process, table, keys):
     """Return the operations that remove entries by their keys.
 
-    :return: the value of each is how many entries are left.
+    :return: the operations, the value of each is how many entries are left; and how many keys
+        cannot be sent.
     """
-    batches, lines = [], []
+    batches, lines, unsendable = [], [], 0
     for key in keys:
-        line = commands.table('clear', table.name, process.version, check_table_key(
-            table.type, key))
+        try:
+            versions.check_danger(versions.SILENT_KEYS, process.version)
+            line = commands.table('clear', table.name, process.version, check_table_key(
+                table.type, key))
+        except (CommandFailed, ValueError):
+            # Keys come from clients, and may be empty or contain a newline.
+            unsendable += 1
+            continue
         if len(lines) == MAX_COMMANDS or sum(map(len, lines)) + len(line) > MAX_BATCH:
             batches.append(_batch(process, lines))
             lines = []
         lines.append(line)
-    return batches + ([_batch(process, lines)] if lines else [])
+    return batches + ([_batch(process, lines)] if lines else []), unsendable
 
 
 def _batch(process, lines):

@@ -115,11 +115,11 @@ class EntryParser(object):
             return iter(())
         if self._row is None:
             self._learn(text[:text.index('\n')])
-        rows = self._row.findall(text)
-        # Anchors in the pattern would take longer.
-        if len(rows) != text.count('\n') or len(rows) != ('\n' + text).count('\n0x'):
+        rows = self._row.findall('\n' + text)
+        # Each match is a whole line.
+        if len(rows) != text.count('\n'):
             wrong = next((line for line in text.split('\n')
-                          if not self._row.match(line + '\n')), '')
+                          if not self._row.match('\n' + line + '\n')), '')
             raise Malformed('not an entry of this stick table: {0!r}'.format(wrong[:80]))
         return self._entries(rows, may_be_negative='=-' in text)
 
@@ -132,12 +132,13 @@ class EntryParser(object):
         names = [name for name, _ in fields]
         if not _ROW.match(line) or names[:2] != _FIRST:
             raise Malformed('not an entry of a stick table: {0!r}'.format(line[:80]))
-        self._are_texts = [name in SERVER_KEYS or not _IS_NUMBER.match(value)
-                           for name, value in fields]
-        self._row = Pattern(r'0x[0-9a-f]+: key={0} {1}\n'.format(_TEXT, ' '.join(
-            '{0}={1}'.format(name.replace('(', r'\(').replace(')', r'\)'),
-                             _TEXT if is_text else _NUMBER)
-            for name, is_text in zip(names, self._are_texts))))
+        self._are_texts = [name in SERVER_KEYS or (
+            name not in _FIRST and not _IS_NUMBER.match(value)) for name, value in fields]
+        self._row = Pattern(r'\n0x[0-9a-f]+: key={0} {1}(?=\n)'.format(
+            _NUMBER if self.header.type == INTEGER else _TEXT, ' '.join(
+                '{0}={1}'.format(name.replace('(', r'\(').replace(')', r'\)'),
+                                 _TEXT if is_text else _NUMBER)
+                for name, is_text in zip(names, self._are_texts))))
         self._start = 3 if names[2:3] == [_SHARD] else 2
         self.names = names[self._start:]
 

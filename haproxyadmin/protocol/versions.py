@@ -152,6 +152,12 @@ RAISING_FRONTEND_MAXCONN = Danger(
 OPEN_FRONTENDS = Danger(
     [((2, 3), (2, 6, 6))], CommandFailed, 'a disabled frontend is reported as open',
     '``frontend.is_open``')
+# It closes the connection without an answer, or without the end of it (seen with 1.6.9).
+SILENT_KEYS = Danger(
+    [((1, 6), (1, 7))], CommandFailed,
+    'HAProxy 1.6 does not answer a command for one entry of a stick table',
+    'reading an entry of a stick table by its key, ``set`` and ``remove``, which HAProxy does not '
+    'answer')
 # It frees an entry twice if HAProxy removes it at the same time because the table is full.
 REMOVING_ENTRIES = Danger(
     [((2, 9), (3, 0, 3))], CommandFailed,

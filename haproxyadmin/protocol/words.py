@@ -426,7 +426,7 @@ def check_conditions(where):
                 "a condition is a tuple such as ('gpc0', '>', 10), got {0!r}".format(condition))
         name, operator, number = condition
         operator = to_native(operator)
-        if operator not in OPERATORS:
+        if not isinstance(operator, str) or operator not in OPERATORS:
             raise ValueError('an operator is one of {0}, got {1!r}'.format(
                 ' '.join(sorted(OPERATORS)), operator))
         name = _check_data_name(name)

@@ -73,6 +73,16 @@ def masters():
     return _load('workers.jsonl.gz')
 
 
+def tables():
+    """Return the replies about stick tables, from 1.8 on; :func:`replies` has those of others.
+
+    :return: dictionaries with the keys ``version``, ``case``, ``command`` and ``reply``. Each
+        builds on those before it.
+    :rtype: ``list``
+    """
+    return _load('tables.jsonl.gz')
+
+
 def _load(name):
     with gzip.open(os.path.join(DATA, name), 'rb') as captured:
         return [json.loads(line.decode('utf-8')) for line in captured]
