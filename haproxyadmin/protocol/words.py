@@ -442,6 +442,6 @@ def _check_data_name(name):
     """
     text = to_native(name)
     match = _DATA_NAME.match(text) if isinstance(text, str) else None
-    if not match or text in ('server_key', 'server_name'):
+    if not match or match.group(1) in ('server_key', 'server_name'):
         raise ValueError('not the name of a number in a stick table: {0!r}'.format(name))
     return match.group(1)

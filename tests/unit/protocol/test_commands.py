@@ -394,3 +394,40 @@ def test_as_many_words_as_haproxy_reads():
     """[nothing that kills] Beyond that it would ignore the rest of the keywords."""
     line = commands.add_server(W, [b'x'] * (words.MAX_WORDS - 3), False)
     assert len(line.split()) == words.MAX_WORDS
+
+
+# Stick tables
+
+@pytest.mark.parametrize('arguments, line', [
+    (('show', None, None), b'show table'), (('show', 'st', ANY), b'show table st'),
+    (('show', 'pp/pt', ANY, b'a b'), b'show table pp/pt key a\\ b'),
+    (('set', 'st', ANY, b'key'), b'set table st key key'),
+    (('set', 'st', ANY, b'a;b', (), [('gpc0', 1), ('conn_rate', 2)]),
+     b'set table st key a\\;b data.gpc0 1 data.conn_rate 2'),
+    (('clear', 'st', ANY), b'clear table st'), (('clear', 'st', ANY, b'k'), b'clear table st key k'),
+    (('clear', 'st', ANY, None, [('gpc0', 'gt', 1), ('a', 'eq', 0)]),
+     b'clear table st data.gpc0 gt 1 data.a eq 0')])
+def test_a_command_for_a_stick_table(arguments, line):
+    assert commands.table(*arguments) == line
+
+
+@pytest.mark.parametrize('key', [b'', b'a\nb', b'a\0', b'x' * words.MAX_LINE])
+@pytest.mark.parametrize('action', ['show', 'set', 'clear'])
+def test_a_command_for_an_entry_has_a_key(action, key):
+    """[nothing that kills] Without one it would be a command for the whole table."""
+    with pytest.raises(ValueError):
+        commands.table(action, 'st', ANY, key)
+
+
+def test_as_many_data_as_haproxy_reads():
+    """[nothing that kills]"""
+    data = [('a{0}'.format(number), number) for number in range(29)]
+    assert len(commands.table('set', 'st', ANY, b'k', data=data).split()) == 63
+    with pytest.raises(ValueError, match='^too many data: a command has at most 64 words'):
+        commands.table('set', 'st', ANY, b'k', data=data + [('b', 1)])
+
+
+@pytest.mark.parametrize('key, version', [
+    (b'a b', (2, 0, 0)), (b'a\\b', (1, 7, 0)), (b'a;b', (1, 5, 8))])
+def test_a_key_that_a_version_cannot_be_sent(key, version):
+    refused(lambda: commands.table('set', 'st', version, key))

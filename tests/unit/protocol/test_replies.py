@@ -568,3 +568,46 @@ def test_what_is_no_success(reply):
 def test_a_server_that_is_in_use(reply, expected):
     """[dynamic servers]"""
     assert replies.is_in_use(reply) is expected
+
+
+# Stick tables
+
+def of_tables(pattern):
+    return [(case, case['reply'].split('\n')[0]) for case in captured.tables() + captured.replies(
+        'tables') if case['command'].startswith(pattern)]
+
+
+def test_what_a_stick_table_does_not_store():
+    """Also for a condition, of which the number is named first."""
+    answers = of_tables('set table') + of_tables('show table') + of_tables('clear table')
+    found = [case for case, line in answers if replies.is_not_stored(line)]
+    # 2.0.0 says so of every condition.
+    assert all('bogus' in case['command'] or 'conn_cnt' in case['command'] or '(' in case['command']
+               or 'st_arr' in case['command'] or case['version'] in ('1.8', '2.0', '2.2', '2.4')
+               for case in found)
+    assert len(found) > 50
+    for case, line in answers:
+        if 'bogus ' in case['command'] and 'data.bogus' in case['command']:
+            assert replies.is_not_stored(line), case
+
+
+def test_what_is_refused_after_something_may_have_been_stored():
+    for case, line in of_tables('set table'):
+        expected = bool(line) and not line.startswith((
+            'Invalid key', 'No such table', 'Unknown action', 'Required arguments', 'Key value',
+            'Unable to', 'Inserting keys', 'No entry can be found'))
+        assert replies.is_refused_later(line) is expected, case
+    assert replies.is_refused_later('index out of range in this data array')
+    assert replies.is_refused_later('"data.<type>" followed by a value expected')
+
+
+def test_an_entry_that_is_in_use():
+    found = [case for case, line in of_tables('') if replies.is_entry_in_use(line)]
+    assert found and all(case['reply'] == 'Entry currently in use, cannot remove\n\n'
+                         for case in found)
+
+
+def test_the_exception_for_a_low_level():
+    assert replies.is_denial(exceptions.CommandFailed('Permission denied'))
+    assert not replies.is_denial(exceptions.CommandFailed('No such table'))
+    assert not replies.is_denial(exceptions.SocketTimeout('/s'))

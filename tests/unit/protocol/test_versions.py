@@ -15,6 +15,11 @@ from tests.support import captured
      [(2, 2, 9), (2, 4, 18), (2, 4, 28), (2, 5, 8), (2, 6, 5), (2, 6, 20), (2, 8, 12), (2, 9, 12),
       (3, 0, 6), (3, 1, 0), (3, 2, 26)]),
     (versions.CLEAR_ALL_COUNTERS, [(3, 3, 0), (3, 3, 9), (3, 4, 0)], [(3, 2, 26), (3, 4, 1)]),
+    (versions.SILENT_KEYS, [(1, 6, 0), (1, 6, 9), (1, 6, 16)], [(1, 5, 8), (1, 5, 19), (1, 7, 0)]),
+    (versions.REMOVING_ENTRIES, [(2, 9, 0), (2, 9, 15), (3, 0, 0), (3, 0, 2)],
+     [(2, 2, 9), (2, 8, 16), (3, 0, 3), (3, 0, 11), (3, 1, 0), (3, 2, 0)]),
+    (versions.REMOVING_SHARED_ENTRIES, [(3, 2, 0), (3, 2, 5)],
+     [(2, 2, 9), (3, 0, 11), (3, 1, 0), (3, 2, 6), (3, 2, 26), (3, 3, 0)]),
 ])
 def test_it_is_refused_from_the_first_bad_version_to_the_first_right_one(danger, bad, right):
     for version in right:
@@ -73,6 +78,15 @@ def test_a_lookup_in_an_acl_is_refused_where_it_crashes_haproxy(fleet):
         hap.get_acl(4, 'x')
     assert str(caught.value) == versions.GET_ACL.reason
     assert not [command for command in started.commands[0] if command != 'show info']
+
+
+@pytest.mark.parametrize('ranges, bad, right', [
+    (versions.BROKEN_CONDITIONS, [(2, 0, 0), (2, 0, 6)], [(1, 9, 9), (2, 0, 7), (2, 1, 0)]),
+    (versions.LEAKING_KEYS, [(2, 9, 0), (3, 0, 0), (3, 0, 11), (3, 1, 0), (3, 2, 5)],
+     [(2, 2, 9), (2, 8, 16), (3, 0, 12), (3, 2, 6), (3, 2, 26)])])
+def test_what_is_done_in_another_way_in_some_versions(ranges, bad, right):
+    assert all(versions.is_among(version, ranges) for version in bad)
+    assert not any(versions.is_among(version, ranges) for version in right)
 
 
 # Versions

@@ -398,3 +398,87 @@ def test_what_is_no_keyword(keywords):
     """[dynamic servers; argument checks]"""
     with pytest.raises(ValueError):
         words.check_keywords(keywords)
+
+
+# Stick tables
+
+class Address(object):
+    """Looks like an address of the module ipaddress, which Python 2 lacks."""
+
+    def __str__(self):
+        return '10.0.0.9'
+
+
+Address.__name__, Address.__module__ = 'IPv4Address', 'ipaddress'
+
+
+@pytest.mark.parametrize('kind, key, expected', [
+    ('ip', '10.0.0.1', b'10.0.0.1'), ('ip', b'10.0.0.1', b'10.0.0.1'),
+    ('ip', u'10.0.0.1', b'10.0.0.1'), ('ip', Address(), b'10.0.0.9'),
+    ('ipv6', '2001:db8::1', b'2001:db8::1'), ('ipv6', '::ffff:1.2.3.4', b'::ffff:1.2.3.4'),
+    ('integer', 0, b'0'), ('integer', '5', b'5'), ('integer', b'5', b'5'),
+    ('integer', 2 ** 32 - 1, b'4294967295'), ('string', 'two words', b'two words'),
+    ('string', u'caf\xe9', b'caf\xc3\xa9'), ('string', b'\xff', b'\xff'), ('string', 5, b'5'),
+    ('string', 'a\\b;c=d', b'a\\b;c=d'), ('string', '\t', b'\t')])
+def test_a_key_of_a_stick_table(kind, key, expected):
+    assert words.check_table_key(kind, key) == expected
+
+
+@pytest.mark.parametrize('kind, keys', [
+    ('ip', ['', 'x', 'localhost', '1.2.3', '999.1.1.1', '01.02.03.04', '::1', '1.2.3.4/24', '1.2.3.4 ',
+            '1.2.3.4\n', '1.2.3.4\0', '0x1020304', 5, None, 1.5, True, [], b'\xff', 'data.gpc0']),
+    ('ipv6', ['', 'x', '1.2.3.4', '::1%lo', '::1/64', '[::1]', 5, None, Address()]),
+    ('integer', ['', 'x', '5x', '-3', '+4', ' 7', '0x10', '1.5', 2 ** 32, -1, 1.5, True, None,
+                 '4294967296', '9' * 30, u'\u0665']),
+    ('string', ['', b'', 'a\nb', 'a\rb', 'a\0', None, [], True, object(), 'x' * words.MAX_LINE]),
+    ('binary', ['00', 'x', '', b'\0', 5, None]),
+    ('more', ['x'])])
+def test_what_is_no_key_of_a_stick_table(kind, keys):
+    """[argument checks] HAProxy would store something else."""
+    for key in keys:
+        with pytest.raises(ValueError):
+            words.check_table_key(kind, key)
+            pytest.fail(repr(key))
+
+
+def test_data_of_a_stick_table():
+    assert words.check_table_data({}) == []
+    assert words.check_table_data(
+        {'gpc0': 2 ** 32 - 1, 'bytes_in_cnt': 2 ** 63 - 1, 'server_id': 2 ** 31 - 1,
+         'conn_rate(10000)': 0, 'http_req_rate(-5)': 1, u'a9': 2}) == [
+             ('a9', 2), ('bytes_in_cnt', 2 ** 63 - 1), ('conn_rate', 0), ('gpc0', 2 ** 32 - 1),
+             ('http_req_rate', 1), ('server_id', 2 ** 31 - 1)]
+
+
+NO_DATA_NAMES = ['', ' ', 'gpc0 ', 'a b', 'a;b', 'gpc[1]', '[1]', 'gpc(1', 'gpc()', 'Gpc0', '9a',
+                 'gpc0\n', 'server_key', 'server_name', 'server_key(5)', 'a-b', u'\xe9', None, 5]
+
+
+@pytest.mark.parametrize('data', [{name: 1} for name in NO_DATA_NAMES] + [
+    {'gpc0': number} for number in (-1, 2 ** 32, 1.5, '5', None, True, [])] + [
+    {'bytes_out_cnt': 2 ** 63}, {'bytes_in_rate': 2 ** 32}, {'server_id': 2 ** 31}])
+def test_what_is_no_data_of_a_stick_table(data):
+    """[argument checks] HAProxy would wrap a number around."""
+    with pytest.raises(ValueError):
+        words.check_table_data(data)
+
+
+def test_conditions():
+    assert words.check_conditions(None) == words.check_conditions([]) == []
+    assert words.check_conditions([('gpc0', '>', 1), ['conn_rate(10000)', u'<=', 2 ** 63 - 1],
+                                   (b'a', b'!=', 0)]) == [
+        ('gpc0', 'gt', 1), ('conn_rate', 'le', 2 ** 63 - 1), ('a', 'ne', 0)]
+    assert [condition[1] for condition in words.check_conditions(
+        ('a', operator, 1) for operator in ('<', '<=', '==', '!=', '>=', '>'))] == [
+            'lt', 'le', 'eq', 'ne', 'ge', 'gt']
+
+
+@pytest.mark.parametrize('where', [[(name, '>', 1)] for name in NO_DATA_NAMES] + [
+    [('gpc0', operator, 1)] for operator in ('', '=', 'gt', '> ', None, 5, [], '>\n', '<>')] + [
+    [('gpc0', '>', number)] for number in (-1, 2 ** 63, 1.5, '5', None, True)] + [
+    'gpc0 > 1', b'gpc0', '', ['gpc0'], [()], [('gpc0', '>')], [('gpc0', '>', 1, 2)], ['a>1'],
+    [None], [5], ('gpc0', '>', 1), {'gpc0': 5}])
+def test_what_is_no_condition(where):
+    """[argument checks]"""
+    with pytest.raises(ValueError):
+        words.check_conditions(where)
