@@ -22,6 +22,8 @@ SERVER_KEYS = ('server_key', 'server_name')
 _SIGNED, WIDE = 'server_id', ('bytes_in_cnt', 'bytes_out_cnt')
 # What every row begins with, and what some versions print next: to which peers the entry is sent.
 _FIRST, _SHARD = ['use', 'exp'], 'shard'
+# No row is longer; HAProxy's buffers, 16 KiB by default, contain whole rows.
+_MAX_ROW = 4 * 1024 * 1024
 # What HAProxy prints for an empty server key.
 _NOTHING = '-'
 
@@ -91,6 +93,8 @@ class EntryParser(object):
         end = max(0, len(received) - 1)
         whole, newline, rest = (self._rest + received[:end]).rpartition(b'\n')
         self._rest = rest + received[end:]
+        if len(self._rest) > _MAX_ROW:
+            raise Malformed('a row of a stick table does not end')
         return self._parse(to_native(whole + newline))
 
     def finish(self, received):

@@ -313,3 +313,13 @@ def test_something_after_the_reply():
             parse(reply + more)
         with pytest.raises(Malformed):
             parse(reply + more, len(reply))
+
+
+def test_a_row_without_end(monkeypatch):
+    """It would fill the memory."""
+    monkeypatch.setattr(tables, '_MAX_ROW', 1000)
+    parser = tables.EntryParser(1, '/s')
+    assert list(parser.feed(of('string', row('k' * 900))[:-1])) == []
+    with pytest.raises(Malformed, match='does not end'):
+        for _ in range(11):
+            parser.feed(b'x' * 100)

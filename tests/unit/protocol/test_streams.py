@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+"""protocol/streams.py: replies that are handed out while they arrive."""
+import errno
+import gc
+import socket
+import warnings
+
+import pytest
+
+from haproxyadmin import exceptions
+from haproxyadmin.protocol import streams, transport
+from tests.support import fakes, lab as labs
+
+COMMAND = b'show table st'
+LARGE = b''.join(b'%07d\n' % number for number in range(500000))
+
+
+def requests(paths, timeout=fakes.LONG, conduct=streams.STREAMED):
+    return [transport.Request(path, COMMAND, timeout, conduct) for path in paths]
+
+
+def collect(stream):
+    """Return, for each place, the parts and the outcome."""
+    found = {}
+    for place, received in stream:
+        parts, outcomes = found.setdefault(place, ([], []))
+        assert not outcomes, 'nothing follows the outcome'
+        (parts if isinstance(received, streams.Part) else outcomes).append(received)
+    return dict((place, ([part.received for part in parts], outcomes[0]))
+                for place, (parts, outcomes) in found.items())
+
+
+def stream_one(process, **options):
+    return collect(streams.stream_all(requests([process.path], **options)))[0]
+
+
+def open_files():
+    gc.collect()
+    return labs.descriptors()
+
+
+def test_a_small_reply_comes_as_a_whole(fleet):
+    """It may be a refusal."""
+    started = fleet('2.2')
+    for size in (1, 2, transport.MAX_COMPLAINT):
+        started[0].script = [fakes.replying(b'x' * size)]
+        assert stream_one(started[0]) == ([], b'x' * size)
+    assert started.commands == [['show table st'] * 3]
+
+
+def test_a_large_reply_comes_in_parts(fleet):
+    started = fleet('2.2')
+    started[0].script = [fakes.replying(LARGE)]
+    parts, last = stream_one(started[0])
+    assert b''.join(parts) + last == LARGE
+    assert len(parts) > 3
+    assert max(map(len, parts + [last])) <= transport.CHUNK * transport.MAX_CHUNKS
+    assert all(parts)
+
+
+def test_a_reply_without_the_conduct_comes_as_a_whole(fleet):
+    started = fleet('2.2')
+    started[0].script = [fakes.replying(LARGE)]
+    assert stream_one(started[0], conduct=transport.PLAIN) == ([], LARGE)
+
+
+def test_one_that_is_larger_than_any_other_reply(fleet, monkeypatch):
+    monkeypatch.setattr(transport, 'MAX_REPLY', 100000)
+    started = fleet('2.2')
+    started[0].script = [fakes.replying(LARGE)] * 2
+    parts, last = stream_one(started[0])
+    assert b''.join(parts) + last == LARGE
+    _, error = stream_one(started[0], conduct=transport.PLAIN)
+    assert 'larger than 100000 bytes' in str(error)
+
+
+def test_one_that_dribbles(fleet):
+    started = fleet('2.2')
+    reply = b'%0500d\n' * 4
+    started[0].script = [fakes.dribbling(97, 0.001, reply)]
+    parts, last = stream_one(started[0])
+    assert b''.join(parts) + last == reply
+
+
+def test_many_at_once(fleet, monkeypatch):
+    """Also more of them than there may be connections."""
+    monkeypatch.setattr(transport, 'MAX_CONNECTIONS', 5)
+    started = fleet('2.2', 12)
+    replies = [b'%d ' % number * 20000 for number in range(12)]
+    for process, reply in zip(started, replies):
+        process.script = [fakes.replying(reply)]
+    found = collect(streams.stream_all(requests(started.paths)))
+    assert [b''.join(found[place][0]) + found[place][1] for place in range(12)] == replies
+
+
+def test_both_kinds_at_once(fleet):
+    started = fleet('2.2', 2)
+    for process in started:
+        process.script = [fakes.replying(LARGE)]
+    found = collect(streams.stream_all(
+        requests(started.paths[:1]) + requests(started.paths[1:], conduct=transport.PLAIN)))
+    assert found[1] == ([], LARGE)
+    assert b''.join(found[0][0]) + found[0][1] == LARGE
+
+
+# Errors
+
+@pytest.mark.parametrize('behave', [fakes.closing, fakes.closing_at_once, fakes.replying(b'')])
+def test_one_that_says_nothing(fleet, behave):
+    started = fleet('2.2')
+    started[0].script = [behave]
+    parts, error = stream_one(started[0])
+    assert not parts and isinstance(error, exceptions.HAProxySocketError)
+
+
+def test_one_that_stops_in_the_middle(fleet):
+    """Only silence ends it."""
+    started = fleet('2.2')
+
+    def behave(process, client):
+        process.receive(client)
+        client.sendall(b'x' * 1000)
+        process.stopping.wait(fakes.LONG)
+    started[0].script = [behave]
+    parts, error = stream_one(started[0], timeout=0.3)
+    started[0].stopping.set()
+    assert b''.join(parts) == b'x' * 1000
+    assert isinstance(error, exceptions.SocketTimeout)
+    assert 'timed out after 0.3 s, 1000 bytes received' in str(error)
+
+
+def test_one_that_closes_in_the_middle_ends_without_an_error(fleet):
+    """Only the parser knows whether it is complete."""
+    started = fleet('2.2')
+    started[0].script = [fakes.replying(LARGE[:100000])]
+    parts, last = stream_one(started[0])
+    assert b''.join(parts) + last == LARGE[:100000]
+
+
+def test_one_that_is_reset_in_the_middle(fleet):
+    started = fleet('2.2')
+    started[0].script = [fakes.resetting(b'x' * 100000)]
+    parts, error = stream_one(started[0])
+    assert b''.join(parts) == b'x' * 100000 or not parts
+    assert isinstance(error, exceptions.HAProxySocketError)
+    assert error.errno == errno.ECONNRESET
+
+
+def test_the_others_go_on(fleet):
+    started = fleet('2.2', 3)
+    started[0].script = [fakes.replying(LARGE)]
+    started[1].script = [fakes.closing]
+    started[2].vanish()
+    found = collect(streams.stream_all(requests(started.paths)))
+    assert b''.join(found[0][0]) + found[0][1] == LARGE
+    assert isinstance(found[1][1], exceptions.SocketApplicationError)
+    assert isinstance(found[2][1], exceptions.SocketConnectionError)
+
+
+# The caller
+
+def test_a_slow_caller_makes_haproxy_wait(fleet):
+    """It is no silence of HAProxy's."""
+    started = fleet('2.2', 2)
+    sent = []
+
+    def behave(process, client):
+        process.receive(client)
+        for start in range(0, len(LARGE), 10000):
+            client.sendall(LARGE[start:start + 10000])
+            sent.append(start)
+    for process in started:
+        process.script = [behave]
+    stream = streams.stream_all(requests(started.paths, timeout=0.5))
+    found = {0: [], 1: []}
+    place, part = next(stream)
+    found[place].append(part.received)
+    # Longer than the time-out.
+    labs.wait_until(lambda: not started[0].stopping.wait(1.2), 'time has passed')
+    assert len(sent) < 150
+    for place, received in stream:
+        found[place].append(getattr(received, 'received', received))
+    assert [b''.join(found[place]) for place in (0, 1)] == [LARGE] * 2
+
+
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('how', ['closed', 'abandoned', 'never begun'])
+def test_one_that_is_not_read_to_its_end_leaves_nothing_open(fleet, how):
+    started = fleet('2.2', 3)
+    for process in started:
+        process.script = [fakes.replying(LARGE)]
+    before = open_files()
+    stream = streams.stream_all(requests(started.paths))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        if how != 'never begun':
+            next(stream)
+            assert labs.descriptors() > before
+        if how == 'closed':
+            stream.close()
+        del stream
+        labs.wait_until(lambda: open_files() <= before, 'nothing is left open')
+    assert not caught
+
+
+def test_what_the_caller_throws_in_leaves_nothing_open(fleet):
+    started = fleet('2.2')
+    started[0].script = [fakes.replying(LARGE)]
+    before = open_files()
+    stream = streams.stream_all(requests(started.paths))
+    next(stream)
+    with pytest.raises(KeyboardInterrupt):
+        stream.throw(KeyboardInterrupt())
+    labs.wait_until(lambda: open_files() <= before, 'nothing is left open')
+
+
+def test_nothing_is_sent_before_somebody_reads(fleet):
+    started = fleet('2.2')
+    streams.stream_all(requests(started.paths))
+    assert started.connections == [0]
+    assert not started[0].is_awaited()
+
+
+def test_a_peer_that_talks_without_end_takes_bounded_memory(fleet):
+    started = fleet('2.2')
+    sizes = []
+
+    def behave(process, client):
+        process.receive(client)
+        try:
+            while True:
+                client.sendall(b'x' * 65536)
+        except socket.error:
+            pass
+    started[0].script = [behave]
+    stream = streams.stream_all(requests(started.paths))
+    for _ in range(100):
+        sizes.append(len(next(stream)[1].received))
+    stream.close()
+    assert max(sizes) <= transport.CHUNK * transport.MAX_CHUNKS
