@@ -142,7 +142,8 @@ class Table(Named):
         def read():
             _, operations = prepare(self._found, lambda process: tables.entries_operation(
                 process, self.name, conditions))
-            for entries in stream_all(raise_first_error(operations)):
+            parts = stream_all(raise_first_error(operations))
+            for entries in parts if tables.may_leave_early(operations) else list(parts):
                 yield entries
         return itertools.chain.from_iterable(read())
 

@@ -62,6 +62,14 @@ def entries_operation(process, name, conditions, in_haproxy=True):
         streams.STREAMED if endpoint.may_have(versions.LEAVING_EARLY) else transport.PLAIN)
 
 
+def may_leave_early(operations):
+    """Return True if no process minds that somebody stops reading.
+
+    :param operations: see :func:`entries_operation`.
+    """
+    return all(operation.conduct is streams.STREAMED for operation in operations)
+
+
 def _first_conditions(process, conditions):
     """Return those of the conditions that the version of a process can check itself."""
     version = process.version
