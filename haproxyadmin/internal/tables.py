@@ -6,7 +6,8 @@ import operator
 from haproxyadmin.exceptions import CommandFailed, HAProxySocketError, NoSuchObject
 from haproxyadmin.imports import Pattern
 from haproxyadmin.internal.calls import check_outcomes, members_to_change, prepare, refused_on
-from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all, unchanged
+from haproxyadmin.internal.fanout import (Operation, level_operation, raise_first_error, run_all,
+                                          unchanged)
 from haproxyadmin.internal.sections import peers_operation
 from haproxyadmin.internal.streaming import StreamedOperation, stream_all
 from haproxyadmin.internal.transaction import change_all_or_none, unless_refused
@@ -327,22 +328,30 @@ def clear_entries(processes, table, conditions):
 
     processes, operations = prepare(processes, build)
     raise_first_error(operations)
-    outcomes = list(operations)
+    outcomes, by_key = list(operations), set()
     try:
         run_all(operations, outcomes)
-        outcomes[:] = [_unless_element(outcome, table, conditions) for outcome in outcomes]
-        check_outcomes(processes, operations, list(outcomes))
-        return _remove_rest(processes, table, conditions)
+        check_outcomes(processes, operations, [
+            _unless_element(outcome, table, conditions) for outcome in outcomes])
+        return _remove_rest(processes, table, conditions, by_key)
     except BaseException as error:
-        # Up to 3.0 HAProxy ignores the command if the level is too low, and says nothing.
-        ignored = error.socket_file if replies.is_denial(error) else None
+        cleared = [process for process, operation, outcome in zip(processes, operations, outcomes)
+                   if process.socket_file in by_key or (
+                       isinstance(operation, Operation) and unless_refused(process, outcome))]
+        ignored = _without_level(cleared) if replies.is_denial(error) else []
         error.undone = []
-        error.not_undone = [
-            process.socket_file
-            for process, operation, outcome in zip(processes, operations, outcomes)
-            if isinstance(operation, Operation) and unless_refused(process, outcome)
-            and process.socket_file != ignored]
+        error.not_undone = [process.socket_file for process in cleared if process not in ignored]
         raise
+
+
+def _without_level(processes):
+    """Return the processes whose level is too low: up to 3.0 they ignore that they are to clear.
+
+    The answer is the same as if they had done it. HAProxy 1.5 to 1.9 does not tell its level.
+    """
+    levels = run_all([level_operation(process.endpoint) for process in processes], repeat=False)
+    return [process for process, level in zip(processes, levels)
+            if process.endpoint.may_have(versions.SHOW_LEVEL) and level == replies.LEVELS[0]]
 
 
 def _unless_element(outcome, table, conditions):
@@ -353,8 +362,11 @@ def _unless_element(outcome, table, conditions):
     return outcome
 
 
-def _remove_rest(processes, table, conditions):
-    """Remove the entries that HAProxy has left, by their keys; return how many are left then."""
+def _remove_rest(processes, table, conditions, by_key):
+    """Remove the entries that HAProxy has left, by their keys; return how many are left then.
+
+    :param by_key: the socket of each process that may remove some is added to this set.
+    """
     processes, operations = prepare(
         processes, lambda process: entries_operation(process, table.name, conditions))
     left, keys = 0, dict((process.socket_file, []) for process in processes)
@@ -368,6 +380,7 @@ def _remove_rest(processes, table, conditions):
     for process in processes:
         own, unsendable = _batches(process, table, keys[process.socket_file])
         batches.append(own)
+        by_key.update([process.socket_file] if own else [])
         left += unsendable
     while any(batches):
         left += sum(raise_first_error(run_all([own.pop(0) for own in batches if own])))

@@ -738,19 +738,16 @@ def test_a_condition_about_what_is_not_stored_removes_nothing(site):
     with pytest.raises(exceptions.CommandFailed, match='not stored') as info:
         on.table.clear(where=[('gpt', '>', 0)])
     assert (info.value.undone, info.value.not_undone) == ([], [])
-    with pytest.raises(exceptions.CommandFailed, match='not store gpt5'):
+    with pytest.raises(exceptions.CommandFailed, match='not store gpt5') as info:
         on.table.clear(where=[('gpt5', '>', 0)])
+    assert info.value.not_undone == []
     assert on.entries() == [{'a': data(), 'b': data()}] * 2
 
 
 def test_a_level_that_makes_haproxy_ignore_it_is_an_error(site):
     """Up to 3.0 it answers as after a success."""
     on = site(count=3)
-    on.fleet[1].level = 'user'
-    for table in on.tables[1:2]:
-        answer = table.answer
-        on.fleet[1].handler = lambda command: (
-            '\n' if command.startswith('clear') else answer(command))
+    ignoring(on, 1)
     with pytest.raises(exceptions.CommandFailed, match='Permission denied') as info:
         on.table.clear()
     assert info.value.socket_file == on.fleet.paths[1]
@@ -758,6 +755,34 @@ def test_a_level_that_makes_haproxy_ignore_it_is_an_error(site):
     assert info.value.undone == []
     assert on.entries() == [{}, {'a': data(), 'b': data()}, {}]
     assert on.table.clear(die=False) is False
+
+
+def ignoring(on, number):
+    """Have a process ignore that it is to clear the table."""
+    on.fleet[number].level = 'user'
+    on.fleet[number].handler = lambda command: (
+        '\n' if command.startswith('clear') else on.tables[number].answer(command))
+
+
+def test_so_it_is_if_all_ignore_it(site):
+    on = site(count=2)
+    for number in (0, 1):
+        ignoring(on, number)
+    with pytest.raises(exceptions.CommandFailed, match='Permission denied') as info:
+        on.table.clear()
+    assert info.value.not_undone == []
+    assert on.entries() == [{'a': data(), 'b': data()}] * 2
+
+
+@pytest.mark.parametrize('version, exact', [('1.8', None), ('2.0', '2.0.0')])
+def test_one_that_is_lost_while_it_removes_entries_by_their_keys(site, version, exact):
+    on = site(version, exact=exact, count=3, keys=['k{0}'.format(number) for number in range(30)])
+    on.tables[0].entries.clear()
+    lost_at(on.fleet[2], b'clear table')
+    with pytest.raises(exceptions.HAProxySocketError) as info:
+        on.table.clear(where=[('gpc0', '==', 0), ('conn_cnt', '==', 0)])
+    assert info.value.not_undone == on.fleet.paths[1:]
+    assert len(on.tables[1].entries) == 18
 
 
 def test_one_that_refuses_to_clear(site):
