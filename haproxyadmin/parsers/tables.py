@@ -108,7 +108,8 @@ class EntryParser(object):
             # No entry has the key, or all of them have arrived before.
             return iter(())
         if not text.endswith('\n\n'):
-            raise Malformed('the entries were cut short')
+            raise Malformed('the entries were cut short; HAProxy waits no longer than its '
+                            'stats timeout until they are read')
         return self._parse(text[:-1])
 
     def _parse(self, text):
