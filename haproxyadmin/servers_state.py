@@ -4,8 +4,8 @@ import collections
 
 from haproxyadmin.combine import results_of
 from haproxyadmin.exceptions import CommandFailed, IncosistentData
-from haproxyadmin.internal.calls import (members_to_change, prepare, read_each, refused_on,
-                                         require_if_known)
+from haproxyadmin.internal.calls import (choose_processes, members_to_change, prepare, read_each,
+                                         refused_on, require_if_known)
 from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
 from haproxyadmin.internal.files import check_file_name, read_file, replace_file
 from haproxyadmin.internal.grouping import renew
@@ -64,7 +64,7 @@ def save(processes, path, servers=None, socket=None):
     """
     path = check_file_name(path)
     wanted = None if servers is None else _server_names(servers)
-    processes = _chosen(processes, socket)
+    processes = choose_processes(members_to_change(processes), socket)
     extras = path + '.json'
     added = saved_states.parse_extras(read_file(extras), extras)[1]
     views = read_each(processes, all_states_operation)
@@ -114,18 +114,6 @@ def _only(lines, wanted):
         (server, line) for server, line in lines.items() if server in set(wanted))
 
 
-def _chosen(processes, socket):
-    """Return the current processes, or the one on a socket."""
-    processes = members_to_change(processes)
-    if socket is None:
-        return processes
-    found = [process for process in processes if process.socket_file == to_native(socket)]
-    if not found:
-        names = set(process.socket_file for process in processes)
-        raise ValueError('no process on {0!r}{1}'.format(socket, suggest_or_list(socket, names)))
-    return found
-
-
 def _lines_of(views):
     """Return the row of each server, of the first process that has it, by names."""
     lines = collections.OrderedDict()
@@ -172,7 +160,7 @@ def restore(processes, path, socket=None, timeout=5, interval=0.01, progress=Non
     """
     path = check_file_name(path)
     wait = Wait(timeout, interval, progress)
-    processes = _chosen(processes, socket)
+    processes = choose_processes(members_to_change(processes), socket)
     extras = path + '.json'
     with open(path, 'rb') as source:
         saved = saved_states.parse_states(source.read(), path)

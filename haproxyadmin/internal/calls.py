@@ -13,6 +13,8 @@ from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
 from haproxyadmin.internal.grouping import distinct, read_running, renew
 from haproxyadmin.protocol import commands, versions
 from haproxyadmin.protocol.versions import NotForVersion
+from haproxyadmin.protocol.words import to_native
+from haproxyadmin.spelling import suggest_or_list
 
 
 class _OldVersion(Exception):
@@ -135,6 +137,21 @@ def members_to_change(members):
         name = members[0].name
         raise NoSuchObject(name, '{0!r} is gone: only workers that are ending have it'.format(name))
     return current
+
+
+def choose_processes(processes, socket):
+    """Return the processes, or only the one on a socket.
+
+    :param socket: the address as exceptions show it; None for all processes.
+    :raises ValueError: if there is no such process.
+    """
+    if socket is None:
+        return processes
+    found = [process for process in processes if process.socket_file == to_native(socket)]
+    if not found:
+        names = set(process.socket_file for process in processes)
+        raise ValueError('no process on {0!r}{1}'.format(socket, suggest_or_list(socket, names)))
+    return found
 
 
 def change_each(members, build, judge=check_command):

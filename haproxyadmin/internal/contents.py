@@ -3,7 +3,6 @@
 import collections
 
 from haproxyadmin.exceptions import HAProxyBaseError
-from haproxyadmin.imports import socket_part
 from haproxyadmin.internal import patterns
 from haproxyadmin.internal.batches import BulkChange
 from haproxyadmin.internal.bulk import ProcessProgress, check_lengths, iterate
@@ -12,7 +11,7 @@ from haproxyadmin.internal.fanout import raise_first_error, run_all
 from haproxyadmin.internal.grouping import renew
 from haproxyadmin.internal.transaction import REPLACED, change_all_or_none
 from haproxyadmin.protocol import replies, versions
-from haproxyadmin.protocol.words import MAX_LINE, check_text, to_native
+from haproxyadmin.protocol.words import MAX_LINE, check_text, parse_network, to_native
 
 # A character has at most four bytes.
 _SURELY_SHORT = MAX_LINE // 4
@@ -497,10 +496,10 @@ def _merge_addresses(changes, process, family, ident):
     added = [change for change in changes if not change.before]
     if not removed or not added:
         return changes
-    free = dict((_parse_network(change.key), change) for change in removed)
+    free = dict((parse_network(change.key), change) for change in removed)
     twins = {}
     for change in added:
-        network = _parse_network(change.key)
+        network = parse_network(change.key)
         if network is not None and network in free:
             twins[change.key] = free.pop(network)
     if not twins or not patterns.holds_addresses(process, family, ident):
@@ -519,37 +518,3 @@ def _merge_addresses(changes, process, family, ident):
             continue
         kept.append(change)
     return kept
-
-
-def _parse_network(text):
-    """Return an address or network as HAProxy compares it, None for anything else."""
-    if text[:1] not in '0123456789abcdefABCDEF:':
-        return None
-    address, slash, mask = text.partition('/')
-    for family, bits in (('AF_INET', 32), ('AF_INET6', 128)):
-        packed = _pack(family, address)
-        if packed is None:
-            continue
-        length = _length_of(mask, bits) if slash else bits
-        return None if length is None else (bits, length, packed >> (bits - length))
-    return None
-
-
-def _pack(family, text):
-    """Return an address as an integer, None for anything else."""
-    try:
-        packed = socket_part('inet_pton')(socket_part(family), text)
-    except (EnvironmentError, ValueError):
-        return None
-    return int(''.join('{0:02x}'.format(byte) for byte in bytearray(packed)), 16)
-
-
-def _length_of(mask, bits):
-    """Return the length of a prefix: ``'8'``, or in IPv4 ``'255.0.0.0'``; None for other masks."""
-    if mask and not mask.strip('0123456789'):
-        return int(mask) if len(mask) < 4 and int(mask) <= bits else None
-    packed = _pack('AF_INET', mask) if bits == 32 else None
-    if packed is None:
-        return None
-    length = bin(packed).count('1')
-    return length if packed == ((1 << length) - 1) << (bits - length) else None

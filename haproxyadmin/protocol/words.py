@@ -274,13 +274,45 @@ def check_server_address(value):
 
 
 def _is_ip(text, families=('AF_INET', 'AF_INET6')):
-    for family in families:
-        try:
-            socket_part('inet_pton')(socket_part(family), text)
-            return True
-        except (EnvironmentError, ValueError):
-            pass
-    return False
+    return any(_pack(family, text) is not None for family in families)
+
+
+def parse_network(text):
+    """Return an address or network as HAProxy compares it, None for anything else.
+
+    :return: how many bits an address has, how many of them count, and these as an integer.
+    :rtype: tuple of int
+    """
+    if text[:1] not in '0123456789abcdefABCDEF:':
+        return None
+    address, slash, mask = text.partition('/')
+    for family, bits in (('AF_INET', 32), ('AF_INET6', 128)):
+        packed = _pack(family, address)
+        if packed is None:
+            continue
+        length = _length_of(mask, bits) if slash else bits
+        return None if length is None else (bits, length, packed >> (bits - length))
+    return None
+
+
+def _pack(family, text):
+    """Return an address as an integer, None for anything else."""
+    try:
+        packed = socket_part('inet_pton')(socket_part(family), text)
+    except (EnvironmentError, ValueError):
+        return None
+    return int(''.join('{0:02x}'.format(byte) for byte in bytearray(packed)), 16)
+
+
+def _length_of(mask, bits):
+    """Return the length of a prefix: ``'8'``, or in IPv4 ``'255.0.0.0'``; None for other masks."""
+    if mask and not mask.strip('0123456789'):
+        return int(mask) if len(mask) < 4 and int(mask) <= bits else None
+    packed = _pack('AF_INET', mask) if bits == 32 else None
+    if packed is None:
+        return None
+    length = bin(packed).count('1')
+    return length if packed == ((1 << length) - 1) << (bits - length) else None
 
 
 def check_keywords(keywords):
