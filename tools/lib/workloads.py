@@ -200,6 +200,9 @@ class Live(object):
         for number in range(count):
             backend.add_server('added_{0:03d}'.format(number), '127.0.0.1:1')
 
+    def sessions(self, count):
+        return self._hap.sessions()
+
     def map_entries(self, mapid, pairs):
         return self._hap.add_map_entries(mapid, pairs)
 
