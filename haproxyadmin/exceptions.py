@@ -204,7 +204,7 @@ class WaitTimeout(HAProxyBaseError):
 
 
 class NoSuchObject(HAProxyBaseError, KeyError):
-    """A frontend, backend, server or section no longer exists.
+    """A frontend, backend, server, section or session no longer exists.
 
     :param name: its name, which is ``args[0]`` as in any :class:`KeyError`.
     :param message: what is gone from which process.

@@ -42,7 +42,8 @@ class HAProxy(PatternMethods, Reading):
         1.9), or several: the object then works with the workers of the master, through it.
     :type master: str or list
     :param workers: (optional) ``'current'``, or ``'all'`` to read also from former workers, which
-        serve their last connections after a reload. A change goes to the current ones only.
+        serve their last connections after a reload. A change goes to the current ones only, except
+        for ending sessions.
     :type workers: str
     :param ssl_context: (optional) for addresses with ``ssl@``; by default what
         :func:`ssl.create_default_context` returns.
@@ -300,6 +301,102 @@ class HAProxy(PatternMethods, Reading):
         """
         from haproxyadmin import peers  # most programs do not need it
         return peers.find(self._sources(), name)
+
+    # Sessions
+
+    def sessions(self, server=None, backend=None, frontend=None, source=None, older_than=None,
+                 younger_than=None):
+        """Return the sessions that HAProxy serves at the moment.
+
+        Sends ``show sess;show info`` to each process, concurrently (management guide, "show sess";
+        level operator). The filters are applied here, because HAProxy has them from 3.2 on only; a
+        session has to match all of them. Sessions of clients of stats sockets, as this object is
+        one, are left out: those that HAProxy lists under the frontend ``GLOBAL`` without a backend.
+
+        :param server: (optional) only those of this server: its name in any backend,
+            ``'backend/server'``, or a :class:`haproxyadmin.server.Server`. Whether there is such a
+            server is not checked.
+        :param backend: (optional) only those of this backend.
+        :type backend: str
+        :param frontend: (optional) only those of this frontend.
+        :type frontend: str
+        :param source: (optional) only those of clients with this address, without a port, or in
+            this network: ``'10.0.0.9'``, ``'10.0.0.0/8'``, ``'2001:db8::/32'``. A client that
+            comes by IPv4 to a socket of IPv6 (``::ffff:10.0.0.9``) counts as one of IPv4.
+        :type source: str
+        :param older_than: (optional) only those that are at least so many seconds old.
+        :param younger_than: (optional) only those that are not yet so many seconds old. A session
+            whose age HAProxy does not know, see :attr:`haproxyadmin.sessions.Session.age`, matches
+            neither.
+        :return: in HAProxy's order, process by process.
+        :rtype: list of :class:`haproxyadmin.sessions.Session`
+        :raises ValueError: for a wrong filter; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+
+        Usage::
+
+            >>> for session in hap.sessions(backend='backend_proc1', older_than=60):
+            ...     print(session.source, session.server, session.age)
+        """
+        from haproxyadmin import sessions  # most programs do not need it
+        return sessions.list_all(self._sources(), server, backend, frontend, source, older_than,
+                                 younger_than)
+
+    def session(self, id, socket=None):
+        """Return one session; see :meth:`sessions`, which this costs.
+
+        :param id: its id, such as ``'0x7f9c15495c00'``, which is an address in the memory of its
+            process.
+        :type id: str
+        :param socket: (optional) the address of its process, as ``session.socket_file`` shows it:
+            several processes may have the same id.
+        :type socket: str
+        :rtype: haproxyadmin.sessions.Session
+        :raises ValueError: if there is no such session, or if several processes have one.
+        :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
+        """
+        from haproxyadmin import sessions  # most programs do not need it
+        return sessions.find(self._sources(), id, socket)
+
+    @takes_die
+    def shutdown_sessions(self, server=None, backend=None, frontend=None, source=None,
+                          older_than=None, younger_than=None, die=True):
+        """End all sessions that match, in all processes; those that begin meanwhile go on.
+
+        Lists the sessions as :meth:`sessions` does, and then ends them as
+        :meth:`haproxyadmin.sessions.Session.shutdown` does, 16 with two exchanges, all processes
+        concurrently; also in former workers, if this object reads from them. A session without a
+        known frontend, for instance between peers, is never ended. Nothing is ended anywhere if the
+        sessions of one process cannot be listed. What was ended cannot be undone.
+
+        To end all sessions of one server, :meth:`haproxyadmin.server.Server.shutdown` sends only
+        one command to each process.
+
+        :param server: (optional) see :meth:`sessions`, as for the others.
+        :param backend: (optional) the name of a backend.
+        :param frontend: (optional) the name of a frontend.
+        :param source: (optional) an address or a network.
+        :param older_than: (optional) a number of seconds.
+        :param younger_than: (optional) a number of seconds.
+        :return: how many sessions were ``ended``, and how many were ``gone`` before it was their
+            turn; ``left``, 0; and ``by_socket``, a list of ``(socket address, how many were
+            ended)`` of the processes that had any. An exception has the same in its ``result``:
+            ``left`` is then the number of those that were not ended, or perhaps not.
+        :rtype: haproxyadmin.sessions.SessionsEnded
+        :raises ValueError: for a wrong filter, and without any; nothing is sent.
+        :raises haproxyadmin.exceptions.CommandFailed: if all processes refuse: the socket must have
+            the level admin.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
+
+        Usage::
+
+            >>> hap.shutdown_sessions(server='backend_proc1_srv1', older_than=3600)
+            SessionsEnded(ended=0, gone=0, left=0, by_socket=[])
+        """
+        from haproxyadmin import sessions  # most programs do not need it
+        return sessions.end_all(self._sources(), server, backend, frontend, source, older_than,
+                                younger_than)
 
     # Workers of a master
 

@@ -15,7 +15,7 @@ _MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'cont
             'differences', 'discovery', 'dynamic', 'endpoint', 'entries', 'fanout', 'files',
             'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'looks', 'lookup', 'masters',
             'patterns', 'process', 'replacement', 'rotation', 'rows', 'sections', 'server',
-            'servers_state', 'settings', 'slots', 'states', 'streaming', 'tables',
+            'servers_state', 'sessions', 'settings', 'slots', 'states', 'streaming', 'tables',
             'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']

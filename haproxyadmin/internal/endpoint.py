@@ -66,7 +66,7 @@ class Endpoint(Slotted):
     """
 
     __slots__ = ('address', 'lookup', 'retry', 'retry_interval', 'timeout', 'allow_plain_secrets',
-                 'number', 'identity', 'version_use', 'duplicate_of', 'duplicate_while',
+                 'number', 'threads', 'identity', 'version_use', 'duplicate_of', 'duplicate_while',
                  'added', '_version', '_version_since')
 
     has_ended = False
@@ -79,8 +79,9 @@ class Endpoint(Slotted):
         self.retry_interval = check_seconds('retry_interval', retry_interval)
         self.timeout = check_option('timeout', timeout, timeout is None or (
             _is_seconds(timeout) and timeout > 0), 'None or a number of seconds above 0')
-        # What the last `show info` says: the process number, and who answered.
+        # What the last `show info` says: the process number, how many threads, and who answered.
         self.number = None
+        self.threads = None
         self.identity = None
         # A new object each time that something depends on the version.
         self.version_use = None
@@ -148,6 +149,8 @@ class Endpoint(Slotted):
         self._version = versions.parse_version(info.get('Version', ''))
         self._version_since = read_at
         self.number = int(info['Process_num'])
+        # Before 1.8 there are none.
+        self.threads = int(info.get('Nbthread', 1))
         identity = Identity((info['Pid'], info.get('node'), info['Process_num']),
                             read_at - int(info['Uptime_sec']))
         if self.identity is not None and self.identity.agrees(identity):

@@ -400,6 +400,34 @@ def join_commands(lines):
     return join_words(b';'.join(lines))
 
 
+# Sessions
+
+def show_sessions():
+    """Return the command for all sessions, and ``show info``, which says who has answered."""
+    return SHOW_SESSIONS + b';' + SHOW_INFO
+
+
+def show_session(ident):
+    """Return the command for one session.
+
+    :param ident: its id, as HAProxy has reported it.
+    """
+    return join_words(SHOW_SESSIONS, ident.encode('ascii'))
+
+
+def look_at_sessions(idents):
+    """Return the command for some sessions, and ``show info``, which says who has answered."""
+    return join_commands([show_session(ident) for ident in idents] + [SHOW_INFO])
+
+
+def shutdown_each(idents):
+    """Return the command that ends sessions, each on its own.
+
+    :param idents: the ids, as HAProxy has reported them.
+    """
+    return join_commands([b'shutdown session ' + ident.encode('ascii') for ident in idents])
+
+
 # ACLs and maps
 
 def patterns(action, family, ident, version, *texts):

@@ -164,6 +164,11 @@ def is_entry_in_use(reply):
     return str(reply).startswith('Entry currently in use')
 
 
+def is_unknown_session(reply):
+    """Return True if there is no such session to end."""
+    return reply.startswith('No such session')
+
+
 def is_outdated(reply):
     """Return True if a prepared version was not committed because a later one has been."""
     return str(reply).startswith('Version number out of range')

@@ -169,6 +169,34 @@ REMOVING_SHARED_ENTRIES = Danger(
     'removing entries of a stick table that peers share may crash this version of HAProxy',
     '``remove`` and ``clear`` of a stick table that peers share, which may crash')
 
+# With several threads. The session may be one of another thread, and nothing is locked.
+ENDING_SESSIONS = Danger(
+    [((1, 8), (1, 8, 29)), ((1, 9), (2, 0, 21)), ((2, 1), (2, 2, 10)), ((2, 3), (2, 3, 6))],
+    CommandFailed, 'with more than one thread, ending a session would probably crash this version '
+    'of HAProxy',
+    '``session.shutdown`` and ``shutdown_sessions`` with more than one thread, which would '
+    'probably crash')
+# With several threads, too: they look for it among those of the first thread only, and report
+# success. Fixed in March 2022; for 2.4 the release is estimated.
+MISSING_SESSIONS = Danger(
+    [((2, 4), (2, 4, 16)), ((2, 5), (2, 5, 6))], CommandFailed,
+    'with more than one thread, this version of HAProxy reports success without ending a session',
+    '``session.shutdown`` and ``shutdown_sessions`` with more than one thread, which would end '
+    'nothing')
+# It never ends then. Fixed in April 2025.
+FREEZING_SESSIONS = Danger(
+    [((2, 6, 21), (2, 6, 22)), ((2, 8, 13), (2, 8, 15)), ((2, 9, 12), (2, 9, 15)),
+     ((3, 0, 6), (3, 0, 10)), ((3, 1, 0), (3, 1, 7))], CommandFailed,
+    'while a session waits for a connection to a server, ending it would freeze it for ever in '
+    'this version of HAProxy',
+    '``session.shutdown`` and ``shutdown_sessions`` of a session that waits for a server, which '
+    'would freeze it')
+# What HAProxy prints about a session leads it to memory that is not there.
+SESSION_DETAILS = Danger(
+    [((2, 8, 0), (2, 8, 3)), ((3, 2, 14), (3, 2, 15))], CommandFailed,
+    'showing the details of a session may crash this version of HAProxy',
+    '``session.details``, ``session.shutdown`` and ``shutdown_sessions``, which may crash')
+
 
 def parse_version(text):
     """Return the first three numbers of a version: ``'2.2.9-2+deb11u6'`` gives ``(2, 2, 9)``.

@@ -10,7 +10,7 @@ import pytest
 
 import haproxyadmin
 from haproxyadmin import (backend, exceptions, frontend, haproxy, maps, patterns, peers, resolvers,
-                          server, snapshot)
+                          server, sessions, snapshot)
 from haproxyadmin.facade import Facade
 from haproxyadmin.overview import Overview
 from haproxyadmin.parsers import stats
@@ -54,12 +54,12 @@ FLOORS = [
     ['internal.rotation'],
     ['internal.bulk', 'internal.differences', 'internal.discovery', 'internal.dynamic'],
     ['internal.contents', 'internal.servers_state'],
-    ['internal.entries', 'internal.replacement', 'internal.tables'],
+    ['internal.entries', 'internal.replacement', 'internal.sessions', 'internal.tables'],
     # The public modules, which treat all processes as one.
     ['common', 'rotation', 'servers_state'],
     ['facade', 'peers', 'resolvers', 'tables'],
     ['frontend', 'server'],
-    ['backend', 'differences', 'maps', 'overview', 'patterns', 'watch', 'workers'],
+    ['backend', 'differences', 'maps', 'overview', 'patterns', 'sessions', 'watch', 'workers'],
     ['reading'],
     ['snapshot'],
     ['haproxy'],
@@ -332,7 +332,7 @@ def test_no_class_holds_state_but_the_documented_heads():
 
 PUBLIC = [haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, Reading,
           snapshot.Snapshot, Facade, stats.CSVLine, Overview, patterns.Acl, patterns.Map,
-          peers.PeersSection, resolvers.ResolversSection] + [
+          peers.PeersSection, resolvers.ResolversSection, sessions.Session] + [
     kind for _, kind in inspect.getmembers(exceptions, inspect.isclass)
     if kind.__module__ == 'haproxyadmin.exceptions' and not kind.__name__.startswith('_')]
 
@@ -358,7 +358,7 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'stat2dict']
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
                   'differences', 'facade', 'maps', 'overview', 'patterns', 'peers', 'resolvers',
-                  'rotation', 'servers_state', 'watch', 'workers', 'exceptions']
+                  'rotation', 'servers_state', 'sessions', 'watch', 'workers', 'exceptions']
 
 
 def documented():
@@ -391,7 +391,7 @@ TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimi
               'add_server', 'del_server', 'setaddress', 'setfqdn', 'setssl', 'sethealth',
               'setagent', 'enable_health', 'disable_health', 'enable_agent', 'disable_agent',
               'setcheckaddr', 'setcheckport', 'setagentaddr', 'setagentsend', 'save_servers_state',
-              'restore_servers_state', 'replace', 'sync', 'load_file', 'save_file']
+              'restore_servers_state', 'shutdown_sessions', 'replace', 'sync', 'load_file', 'save_file']
 DIE_DECORATORS = {'changes', 'changes_all_or_none', 'changes_entries', 'changes_many',
                   'reads_entries', 'takes_die', 'waits'}
 

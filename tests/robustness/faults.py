@@ -530,6 +530,7 @@ READS = [
     Read('hap.metric', lambda site: site.hap.metric('Maxconn')),
     Read('hap.snapshot', lambda site: site.hap.snapshot().frontends(), _names),
     Read('hap.errors', lambda site: site.hap.errors(), len),
+    Read('hap.sessions', lambda site: site.hap.sessions(), len),
     Read('hap.show_map', lambda site: site.hap.show_map(MAP), len, asks_all=False),
     Read('hap.get_map', lambda site: site.hap.get_map(MAP, '0'), asks_all=False),
 ]

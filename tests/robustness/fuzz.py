@@ -19,9 +19,10 @@ import tempfile
 import time
 
 from haproxyadmin import (backend, combine, exceptions, frontend, haproxy, internal, patterns,
-                          peers, resolvers, server, utils)
+                          peers, resolvers, server, sessions, utils)
 from haproxyadmin.internal import discovery, lookup
 from haproxyadmin.internal.fanout import level_operation, run
+from haproxyadmin.internal.sessions import Answer
 from haproxyadmin.parsers import saved_states, servers_state, stats, workers
 from haproxyadmin.parsers.info import info2dict, is_info, parse_description
 from haproxyadmin.parsers.lines import split_lines
@@ -35,7 +36,8 @@ VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 
 # How an allowed ValueError begins: HAProxy does not report the name.
 NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ',
-             'no resolvers section ', 'no name server ', 'no peers section ', 'no peer ')
+             'no resolvers section ', 'no name server ', 'no peers section ', 'no peer ',
+             'no session ')
 # What HAProxy could not load again.
 NOT_FOR_A_FILE = ('a key in a file ', 'a value in a file ', 'a pattern in a file ', 'an entry of ')
 
@@ -177,9 +179,12 @@ ARGUMENTS = {
     'acl': '#4', 'mapid': '#0', 'value': 5, 'pattern': 'p', 'key': 'k', 'patterns': ['a', 'b c'],
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
     'ref': '#0', 'other': ['a'], 'cmd': 'show info', 'condition': bool, 'timeout': 0, 'address': '127.0.0.1', 'port': 80,
-    'health': 'up', 'on': True, 'text': 'x'}
+    'health': 'up', 'on': True, 'text': 'x', 'id': '0x5555676de290'}
+SESSION = ('0x5555676de290: proto=tcpv4 src=127.0.0.1:37252 fe=www be=web srv=w1 ts=00 age=1s '
+           'calls=2 rate=1 cpu=0 lat=0 rq[f=49c40080h,i=0,an=8000h,rx=,wx=,ax=] exp=1s')
 # Optional ones: no call waits.
 OPTIONS = {'HAProxy.reload': {'timeout': 0}, 'HAProxy.watch': {'interval': 0, 'timeout': 0.001},
+           'HAProxy.shutdown_sessions': {'older_than': 0},
            'Backend.del_server': {'timeout': 0},
            'HAProxy.restore_servers_state': {'timeout': 0}, 'Map.setdefault': {'default': 'v'}}
 # Files that are written and read.
@@ -248,11 +253,16 @@ def _things(first=0):
             patterns.Map(hap._processes, '#0', _listed(0)),
             patterns.Acl(hap._processes, '#4', _listed(4)),
             resolvers.ResolversSection('dns1', hap._processes),
-            peers.PeersSection('mypeers', hap._processes)]
+            peers.PeersSection('mypeers', hap._processes), session_on(hap._processes[-1])]
 
 
 def _listed(number):
     return Listed(number, '', 'pattern loaded from line 1', None, None)
+
+
+def session_on(process):
+    """Return a session of a process."""
+    return sessions.Session(Answer(process, 0, ['Name: HAProxy', 'Version: 3.4.0', 'Process_num: 1', 'Pid: 1', 'Uptime_sec: 1']), SESSION)
 
 
 def server_on(process):
@@ -407,6 +417,9 @@ def seeds():
     for version in ('1.5', '2.2', '3.4'):
         info, stat = captured.dump(version, 'info.txt'), captured.dump(version, 'stat.csv')
         found.append(info + stat)
+        listed = captured.dump(version, 'sess.txt')
+        found += [listed + info, captured.dump(version, 'sess_all.txt') + info,
+                  (SESSION + '\n\n').encode('ascii') + info]
         if version != '1.5':
             state, = [case['reply'].encode('utf-8') for case in captured.replies(
                 command_prefix='show servers state backend_proc1') if case['version'] == version]

@@ -25,7 +25,7 @@ import sys
 import six
 
 from haproxyadmin import (backend, exceptions, frontend, haproxy, internal, patterns, peers,
-                          resolvers, server, servers_state)
+                          resolvers, server, servers_state, sessions)
 from haproxyadmin.protocol import words
 from tests.support import group, lab
 from tests.support.group import ACL, MAP
@@ -677,6 +677,18 @@ for _name_of_word in ('timeout', 'back_within', 'keep_up', 'drain_for', 'interva
                       'restore_on_error', 'shutdown_sessions'):
     SLOTS['Server.out_of_rotation.' + _name_of_word] = _word(
         lambda server, text, name=_name_of_word: server.out_of_rotation(**{name: text}))
+SLOTS['HAProxy.session.id'] = _name(lambda hap, text: hap.session(text))
+SLOTS['HAProxy.session.socket'] = _word(lambda hap, text: hap.session('0x1', text))
+for _name_of_filter in ('server', 'backend', 'frontend', 'source'):
+    SLOTS['HAProxy.sessions.' + _name_of_filter] = _name(
+        lambda hap, text, name=_name_of_filter: hap.sessions(**{name: text}))
+    SLOTS['HAProxy.shutdown_sessions.' + _name_of_filter] = _name(
+        lambda hap, text, name=_name_of_filter: hap.shutdown_sessions(**{name: text}).ended)
+for _name_of_filter in ('older_than', 'younger_than'):
+    SLOTS['HAProxy.sessions.' + _name_of_filter] = _word(
+        lambda hap, text, name=_name_of_filter: hap.sessions(**{name: text}))
+    SLOTS['HAProxy.shutdown_sessions.' + _name_of_filter] = _word(
+        lambda hap, text, name=_name_of_filter: hap.shutdown_sessions(**{name: text}))
 for _name_of_word in ('condition', 'timeout', 'interval', 'progress'):
     SLOTS['HAProxy.wait_until.' + _name_of_word] = _word(
         lambda hap, text, name=_name_of_word: hap.wait_until(
@@ -690,11 +702,14 @@ for _name_of_word in ('interval', 'timeout'):
 CLASSES = collections.OrderedDict([
     ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
     ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl),
-    ('ResolversSection', resolvers.ResolversSection), ('PeersSection', peers.PeersSection)])
+    ('ResolversSection', resolvers.ResolversSection), ('PeersSection', peers.PeersSection),
+    ('Session', sessions.Session)])
 # They are created from internal objects: see Site.made_by_hand().
 CONSTRUCTORS = ('Frontend', 'Backend', 'Server', 'ResolversSection', 'PeersSection')
 # So are they; HAProxy itself says what they are called.
 COLLECTIONS = ('Map', 'Acl')
+# HAProxy alone says what there is.
+LISTED = ('Session',)
 
 
 def parameters():
@@ -704,7 +719,7 @@ def parameters():
         if class_name in COLLECTIONS:
             found.update('{0}.{1}.{2}'.format(class_name, name, argument) for name in _operators(kind)
                          for argument in _arguments(getattr(kind, name)))
-        elif class_name not in CONSTRUCTORS:
+        elif class_name not in CONSTRUCTORS + LISTED:
             found.update('{0}.{1}'.format(class_name, name) for name in _arguments(kind.__init__))
         for name in public(kind):
             attribute = getattr(kind, name)

@@ -9,7 +9,8 @@ import hypothesis.strategies as st
 import pytest
 
 from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import certificates, looks, patterns, sections, servers_state, states
+from haproxyadmin.internal import (certificates, looks, patterns, sections, servers_state, sessions,
+                                   states)
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.protocol import replies
 from tests.robustness import fuzz
@@ -121,6 +122,11 @@ OPERATIONS = {
     'servers state': servers_state.all_states_operation,
     'show resolvers': sections.resolvers_operation,
     'show peers': sections.peers_operation,
+    'sessions': lambda process: sessions.sessions_operation(
+        process, sessions.make_filter(older_than=1, source='127.0.0.1')),
+    'a session': lambda process: sessions.details_operation(fuzz.session_on(process)),
+    'end a session': lambda process: sessions._Ending(
+        process, [fuzz.session_on(process)]).look(),
     'change': lambda process: process.change_operation(b'set maxconn global 1'),
     'command': lambda process: process.raw_operation('show sess', True),
 }

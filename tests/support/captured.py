@@ -37,8 +37,8 @@ def dump(version, name):
         ``'stat_typed.txt'`` (1.8 on; but for 2.2 and 3.2 only the first line for each name, its
         origin, nature, scope and type), ``'servers_state.txt'`` (1.6 on), ``'acl.txt'``,
         ``'map.txt'``, ``'acl_4.txt'``, ``'acl_0_file.txt'``, ``'map_7.txt'``, ``'errors.txt'``,
-        ``'cli_level.txt'``, ``'help.txt'``, ``'resolvers.txt'`` (1.8 on) or ``'peers.txt'`` (2.0
-        on)
+        ``'cli_level.txt'``, ``'help.txt'``, ``'resolvers.txt'`` (1.8 on), ``'peers.txt'`` (2.0
+        on), or, with another configuration from 1.8 on, ``'sess.txt'`` and ``'sess_all.txt'``
     :rtype: ``bytes``
     """
     path = _path(version, name)

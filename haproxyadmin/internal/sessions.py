@@ -1,0 +1,372 @@
+# SPDX-License-Identifier: Apache-2.0
+"""List sessions, and end them."""
+import collections
+
+from haproxyadmin.combine import check_command, results_of
+from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError
+from haproxyadmin.internal.endpoint import check_seconds
+from haproxyadmin.internal.fanout import (OneTimeOperation, Operation, learn_info,
+                                          raise_first_error, run_all)
+from haproxyadmin.internal.slots import Slotted
+from haproxyadmin.parsers import sessions as parsers
+from haproxyadmin.protocol import commands, replies, versions
+from haproxyadmin.protocol.transport import now
+from haproxyadmin.protocol.words import encode_address, parse_network, to_native
+
+# How many sessions are looked at and then ended together. More gain little, and leave more time
+# between the two; up to 1.7 a line of more than 64 words may crash HAProxy.
+TOGETHER = 16
+# HAProxy counts the full seconds of its clock: an age may be a second too high or too low.
+ROUNDING = 1
+# States of the side of the server before there is a connection.
+WAITING = ('REQ', 'QUE', 'TAR', 'ASS', 'CON', 'CER', 'RDY')
+
+
+class Answer(Slotted):
+    """Who has said something about sessions, and when.
+
+    :param process: the :class:`haproxyadmin.internal._HAProxyProcess`.
+    :param start: when HAProxy was asked, as :func:`haproxyadmin.protocol.transport.now` tells it.
+    :param lines: the ``show info`` that came with it.
+    """
+
+    __slots__ = ('process', 'key', 'uptime', 'start', 'end')
+
+    def __init__(self, process, start, lines):
+        self.process = process
+        self.uptime = int(learn_info(process.endpoint, lines)['Uptime_sec'])
+        self.key = process.endpoint.identity.key
+        self.start = start
+        self.end = now()
+
+    def age_of(self, text):
+        """Return an age in seconds; None if HAProxy does not know it.
+
+        Some versions print a wrong one, of months, until a request is complete.
+        """
+        age = parsers.parse_time(text)
+        return age[0] if age and age[0] <= self.uptime + ROUNDING else None
+
+    def is_of_same_process(self, other):
+        """Return True if another answer comes from the same process."""
+        return self.key == other.key and _overlap(self._begun(self.uptime, 0),
+                                                  other._begun(other.uptime, 0))
+
+    def may_have_begun(self, age, other, other_age):
+        """Return True if what has an age here, and another one there, may have begun at one time.
+
+        :param age: what HAProxy has printed.
+        """
+        ages = parsers.parse_time(age), parsers.parse_time(other_age)
+        return None not in ages and _overlap(self._begun(*ages[0]), other._begun(*ages[1]))
+
+    def _begun(self, seconds, lack):
+        """Return the first and the last time at which what is so old may have begun."""
+        return self.start - seconds - lack - ROUNDING, self.end - seconds + ROUNDING
+
+
+def _overlap(one, other):
+    return one[0] <= other[1] and other[0] <= one[1]
+
+
+class Listed(Slotted):
+    """A session as it was listed; the base of the public class, which has the public names.
+
+    :param listing: where and when.
+    :type listing: :class:`Answer`
+    :param line: the line of the list.
+    """
+
+    __slots__ = ('_listing', '_line')
+
+    def __init__(self, listing, line):
+        self._listing = listing
+        self._line = line
+
+    def _row(self):
+        """Return the line as a :class:`haproxyadmin.parsers.sessions.Row`."""
+        return parsers.parse_row(self._line)
+
+    def _is_in(self, looks, seen):
+        """Return True if a look shows this session, and not a later one with the same id.
+
+        The id is an address in memory, which HAProxy uses again at once. From 2.3.7 on a session
+        has the number of the latest list (its epoch) when it begins: no later one can have the same
+        id and number. In older versions it must have begun at the same time.
+
+        :param looks: see :func:`look_operation`.
+        :param seen: who has shown it.
+        :type seen: :class:`Answer`
+        """
+        row = self._row()
+        if row.id not in looks or not self._listing.is_of_same_process(seen):
+            return False
+        look = parsers.parse_look(looks[row.id])
+        if (look.proto, look.source) != (row.proto, row.source) or (
+                row.frontend is not None and look.frontend != row.frontend):
+            return False
+        epoch = parsers.parse_fields(self._line).get('epoch')
+        if epoch is not None:
+            return epoch == look.epoch
+        return self._listing.may_have_begun(row.age, seen, look.age)
+
+
+def sessions_operation(process, wanted=None):
+    """Return the operation that lists sessions, except those of clients of stats sockets.
+
+    :param wanted: (optional) takes a row and its :class:`Answer`; returns True for a row that is
+        to be listed.
+    :return: its value is the :class:`Answer`, and the line of each session.
+    """
+    start = now()
+
+    def interpret(lines):
+        lines, info = _split(lines)
+        rows = parsers.parse_rows(lines)
+        if not rows:
+            raise replies.Malformed('not even the session that asks is listed')
+        listing = Answer(process, start, info)
+        if wanted is not None:
+            lines = [line for row, line in zip(rows, lines)
+                     if wanted(parsers.Row(*row.groups()), listing)]
+        return listing, [line for line in lines if not parsers.is_of_stats_socket(line)]
+    return Operation(process.endpoint, commands.show_sessions(), interpret)
+
+
+def _split(lines):
+    """Split what HAProxy says about sessions from the ``show info`` after it."""
+    start = len(lines)
+    while start and lines[start - 1]:
+        start -= 1
+    end = start
+    while end and not lines[end - 1]:
+        end -= 1
+    return lines[:end], lines[start:]
+
+
+def look_operation(process, idents, interpret):
+    """Return the operation that asks for the details of sessions.
+
+    :param interpret: takes the lines of each session that is there, by its id, and the
+        :class:`Answer`; returns a value.
+    :raises haproxyadmin.exceptions.CommandFailed: if it might crash HAProxy.
+    """
+    start = now()
+    if process.endpoint.known_version is not None:
+        versions.check_danger(versions.SESSION_DETAILS, process.endpoint.known_version)
+
+    def split(lines):
+        lines, info = _split(lines)
+        looks = parsers.split_looks(lines)
+        return interpret(looks, Answer(process, start, info))
+    return Operation(process.endpoint, commands.look_at_sessions(idents), split)
+
+
+def details_operation(session):
+    """Return the operation that asks for the details of a session.
+
+    :type session: :class:`Listed`
+    :return: its value is None if the session has ended.
+    """
+    ident = session._row().id
+    return look_operation(session._listing.process, [ident], lambda looks, seen: (
+        parsers.parse_details(looks[ident]) if session._is_in(looks, seen) else None))
+
+
+# Filters
+
+def make_filter(server=None, backend=None, frontend=None, source=None, older_than=None,
+                younger_than=None):
+    """Return a function that takes a row and its :class:`Answer`, and returns True if it matches.
+
+    :param server: (optional) the name of a server, ``'backend/server'``, or a server.
+    :param source: (optional) the address of a client, or a network.
+    :return: the function; None without any filter.
+    :raises ValueError: for a wrong filter.
+    """
+    tests = []
+    if server is not None:
+        owner, name = _names_of_server(server)
+        tests.append(lambda row, _: row.server == name and owner in (None, row.backend))
+    if backend is not None:
+        backend = _name_of('backend', backend)
+        tests.append(lambda row, _: row.backend == backend)
+    if frontend is not None:
+        frontend = _name_of('frontend', frontend)
+        tests.append(lambda row, _: row.frontend == frontend)
+    if source is not None:
+        is_in = _network(source)
+        tests.append(lambda row, _: is_in(parsers.split_source(row.source)[0]))
+    if older_than is not None:
+        check_seconds('older_than', older_than)
+        tests.append(lambda row, listing: _age(row, listing, -1) >= older_than)
+    if younger_than is not None:
+        check_seconds('younger_than', younger_than)
+        tests.append(lambda row, listing: _age(row, listing, younger_than) < younger_than)
+    if not tests:
+        return None
+    return lambda row, listing: all([test(row, listing) for test in tests])
+
+
+def _age(row, listing, unknown):
+    age = listing.age_of(row.age)
+    return unknown if age is None else age
+
+
+def _name_of(what, value):
+    name = to_native(getattr(value, 'name', value))
+    if not isinstance(name, str) or not name:
+        raise ValueError('{0} must be a name, got {1!r}'.format(what, value))
+    return name
+
+
+def _names_of_server(value):
+    """Return the name of the backend, None if it is not named, and that of the server."""
+    if hasattr(value, 'backendname'):
+        return value.backendname, value.name
+    backend, slash, name = _name_of('server', value).rpartition('/')
+    if slash and not (backend and name):
+        raise ValueError("server must be a name or 'backend/server', got {0!r}".format(value))
+    return backend or None, name
+
+
+def _network(value):
+    """Return a function that takes the address of a client, and returns True if it is meant."""
+    wanted = parse_network(_as_ipv4(to_native(encode_address(value))))
+    if wanted is None:
+        raise ValueError('source must be an address or a network such as 10.0.0.0/8, got '
+                         '{0!r}'.format(value))
+    bits, length, prefix = wanted
+    known = {}
+
+    def is_in(address):
+        if address not in known:
+            found = parse_network(_as_ipv4(address or ''))
+            known[address] = (found is not None and found[0] == bits
+                              and found[2] >> (bits - length) == prefix)
+        return known[address]
+    return is_in
+
+
+def _as_ipv4(text):
+    """Return ``::ffff:10.0.0.1``, a client of IPv4 on a socket of IPv6, as ``10.0.0.1``."""
+    return text[7:] if text.lower().startswith('::ffff:') and '.' in text else text
+
+
+# Ending
+
+class _Ending(object):
+    """How far ending sessions has come in one process.
+
+    :param process: the :class:`haproxyadmin.internal._HAProxyProcess`.
+    :param sessions: the sessions.
+    :type sessions: list of :class:`Listed`
+    """
+
+    def __init__(self, process, sessions):
+        self.process = process
+        self.total = len(sessions)
+        # How many were ended, and how many had ended already.
+        self.ended = self.gone = 0
+        # The last refusal, '' if there is none, and what was refused, None if nothing was sent.
+        self.refusal = ''
+        self.refused = None
+        self._left = collections.deque(sessions)
+
+    def look(self):
+        """Return the operation that looks at the next sessions; None if none is left."""
+        if not self._left:
+            return None
+        sessions = [self._left.popleft() for _ in range(min(TOGETHER, len(self._left)))]
+        return look_operation(self.process, [session._row().id for session in sessions],
+                              lambda looks, seen: self._end(sessions, looks, seen))
+
+    def _end(self, sessions, looks, seen):
+        """Return the operation that ends those of the sessions that are still there."""
+        endpoint, idents = self.process.endpoint, []
+        version = endpoint.known_version
+        for session in sessions:
+            ident = session._row().id
+            if not session._is_in(looks, seen):
+                self.gone += 1
+            elif parsers.parse_look(looks[ident]).back_state in WAITING and versions.is_among(
+                    version, versions.FREEZING_SESSIONS.ranges):
+                self.refusal = versions.FREEZING_SESSIONS.reason
+            else:
+                idents.append(ident)
+        if not idents:
+            return self.look()
+        for danger in (versions.ENDING_SESSIONS, versions.MISSING_SESSIONS):
+            if endpoint.threads > 1 and versions.is_among(version, danger.ranges):
+                self.refusal = danger.reason
+                return None
+        if endpoint.lookup is not None:
+            # Of a master: a reload just now must not send it to another worker.
+            endpoint = endpoint.at(endpoint.address.process(endpoint.identity.pid))
+            endpoint.number = self.process.endpoint.number
+        line = commands.shutdown_each(idents)
+        return OneTimeOperation(endpoint, line, lambda text: self._note(line, replies.split_answers(
+            text, len(idents))), reads=False, parse=to_native)
+
+    def _note(self, line, answers):
+        """Note what has become of sessions; return the next operation."""
+        for answer in answers:
+            if replies.is_success(answer):
+                self.ended += 1
+            elif replies.is_unknown_session(answer):
+                self.gone += 1
+            else:
+                self.refusal, self.refused = answer, commands.describe_line(line)
+                self._left.clear()
+        return self.look()
+
+    def finish(self, outcome):
+        """Return the error of a process that could not be reached, otherwise the refusal."""
+        if self.process.endpoint.is_gone:
+            # A former worker, which has ended with its sessions.
+            self.gone = self.total - self.ended
+            return ''
+        if isinstance(outcome, CommandFailed):
+            self.refusal, self.refused = str(outcome), outcome.command
+        elif isinstance(outcome, Exception):
+            return outcome
+        return self.refusal
+
+
+def end_sessions(sessions, report):
+    """End sessions, all processes concurrently.
+
+    A command is never repeated once it may have been sent: the id may be another session's by then.
+
+    :param sessions: the sessions of each process.
+    :type sessions: list of (process, list of :class:`Listed`)
+    :param report: takes a list with how far it has come in each process (``process``, ``total``,
+        ``ended``, ``gone``), and returns what the caller gets; an exception gets it, too, as its
+        ``result``.
+    :return: that.
+    :raises haproxyadmin.exceptions.HAProxyBaseError: the first error of a process that could not be
+        reached, otherwise that all or some refuse.
+    """
+    endings = [_Ending(process, own) for process, own in sessions]
+    try:
+        outcomes = run_all([ending.look() for ending in endings])
+        _check(endings, [ending.finish(outcome) for ending, outcome in zip(endings, outcomes)])
+    except BaseException as error:
+        error.result = report(endings)
+        raise
+    return report(endings)
+
+
+def _check(endings, outcomes):
+    answered = [(ending.process.process_nb, ending.process.socket_file, outcome)
+                for ending, outcome in zip(endings, outcomes) if not isinstance(outcome, Exception)]
+    refused = [ending for ending in endings if ending.refusal]
+    try:
+        raise_first_error(outcomes)
+        if refused:
+            check_command([(number, reply) for number, _, reply in answered])
+    except HAProxyBaseError as error:
+        error.set_results(*results_of(answered))
+        if refused:
+            error.set_context(refused[0].refused, refused[0].process.socket_file)
+        raise
