@@ -37,7 +37,7 @@ VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 # How an allowed ValueError begins: HAProxy does not report the name.
 NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ',
              'no resolvers section ', 'no name server ', 'no peers section ', 'no peer ',
-             'no session ')
+             'no session ', 'several processes have a session ', 'no stick table ')
 # What HAProxy could not load again.
 NOT_FOR_A_FILE = ('a key in a file ', 'a value in a file ', 'a pattern in a file ', 'an entry of ')
 
