@@ -283,7 +283,7 @@ class Session(Listed):
         :rtype: haproxyadmin.sessions.SessionDetails
         :raises haproxyadmin.exceptions.NoSuchObject: if the session has ended.
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses: the socket must have the
-            level operator. It is not sent to 2.8.0 to 2.8.2 and 3.2.14, which may crash.
+            level operator. It is not sent to 3.2.14, which may crash.
         :raises haproxyadmin.exceptions.HAProxySocketError: if the process cannot be reached.
 
         Usage::
@@ -316,8 +316,8 @@ class Session(Listed):
         :return: ``changed``, False if it had ended already, or a reload has replaced its process.
         :rtype: haproxyadmin.sessions.Ended
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses: the socket must have the
-            level admin. It is also refused, and not sent, where it would crash HAProxy, end nothing
-            or freeze the session; see :doc:`/user/versions`.
+            level admin. It is also refused, and not sent, where it would end nothing or freeze the
+            session, or showing it might crash HAProxy; see :doc:`/user/versions`.
 
         Usage::
 

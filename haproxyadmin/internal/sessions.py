@@ -296,10 +296,9 @@ class _Ending(object):
                 idents.append(ident)
         if not idents:
             return self.look()
-        for danger in (versions.ENDING_SESSIONS, versions.MISSING_SESSIONS):
-            if endpoint.threads > 1 and versions.is_among(version, danger.ranges):
-                self.refusal = danger.reason
-                return None
+        if endpoint.threads > 1 and versions.is_among(version, versions.MISSING_SESSIONS.ranges):
+            self.refusal = versions.MISSING_SESSIONS.reason
+            return None
         if endpoint.lookup is not None:
             # Of a master: a reload just now must not send it to another worker.
             endpoint = endpoint.at(endpoint.address.process(endpoint.identity.pid))

@@ -169,14 +169,7 @@ REMOVING_SHARED_ENTRIES = Danger(
     'removing entries of a stick table that peers share may crash this version of HAProxy',
     '``remove`` and ``clear`` of a stick table that peers share, which may crash')
 
-# With several threads. The session may be one of another thread, and nothing is locked.
-ENDING_SESSIONS = Danger(
-    [((1, 8), (1, 8, 29)), ((1, 9), (2, 0, 21)), ((2, 1), (2, 2, 10)), ((2, 3), (2, 3, 6))],
-    CommandFailed, 'with more than one thread, ending a session would probably crash this version '
-    'of HAProxy',
-    '``session.shutdown`` and ``shutdown_sessions`` with more than one thread, which would '
-    'probably crash')
-# With several threads, too: they look for it among those of the first thread only, and report
+# With several threads: they look for a session among those of the first one only, and report
 # success. Fixed in March 2022; for 2.4 the release is estimated.
 MISSING_SESSIONS = Danger(
     [((2, 4), (2, 4, 16)), ((2, 5), (2, 5, 6))], CommandFailed,
@@ -193,7 +186,7 @@ FREEZING_SESSIONS = Danger(
     'would freeze it')
 # What HAProxy prints about a session leads it to memory that is not there.
 SESSION_DETAILS = Danger(
-    [((2, 8, 0), (2, 8, 3)), ((3, 2, 14), (3, 2, 15))], CommandFailed,
+    [((3, 2, 14), (3, 2, 15))], CommandFailed,
     'showing the details of a session may crash this version of HAProxy',
     '``session.details``, ``session.shutdown`` and ``shutdown_sessions``, which may crash')
 

@@ -17,8 +17,6 @@ VERSIONS = conftest.versions()
 CRASHING = '2.6'
 # Only end a session in a queue when it is its turn.
 SLOW_TO_END = ('2.2', '2.6')
-# Ending a session would crash it if it had more threads.
-SINGLE_THREADED = '2.2'
 CONFIG = """
 global
     maxconn 200
@@ -340,20 +338,12 @@ def test_one_process_refuses(site):
 
 @pytest.mark.parametrize('version', VERSIONS)
 def test_several_threads(version):
-    """[nothing that kills; sessions]"""
+    """[sessions]"""
     config = CONFIG.replace('nbthread 1', 'nbthread 4')
     with labs.Lab(conftest.find(version), config=config) as lab:
         hap = HAProxy(socket_file=lab.socket_files[0], retry=None, timeout=conftest.PATIENT)
         with held(lab, 'www', 8) as connections:
             assert len(hap.sessions(frontend='www')) == 8
-            if version == SINGLE_THREADED:
-                with pytest.raises(exceptions.CommandFailed, match='crash'):
-                    hap.sessions()[0].shutdown()
-                with pytest.raises(exceptions.CommandFailed, match='crash') as caught:
-                    hap.shutdown_sessions(frontend='www')
-                assert caught.value.result[:3] == (0, 0, 8)
-                assert all([is_open(connection) for connection in connections])
-                return
             assert hap.shutdown_sessions(frontend='www').ended == 8
             assert all([is_closed(connection) for connection in connections])
 
