@@ -36,6 +36,22 @@ def stream_all(requests):
 class _Streams(Exchanges):
     """Exchanges some of which hand out their replies in parts."""
 
+    def _unfinished(self):
+        return [fileno for fileno, exchange in self._connected.items()
+                if isinstance(exchange, _Stream) and exchange.is_interrupted]
+
+    def _longest_pause(self):
+        return 0 if self._unfinished() else super(_Streams, self)._longest_pause()
+
+    def _advance(self, ready):
+        ready = list(ready)
+        filenos = set(fileno for fileno, _ in ready)
+        for fileno in self._unfinished():
+            self._connected[fileno].is_interrupted = False
+            if fileno not in filenos:
+                ready.append((fileno, None))
+        super(_Streams, self)._advance(ready)
+
     def _parts(self):
         for exchange in list(self._connected.values()):
             received = exchange.take() if isinstance(exchange, _Stream) else None
@@ -49,13 +65,15 @@ class _Stream(Exchange):
     """An exchange whose reply is handed out in parts; the parameters are those of its base class.
 
     How fast the reply arrives depends on the caller, so that only silence ends it.
+
+    ``is_interrupted`` is true if there may be more to read, which poll() does not report.
     """
 
-    __slots__ = ('_is_begun',)
+    __slots__ = ('_is_begun', 'is_interrupted')
 
     def __init__(self, place, request):
         super(_Stream, self).__init__(place, request)
-        self._is_begun = False
+        self._is_begun = self.is_interrupted = False
 
     def _start(self, now):
         super(_Stream, self)._start(now)
@@ -68,6 +86,11 @@ class _Stream(Exchange):
         self._is_begun = True
         received, self._chunks = Part(b''.join(self._chunks)), []
         return received
+
+    def _reads_on(self):
+        # Otherwise the whole reply might be kept.
+        self.is_interrupted = self._address.is_tls
+        return False
 
     def _finish(self):
         if self._is_begun:

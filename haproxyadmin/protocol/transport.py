@@ -244,7 +244,7 @@ class Exchanges(object):
         while self._waiting or self._connected:
             postponed = self._connect()
             if not self._ended:
-                pause = self._late_at - self._now
+                pause = self._longest_pause()
                 if postponed:
                     pause = min(pause, BACKLOG_PAUSE)
                 self._advance(_poll(self._poller, pause))
@@ -259,6 +259,9 @@ class Exchanges(object):
                 exchange = None
                 yield place, outcome
                 outcome = None
+
+    def _longest_pause(self):
+        return self._late_at - self._now
 
     def _parts(self):
         """Return what is handed out before an exchange has ended."""
@@ -590,8 +593,7 @@ class Exchange(object):
     def _read(self, now):
         self.awaited = _READ
         count = 0
-        # What TLS has received already, poll() does not report.
-        while count < MAX_CHUNKS or self._address.is_tls:
+        while count < MAX_CHUNKS or self._reads_on():
             count += 1
             chunk = self.sock.recv(CHUNK)
             if not chunk:
@@ -608,6 +610,13 @@ class Exchange(object):
                 return
             if self._address.stays_open and self._is_end(now):
                 return
+
+    def _reads_on(self):
+        """Return True if everything is read that is there.
+
+        What TLS has received already, poll() does not report.
+        """
+        return self._address.is_tls
 
     def _is_end(self, now):
         """Return True if a master sends nothing after what it has sent."""

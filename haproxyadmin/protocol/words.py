@@ -299,8 +299,8 @@ def _pack(family, text):
     """Return an address as an integer, None for anything else."""
     try:
         packed = socket_part('inet_pton')(socket_part(family), text)
-    except (EnvironmentError, ValueError):
-        return None
+    except (EnvironmentError, TypeError, ValueError):
+        return None  # Python 2 raises a TypeError for a NUL
     return int(''.join('{0:02x}'.format(byte) for byte in bytearray(packed)), 16)
 
 

@@ -29,7 +29,7 @@ from haproxyadmin.exceptions import HAProxyBaseError, HAProxySocketError
 from haproxyadmin.protocol import replies, transport
 from tests.robustness import remote
 from tests.support import group, lab, listener
-from tests.support.group import ACL, MAP
+from tests.support.group import ACL, MAP, TABLE
 from tests.support.texts import raw
 
 PROCESSES = 4
@@ -420,6 +420,8 @@ class Site(lab.Stopped):
             self.hap = self.connect(PATIENT)
             self.frontend = self.hap.frontend('f')
             self.server = self.hap.server('s')[0]
+            self.table = self.hap.table(TABLE)
+            self.asked('set table {0} key 0 data.gpc0 1'.format(TABLE))
         except BaseException:
             self.stop()
             raise
@@ -532,6 +534,12 @@ READS = [
     Read('hap.errors', lambda site: site.hap.errors(), len),
     Read('hap.sessions', lambda site: site.hap.sessions(), len),
     Read('hap.show_map', lambda site: site.hap.show_map(MAP), len, asks_all=False),
+    Read('table.used', lambda site: site.table.used),
+    # They are read while somebody iterates.
+    Read('table.entries', lambda site: list(site.table.entries()), lambda entries: sorted(
+        (entry.socket_file, entry.key, entry.data) for entry in entries)),
+    Read('table.entries(key)', lambda site: list(site.table.entries('0')), lambda entries: [
+        (entry.socket_file, entry.key, entry.data) for entry in entries]),
     Read('hap.get_map', lambda site: site.hap.get_map(MAP, '0'), asks_all=False),
 ]
 # Not with a directory, where processes that do not answer are left out.
@@ -545,6 +553,11 @@ WORKERS = Read('hap.workers', lambda site: site.hap.workers(),
 def _listed(family, target):
     command = 'show {0} {1}'.format(family, target)
     return lambda site, text: [' ' + text in reply for reply in site.asked(command)]
+
+
+def _in_table(site, key, part):
+    return [part in reply for reply in site.asked(
+        'show table {0} key {1}'.format(TABLE, key))]
 
 
 _in_map = _listed('map', MAP)
@@ -587,6 +600,16 @@ CHANGES = [
         MAP, ['e%d' % n, 'f%d' % n]),
         lambda site, n: [not there for there in _in_map(site, 'f%d v\n' % n)],
         lambda n: 'add map {0} e{1} v;add map {0} f{1} v'.format(MAP, n)),
+    Change('table.set', lambda site, n: site.table.set('0', gpc0=n),
+           lambda site, n: _in_table(site, '0', ' gpc0={0}\n'.format(n)), all_or_none=True),
+    Change('table.set of a new key', lambda site, n: site.table.set('k%d' % n, gpc0=n),
+           lambda site, n: _in_table(site, 'k%d' % n, ' key='), all_or_none=True),
+    Change('table.remove', lambda site, n: site.table.remove('r%d' % n),
+           lambda site, n: [not there for there in _in_table(site, 'r%d' % n, ' key=')],
+           lambda n: 'set table {0} key r{1} data.gpc0 {1}'.format(TABLE, n), all_or_none=True),
+    Change('table.clear', lambda site, n: site.table.clear([('gpc0', '==', n)]).left == 0,
+           lambda site, n: [not there for there in _in_table(site, 'c%d' % n, ' key=')],
+           lambda n: 'set table {0} key c{1} data.gpc0 {1}'.format(TABLE, n), all_or_none=True),
 ]
 
 

@@ -12,6 +12,7 @@ from __future__ import print_function
 
 import atexit
 import collections
+import itertools
 import os
 import shutil
 import sys
@@ -19,16 +20,17 @@ import tempfile
 import time
 
 from haproxyadmin import (backend, combine, exceptions, frontend, haproxy, internal, patterns,
-                          peers, resolvers, server, sessions, utils)
+                          peers, resolvers, server, sessions, tables, utils)
 from haproxyadmin.internal import discovery, lookup
 from haproxyadmin.internal.fanout import level_operation, run
 from haproxyadmin.internal.sessions import Answer
-from haproxyadmin.parsers import saved_states, servers_state, stats, workers
+from haproxyadmin.parsers import (saved_states, servers_state, stats, tables as table_parsers,
+                                  workers)
 from haproxyadmin.parsers.info import info2dict, is_info, parse_description
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.patterns import Listed
 from haproxyadmin.parsers.values import converter
-from haproxyadmin.protocol import addresses, replies, transport, versions, words
+from haproxyadmin.protocol import addresses, replies, streams, transport, versions, words
 from tests.robustness import injection
 from tests.support import captured
 
@@ -36,8 +38,8 @@ VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 
 # How an allowed ValueError begins: HAProxy does not report the name.
 NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ',
-             'no resolvers section ', 'no name server ', 'no peers section ', 'no peer ',
-             'no session ', 'several processes have a session ', 'no stick table ')
+             'no stick table ', 'no resolvers section ', 'no name server ', 'no peers section ',
+             'no peer ', 'no session ', 'several processes have a session ')
 # What HAProxy could not load again.
 NOT_FOR_A_FILE = ('a key in a file ', 'a value in a file ', 'a pattern in a file ', 'an entry of ')
 
@@ -121,6 +123,25 @@ def parse_extras(data):
     saved_states.parse_extras(data, '/f')
 
 
+def parse_tables(data):
+    """Parse a reply to show table: as a list of tables, and as entries that arrive in parts."""
+    for size in (1, 7, 4000):
+        parser = table_parsers.EntryParser(1, '/f')
+        try:
+            for start in range(0, max(0, len(data) - size), size):
+                list(parser.feed(data[start:start + size]))
+            for entry in parser.finish(data[len(data) - (len(data) % size or size):]):
+                assert len(entry.data) == len(parser.names)
+        except replies.Malformed:
+            pass
+        except exceptions.CommandFailed as error:
+            _read(error)
+    try:
+        table_parsers.parse_tables(split_lines(data))
+    except exceptions.CommandFailed as error:
+        _read(error)
+
+
 def parse_reload(data):
     """Parse a reply to reload; a refusal is documented."""
     try:
@@ -142,7 +163,7 @@ PARSERS = collections.OrderedDict([
     ('parse_info', parse_info), ('parse_stat', parse_stat), ('parse_outputs', parse_outputs),
     ('parse_workers', parse_workers), ('parse_reload', parse_reload),
     ('parse_address', parse_address), ('parse_states', parse_states),
-    ('parse_extras', parse_extras)])
+    ('parse_extras', parse_extras), ('parse_tables', parse_tables)])
 
 
 # What masters answer after a reload, and other things that are not in the captured replies.
@@ -213,7 +234,8 @@ ON_3_4 = ['Backend.add_server', 'Backend.del_server', 'Frontend.is_open', 'Serve
           'Server.setaddress', 'Server.setmaxconn', 'Server.setssl', 'Server.setcheckaddr',
           'Server.setagentaddr', 'Server.setagentsend', 'Server.setfqdn', 'Server.enable_health',
           'Server.disable_agent', 'Server.setagent', 'Map.replace', 'Map.load_file', 'Acl.replace',
-          'Acl.load_file', 'HAProxy.resolvers', 'HAProxy.peers', 'ResolversSection.nameservers',
+          'Acl.load_file', 'Table.peers', 'Table.set', 'Table.remove', 'Table.clear',
+          'HAProxy.resolvers', 'HAProxy.peers', 'ResolversSection.nameservers',
           'ResolversSection.nameserver', 'PeersSection.peers', 'PeersSection.peer',
           'PeersSection.fields_per_socket']
 
@@ -252,6 +274,7 @@ def _things(first=0):
                           'backend_proc1'),
             patterns.Map(hap._processes, '#0', _listed(0)),
             patterns.Acl(hap._processes, '#4', _listed(4)),
+            tables.Table('st_src', hap._processes, 'string'),
             resolvers.ResolversSection('dns1', hap._processes),
             peers.PeersSection('mypeers', hap._processes), session_on(hap._processes[-1])]
 
@@ -325,7 +348,9 @@ def _call_of(place, kind, name, method, first):
 
 
 def _used(value):
-    repr(list(value) if hasattr(value, 'isdisjoint') or hasattr(value, 'send') else value)
+    # Entries of a stick table and changes are read when somebody iterates.
+    repr(list(value) if hasattr(value, 'isdisjoint') or hasattr(value, 'send') or isinstance(
+        value, itertools.chain) else value)
 
 
 def _collection_calls(first=0):
@@ -350,6 +375,7 @@ def answered(call, data):
     :raises Undocumented: for an undocumented ValueError; other exceptions propagate.
     """
     exchange_all = transport.exchange_all
+    stream_all, streams.stream_all = streams.stream_all, streaming(data)
     transport.exchange_all = answering(lambda request: data)
     most, replies.MAX_ROUNDS = replies.MAX_ROUNDS, 3
     try:
@@ -364,6 +390,7 @@ def answered(call, data):
             raise Undocumented(repr(error))
     finally:
         transport.exchange_all, replies.MAX_ROUNDS = exchange_all, most
+        streams.stream_all = stream_all
 
 
 def answering(answer):
@@ -377,6 +404,16 @@ def answering(answer):
             outcomes.append(outcome)
         return outcomes
     return exchange_all
+
+
+def streaming(data):
+    """Return a replacement for ``stream_all``: the first process answers at once, others do not."""
+    def stream_all(requests):
+        for place, _ in enumerate(requests):
+            for start in range(0, len(data) - 1, 100) if place else ():
+                yield place, streams.Part(data[start:min(start + 100, len(data) - 1)])
+            yield place, data[-1:] if place else data
+    return stream_all
 
 
 def _read(error):
@@ -427,7 +464,8 @@ def seeds():
             if version == '3.4':
                 with open(PATHS['restore_servers_state'], 'wb') as saved:
                     saved.write(state)
-    found.extend(case['reply'].encode('utf-8') for case in captured.replies())
+    found.extend(case['reply'].encode('utf-8')
+                 for case in captured.replies() + captured.tables())
     found += TEXTS + [b'', b'\n', b'\n\n', b'Done.\n\n', b'Permission denied\n\n', b'Key not found.\n\n']
     return sorted(set(_shortened(reply) for reply in found))
 

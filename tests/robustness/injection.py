@@ -25,10 +25,10 @@ import sys
 import six
 
 from haproxyadmin import (backend, exceptions, frontend, haproxy, internal, patterns, peers,
-                          resolvers, server, servers_state, sessions)
+                          resolvers, server, servers_state, sessions, tables)
 from haproxyadmin.protocol import words
 from tests.support import group, lab
-from tests.support.group import ACL, MAP
+from tests.support.group import ACL, KEY_LENGTH, MAP, TABLE
 from tests.support.texts import raw, text as native
 
 INJECTIONS = [b'disable frontend f', b'set maxconn global 1', b'clear map #0', b'clear acl #90',
@@ -36,6 +36,9 @@ INJECTIONS = [b'disable frontend f', b'set maxconn global 1', b'clear map #0', b
 
 # Entries that a text would hit if it were split into words.
 DECOYS = [b'a', b'k', b'two', b'words', b'trail', b'disable', b'-f', b'#', b'#x']
+
+# Entries of the stick table; none of the texts is such a key.
+COUNTED = [b'a', b'k', b'two', b'words', b'trail', b'disable', b'key', b'data.gpc0']
 
 MAX_LINE = 15360
 # What a master may need of it for itself.
@@ -202,6 +205,7 @@ class Slot(object):
 # The kinds of slots, and the outcomes that are allowed for them.
 KINDS = collections.OrderedDict([
     ('entry', 'key, pattern or value: stored or found as it is'),
+    ('key', 'key of a stick table: stored and found as it is, or refused if it is too long'),
     ('id', 'id or file of an ACL or MAP: there is none'),
     ('name', 'name to look for: there is none'),
     ('compared', 'compared with what an object knows: nothing is sent'),
@@ -283,6 +287,30 @@ def _popped(collection, text):
 def _set(collection, key, value):
     collection[key] = value
     return raw(collection[key]) == raw(value) or _breach('another value')
+
+
+def _counted(table, text, _):
+    """Store a key, find it and remove it."""
+    table.set(text, gpc0=7)
+    found = [(raw(entry.key), entry.data) for entry in table.entries(text)]
+    if found != [(raw(text), {'gpc0': 7})] * 2:
+        _breach('found was {0!r}'.format(found)[:300])
+    table.remove(text)
+    return not list(table.entries(text)) or _breach('it is still there')
+
+
+def _conditions(call):
+    """Return a function that passes a text as each part of a condition."""
+    def use(table, text):
+        for where in [text, [text], [('gpc0', '>=', text)]] + (
+                [] if text in words.OPERATORS else [[('gpc0', text, 0)]]):
+            try:
+                call(table, where)
+            except ValueError:
+                continue
+            _breach('taken as {0!r}'.format(where)[:300])
+        return call(table, [('gpc0', '>=', 0), (text, '>=', 0)])
+    return use
 
 
 def _deleting(call):
@@ -563,6 +591,7 @@ SLOTS = {
     'Backend.add_server.weight': _added('added', weight=None),
     'Backend.add_server.check': _added('added', check=None),
     'Backend.add_server.ready': _added('added', ready=None),
+    'Backend.add_server.keywords': _added('added', cookie=None),
     'Backend.del_server.name': _name(lambda backend, text: backend.del_server(text)),
     'Backend.del_server.timeout': _word(lambda backend, text: backend.del_server('s', text)),
     'Backend.del_server.interval': _word(
@@ -621,6 +650,8 @@ SLOTS.update({
     'Map.update.args': _entry(
         'map', lambda thing, text: thing.update([(text, 'v'), ('k2', text)]), None,
         lambda raw: [raw + b' v', b'k2 ' + raw]),
+    'Map.update.others': _entry(
+        'map', lambda thing, text: thing.update(**{native(raw(text)): 'v'}), None, _with(b'v')),
     'Map.__ior__.other': _entry(
         'map', lambda thing, text: thing.__ior__({text: 'v'}), _with(b'old'), _with(b'v')),
     'Map.lookup.text': _entry(
@@ -665,6 +696,21 @@ SLOTS.update({
     'Acl.isdisjoint.other': _compared(lambda acl, text: acl.isdisjoint([text])),
     'Acl.diff.entries': _compared(lambda acl, text: acl.diff(_all_patterns(text))),
 })
+SLOTS.update({
+    'HAProxy.table.name': _name(lambda hap, text: hap.table(text)),
+
+    'Table.entries.key': Slot('key', lambda table, text: _counted(
+        # An empty one is looked for in the library.
+        table, text, text and list(table.entries(text)))),
+    'Table.set.key': Slot('key', lambda table, text: _counted(
+        table, text, table.set(text, gpc0=1))),
+    'Table.remove.key': Slot('key', lambda table, text: _counted(
+        table, text, table.remove(text))),
+    'Table.set.data': _word(lambda table, text: table.set('a', **{text: 7})),
+    'Table.entries.where': _word(_conditions(
+        lambda table, where: list(table.entries(where=where)))),
+    'Table.clear.where': _word(_conditions(lambda table, where: table.clear(where))),
+})
 for _kind in ('Map', 'Acl'):
     SLOTS.update({
         _kind + '.replace.atomic': _word(lambda thing, text: thing.replace([], atomic=text)),
@@ -701,13 +747,13 @@ for _name_of_word in ('interval', 'timeout'):
 
 CLASSES = collections.OrderedDict([
     ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
-    ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl),
+    ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl), ('Table', tables.Table),
     ('ResolversSection', resolvers.ResolversSection), ('PeersSection', peers.PeersSection),
     ('Session', sessions.Session)])
 # They are created from internal objects: see Site.made_by_hand().
 CONSTRUCTORS = ('Frontend', 'Backend', 'Server', 'ResolversSection', 'PeersSection')
 # So are they; HAProxy itself says what they are called.
-COLLECTIONS = ('Map', 'Acl')
+COLLECTIONS = ('Map', 'Acl', 'Table')
 # HAProxy alone says what there is.
 LISTED = ('Session',)
 
@@ -747,8 +793,9 @@ def _operators(kind):
 def _arguments(function):
     code = _undecorated(function).__code__
     names = code.co_varnames[1:code.co_argcount]
-    if code.co_flags & inspect.CO_VARARGS:
-        names += code.co_varnames[code.co_argcount:code.co_argcount + 1]
+    # Where there are both, the keywords are the last ones.
+    more = bool(code.co_flags & inspect.CO_VARARGS) + bool(code.co_flags & inspect.CO_VARKEYWORDS)
+    names += code.co_varnames[code.co_argcount:code.co_argcount + more]
     return [name for name in names if name != 'die']
 
 
@@ -892,7 +939,8 @@ class Site(lab.Stopped):
             # A parameter of the constructor needs no object.
             return self.hap if '.' in rest else self
         if kind in COLLECTIONS:
-            return self.hap.map(MAP) if kind == 'Map' else self.hap.acl(ACL)
+            return {'Map': self.hap.map, 'Acl': self.hap.acl, 'Table': self.hap.table}[kind](
+                {'Map': MAP, 'Acl': ACL, 'Table': TABLE}[kind])
         processes = self.hap._processes
         if kind == 'Frontend':
             return frontend.Frontend([internal._Frontend(process, 'f', 2) for process in processes])
@@ -918,7 +966,8 @@ class Site(lab.Stopped):
     def reset(self, family=None, entries=(), without=None):
         """Reset the ACL and the map to the decoys except one, and add entries to one of the two."""
         decoys = [decoy for decoy in DECOYS if decoy != without]
-        lines = [b'clear acl #90', b'clear map #0']
+        lines = [b'clear acl #90', b'clear map #0', b'clear table counted']
+        lines += [b'set table counted key ' + key + b' data.gpc0 1' for key in COUNTED]
         lines += [b'add acl #90 ' + decoy for decoy in decoys]
         lines += [b'add map #0 ' + decoy + b' decoy' for decoy in decoys]
         lines += [_add(family, entry) for entry in entries]
@@ -939,7 +988,8 @@ class Site(lab.Stopped):
         """Return the state of each process, as far as a command could have changed it."""
         masters = [_ROWS.findall(lab.ask(path, 'show proc')) for path in self.master_files]
         return [dict(_state(lab.ask(path, (
-            'show info;show stat -1 7 -1;show acl #90;show cli level;show map #0'))),
+            'show info;show stat -1 7 -1;show acl #90;show cli level;show map #0;'
+            'show table counted'))),
             masters=masters) for path in self.paths]
 
     def with_entries(self, family, entries, without):
@@ -959,6 +1009,7 @@ _LIMITS = re.compile(r'^(?:Pid|Maxconn|ConnRateLimit|SessRateLimit|SslRateLimit)
                      re.MULTILINE)
 # Of each process of a master: its pid, kind, number and reloads; not how long it has run.
 _ROWS = re.compile(r'^(\d+ .*?) +\d+d\d+h', re.MULTILINE)
+_COUNTED = re.compile(r' key=.* use=|gpc0=\d+')
 _FIELDS = ('pxname', 'svname', 'status', 'weight', 'slim', 'addr')
 
 
@@ -966,12 +1017,14 @@ def _state(reply):
     info, _, rest = reply.partition('# pxname')
     stat, _, rest = rest.partition('\n\n')
     acl, _, rest = rest.partition('\nadmin\n')
+    rest, _, table = rest.partition('# table: ')
     rows = [line.split(',') for line in stat.splitlines()]
     rows[0][0] = 'pxname'
     places = [rows[0].index(name) for name in _FIELDS if name in rows[0]]
     return {'limits': _LIMITS.findall(info),
             'rows': [[row[place] for place in places] for row in rows[1:]],
-            'acl': _entries(acl), 'map': _entries(rest)}
+            'acl': _entries(acl), 'map': _entries(rest),
+            'table': sorted(_COUNTED.findall(table))}
 
 
 def _entries(listing):
@@ -1075,6 +1128,9 @@ def takes(slot, raw, site):
         return True, True
     if slot.kind in ('addition', 'compared'):
         return False, True
+    if slot.kind == 'key':
+        fits = bool(raw) and not re.search(br'[\0\r\n]', raw)
+        return fits and len(raw) <= KEY_LENGTH, fits
     if slot.kind != 'entry' or not raw or re.search(br'[\0\r\n]', raw):
         return False, False
     # What cannot be there need not be deleted.

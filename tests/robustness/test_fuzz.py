@@ -10,8 +10,9 @@ import pytest
 
 from haproxyadmin import exceptions, haproxy
 from haproxyadmin.internal import (certificates, looks, patterns, sections, servers_state, sessions,
-                                   states)
+                                   states, tables)
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
+from haproxyadmin.parsers.tables import TableHeader
 from haproxyadmin.protocol import replies
 from tests.robustness import fuzz
 from tests.support import captured
@@ -120,6 +121,12 @@ OPERATIONS = {
     'look at a server': lambda process: looks.look_operation(
         fuzz.server_on(process), [fuzz.server_on(process)], True),
     'servers state': servers_state.all_states_operation,
+    'stick tables': tables.list_operation,
+    'size of a stick table': lambda process: tables.header_operation(process, 'st_src'),
+    'entries of a stick table': lambda process: tables.entries_operation(
+        process, 'st_src', [('gpc0', 'gt', 0), ('gpc1', 'gt', 0)]),
+    'entry of a stick table': lambda process: tables.key_operation(
+        process, TableHeader('st_src', 'ip', 1, 1), b'127.0.0.1'),
     'show resolvers': sections.resolvers_operation,
     'show peers': sections.peers_operation,
     'sessions': lambda process: sessions.sessions_operation(

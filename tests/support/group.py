@@ -34,8 +34,13 @@ frontend f
 
 backend b
     server s 127.0.0.1:9 weight 100
+
+backend counted
+    stick-table type string len 1000 size 100 store gpc0
 """
 ACL, MAP = '#90', '#0'
+# The stick table, and the characters of its longest key.
+TABLE, KEY_LENGTH = 'counted', 1000
 
 
 class Group(lab.Stopped):

@@ -19,8 +19,10 @@ from haproxyadmin.patterns import Acl, Map
 from haproxyadmin.reading import Reading
 from haproxyadmin.server import Server
 from haproxyadmin.snapshot import Snapshot
+from haproxyadmin.tables import Table
 from tests.support import captured
 from tests.unit.test_patterns import FILE, FakeMap
+from tests.unit.test_tables import FakeTable
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -302,6 +304,68 @@ def test_finding_collections_costs_one_command(collected):
     assert spent(collected, lambda: (one.name, one.process_nb)) == [0, 0]
     assert spent(collected, lambda: len(one)) == [1, 0]
     assert spent(collected, lambda: len(one)) == [0, 0]
+
+
+# Stick tables: what is called, how many commands it may send to each process, and how many if the
+# version has to be asked for again.
+
+TABLE_CALLS = {
+    'name': (lambda table: table.name, 0, 0), 'type': (lambda table: table.type, 0, 0),
+    'process_nb': (lambda table: table.process_nb, 0, 0),
+    'size': (lambda table: table.size, 1, 1), 'used': (lambda table: table.used, 1, 1),
+    'peers': (lambda table: table.peers, 1, 1),
+    'entries': (lambda table: list(table.entries()), 1, 1),
+    'entries of a key': (lambda table: list(table.entries('a')), 1, 1),
+    'entries of an empty key': (lambda table: list(table.entries('')), 1, 1),
+    'entries that meet conditions': (
+        lambda table: list(table.entries(where=[('gpc0', '<', 5)])), 1, 2),
+    'set': (lambda table: table.set('a', gpc0=5), 3, 4),
+    'set of a new key': (lambda table: table.set('new', gpc0=5), 3, 4),
+    'remove': (lambda table: table.remove('a'), 2, 3),
+    'remove of a key that is not there': (lambda table: table.remove('new'), 1, 1),
+    'clear': (lambda table: table.clear(), 2, 3),
+    'clear what meets conditions': (lambda table: table.clear([('gpc0', '<', 5)]), 2, 3),
+}
+
+
+@pytest.fixture
+def counted(fleet):
+    """Two processes that have a stick table."""
+    started = fleet('3.2', 2)
+    started.tables = [FakeTable(process, ['a', 'b', '']) for process in started.processes]
+    return started
+
+
+@pytest.mark.parametrize('name', sorted(TABLE_CALLS))
+def test_what_a_stick_table_costs(name, counted, clock):
+    """[one command per call]"""
+    table = counted.haproxy().table('st')
+    call, most, most_later = TABLE_CALLS[name]
+    assert spent(counted, lambda: call(table)) == [most] * 2
+    for each in counted.tables:
+        each.entries['a'] = dict.fromkeys(each.fields, 0)
+        each.entries.pop('new', None)
+    clock.go_on(5000)
+    assert spent(counted, lambda: call(table)) == [most_later] * 2
+
+
+def test_what_haproxy_leaves_costs_a_command_for_12_entries(counted):
+    for each in counted.tables:
+        each.leaves = ['k{0}'.format(number) for number in range(24)]
+        each.entries.update((key, dict.fromkeys(each.fields, 0)) for key in each.leaves)
+    table = counted.haproxy().table('st')
+    counted.forget()
+    assert table.clear().left == 0
+    assert counted.connections == [4, 4]
+
+
+def test_no_method_of_a_stick_table_is_forgotten_here():
+    assert public(Table) == set(name.split()[0] for name in TABLE_CALLS)
+
+
+def test_finding_stick_tables_costs_one_command(counted):
+    hap = counted.haproxy()
+    assert spent(counted, hap.tables) == spent(counted, lambda: hap.table('st')) == [1, 1]
 
 
 # Many entries

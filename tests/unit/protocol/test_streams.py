@@ -2,14 +2,18 @@
 """protocol/streams.py: replies that are handed out while they arrive."""
 import errno
 import gc
+import shutil
 import socket
+import tempfile
 import warnings
 
 import pytest
 
 from haproxyadmin import exceptions
 from haproxyadmin.protocol import streams, transport
-from tests.support import fakes, lab as labs
+from haproxyadmin.protocol.addresses import Tls, parse_address
+from tests.support import fakes, keys as keychain, lab as labs
+from tests.unit.protocol import test_tls
 
 COMMAND = b'show table st'
 LARGE = b''.join(b'%07d\n' % number for number in range(500000))
@@ -238,3 +242,23 @@ def test_a_peer_that_talks_without_end_takes_bounded_memory(fleet):
         sizes.append(len(next(stream)[1].received))
     stream.close()
     assert max(sizes) <= transport.CHUNK * transport.MAX_CHUNKS
+
+
+@pytest.fixture(scope='module')
+def keys():
+    directory = tempfile.mkdtemp(prefix='haproxyadmin-')
+    yield keychain.Keys(directory)
+    shutil.rmtree(directory)
+
+
+def test_a_large_reply_over_tls_comes_in_parts(keys):
+    """Of a peer that is never waited for, too."""
+    peer = test_tls.Peer(keys.server, test_tls.answers(LARGE))
+    try:
+        request = transport.Request(
+            parse_address(peer.address, Tls(keys.context())), COMMAND, fakes.LONG, streams.STREAMED)
+        parts, last = collect(streams.stream_all([request]))[0]
+    finally:
+        peer.refuse()
+    assert b''.join(parts) + last == LARGE
+    assert max(map(len, parts + [last])) <= transport.CHUNK * transport.MAX_CHUNKS
