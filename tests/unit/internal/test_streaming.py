@@ -60,7 +60,7 @@ def streamed(fleet):
 def test_replies_are_parsed_while_they_arrive(streamed):
     on = streamed(3)
     parts = list(streaming.stream_all(on.operations))
-    assert len(parts) > 6
+    assert len(parts) >= 6
     assert sorted(line for part in parts for line in part) == sorted(WANTED * 3)
     assert on.fleet.connections == [1] * 3
 
@@ -96,7 +96,7 @@ def test_it_is_repeated_as_often_as_the_caller_says(streamed):
 def test_what_has_begun_is_not_repeated(streamed):
     """Otherwise some of it would come twice."""
     on = streamed(retry=5)
-    on.fleet[0].script = [fakes.cut(300000)]
+    on.fleet[0].script = [fakes.cut(600000)]
     found = []
     with pytest.raises(exceptions.SocketApplicationError, match='cut short') as info:
         for part in streaming.stream_all(on.operations):
