@@ -301,7 +301,7 @@ def test_end_all_that_match(site, hap):
             hap.shutdown_sessions(**wrong)
 
 
-def test_a_level_that_is_too_low(site):
+def test_a_level_that_is_too_low(site, hap):
     """[sessions]"""
     lab = site.labs[0]
     operator = HAProxy(socket_file=lab.socket_files[1], retry=None, timeout=conftest.PATIENT)
@@ -320,7 +320,7 @@ def test_a_level_that_is_too_low(site):
         assert all([is_open(connection) for connection in connections])
 
 
-def test_one_process_refuses(site):
+def test_one_process_refuses(site, hap):
     first, second = site.labs
     mixed = HAProxy(addresses=[first.socket_files[1], second.socket_files[0]], retry=None,
                     timeout=conftest.PATIENT)
