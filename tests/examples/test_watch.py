@@ -57,11 +57,15 @@ def wait_for_looks(web, before):
 
 
 @pytest.fixture
-def start(web, tmpdir):
-    """A function that starts a program of the page, and returns it once it looks."""
-    programs = Programs(web, WATCH, tmpdir, {
+def programs(web, tmpdir):
+    return Programs(web, WATCH, tmpdir, {
         'interval=0.5': 'interval=0.01', 'hap.watch()': 'hap.watch(interval=0.01)',
         'timeout=years': 'timeout=years, interval=0.01'})
+
+
+@pytest.fixture
+def start(web, programs):
+    """A function that starts a program of the page, and returns it once it looks."""
     running = []
 
     def start(*arguments):
@@ -107,9 +111,8 @@ def test_print_what_changes(web, start):
     web.raw('set server web/web2 weight 100')
 
 
-def test_it_ends_by_itself(start):
-    process = start('follow.py', '0.5')
-    assert process.communicate() == ('', '') and process.returncode == 0
+def test_it_ends_by_itself(programs):
+    assert programs.run_quietly('follow.py', '0.5') == (0, '')
 
 
 def test_alert_when_a_backend_loses_its_last_server(web, start, log):
