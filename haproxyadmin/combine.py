@@ -9,7 +9,7 @@ from haproxyadmin.imports import PY2
 from haproxyadmin.parsers import stats
 from haproxyadmin.parsers.values import TEXT, converter
 from haproxyadmin.protocol import replies
-from haproxyadmin.protocol.metrics import DOCUMENTED, METRICS_NATURE, is_figure
+from haproxyadmin.protocol.metrics import DOCUMENTED, NATURE, is_figure
 from haproxyadmin.protocol.words import is_integer, to_native
 from haproxyadmin.spelling import suggest, suggest_or_list
 
@@ -67,7 +67,7 @@ def rules_of(rule):
         return DOCUMENTED
     if isinstance(rule, TEXT):
         if rule == 'nature':
-            return METRICS_NATURE
+            return NATURE
         if rule in _COMBINING:
             return dict.fromkeys(DOCUMENTED, rule)
     raise ValueError("rule must be 'sum', 'avg', 'min', 'max', 'nature' or None, "

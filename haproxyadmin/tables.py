@@ -19,8 +19,15 @@ from haproxyadmin.protocol.words import (check_conditions, check_table_data, che
 __all__ = ['Cleared', 'Table', 'TableEntry']
 
 _DIGITS = Pattern(r'([0-9A-Fa-f]{2})+\Z')
-# See Table.clear().
-Cleared = collections.namedtuple('Cleared', 'left')
+
+
+class Cleared(collections.namedtuple('Cleared', 'left')):
+    """What :meth:`Table.clear` has done.
+
+    ``left`` is the number of entries that are left in all processes.
+    """
+
+    __slots__ = ()
 
 
 class Table(Named):
@@ -140,11 +147,13 @@ class Table(Named):
 
     def _stream(self, conditions):
         def read():
+            reading = tables.Reading()
             _, operations = prepare(self._found, lambda process: tables.entries_operation(
-                process, self.name, conditions))
+                process, self.name, conditions, reading=reading))
             parts = stream_all(raise_first_error(operations))
             for entries in parts if tables.may_leave_early(operations) else list(parts):
                 yield entries
+            reading.check()
         return itertools.chain.from_iterable(read())
 
     @changes_all_or_none
@@ -205,11 +214,12 @@ class Table(Named):
         the sockets of those where entries are, or may be, removed. An entry that is in use, by a
         connection that HAProxy tracks with it, stays.
 
-        Sends ``clear table`` and ``show table`` to each process (management guide, "clear table"),
-        because HAProxy leaves some entries that are not in use; those are removed by their keys, at
-        most 12 in a command line. Where the version cannot check all of the conditions, all of
-        these entries are removed that way. It also sends one ``show info`` if the last one was more
-        than a second ago, and ``show peers`` to HAProxy 3.2.0 to 3.2.5.
+        Sends ``show table`` and ``show cli level`` to each process, and nothing else if one of them
+        cannot do it; then ``clear table`` (management guide, "clear table"), and ``show table
+        NAME``, because HAProxy leaves some entries that are not in use; those are removed by their
+        keys, at most 12 in a command line. Where the version cannot check all of the conditions,
+        all of these entries are removed that way. It also sends one ``show info`` if the last one
+        was more than a second ago, and ``show peers`` to HAProxy 3.2.0 to 3.2.5.
 
         :param where: (optional) see :meth:`entries`; None for all entries.
         :type where: list of tuple

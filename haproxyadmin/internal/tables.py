@@ -3,14 +3,17 @@
 import collections
 import operator
 
-from haproxyadmin.exceptions import CommandFailed, HAProxySocketError, NoSuchObject
+from haproxyadmin.exceptions import (CommandFailed, HAProxySocketError, NoSuchObject,
+                                     SocketApplicationError)
 from haproxyadmin.imports import Pattern
-from haproxyadmin.internal.calls import check_outcomes, members_to_change, prepare, refused_on
-from haproxyadmin.internal.fanout import (Operation, level_operation, raise_first_error, run_all,
-                                          unchanged)
+from haproxyadmin.internal.calls import (check_outcomes, members_to_change, prepare, read_each,
+                                         refused_on)
+from haproxyadmin.internal.fanout import (Operation, info_operation, level_operation,
+                                          raise_first_error, run_all, unchanged)
+from haproxyadmin.internal.grouping import renew
 from haproxyadmin.internal.sections import peers_operation
 from haproxyadmin.internal.streaming import StreamedOperation, stream_all
-from haproxyadmin.internal.transaction import change_all_or_none, unless_refused
+from haproxyadmin.internal.transaction import REPLACED, change_all_or_none, unless_refused
 from haproxyadmin.parsers.lines import first_line, join_lines
 from haproxyadmin.parsers.tables import BINARY, SERVER_KEYS, STRING, EntryParser, parse_tables
 from haproxyadmin.protocol import commands, replies, streams, transport, versions
@@ -47,18 +50,22 @@ def header_operation(process, name):
     return Operation(process.endpoint, commands.table('show', None, None), find)
 
 
-def entries_operation(process, name, conditions, in_haproxy=True):
+def entries_operation(process, name, conditions, in_haproxy=True, reading=None):
     """Return the operation that reads the entries that meet all conditions.
 
     :param conditions: see :func:`haproxyadmin.protocol.words.check_conditions`.
     :param in_haproxy: (optional) False to have the library look at all entries.
+    :param reading: (optional) notices a reload, unless HAProxy looks at conditions.
+    :type reading: :class:`Reading`
     :rtype: :class:`haproxyadmin.internal.streaming.StreamedOperation`
     """
     sent = _first_conditions(process, conditions) if in_haproxy and conditions else []
     endpoint = process.endpoint
+    if reading is not None:
+        reading.begin(process)
     return StreamedOperation(
         endpoint, commands.table('show', name, process.version, conditions=sent),
-        lambda: _Selection(process, name, conditions, sent),
+        lambda: _Selection(process, name, conditions, sent, reading),
         # What is known will do: HAProxy forgets the entry again at its next restart.
         streams.STREAMED if endpoint.may_have(versions.LEAVING_EARLY) else transport.PLAIN)
 
@@ -79,13 +86,46 @@ def _first_conditions(process, conditions):
     return conditions[:MAX_CONDITIONS if versions.has(version, versions.SEVERAL_CONDITIONS) else 1]
 
 
+class Reading(object):
+    """Notices that a process was reloaded while its entries were read.
+
+    HAProxy then ends the reply as if it were complete.
+    """
+
+    def __init__(self):
+        self._identities, self._short = {}, []
+
+    def begin(self, process):
+        """Note which process is asked for its entries."""
+        self._identities[process] = process.endpoint.identity
+
+    def end(self, process, parser):
+        """Note whether all entries have arrived; some may have expired meanwhile."""
+        if parser.header is not None and parser.count < parser.header.used:
+            self._short.append(process)
+
+    def check(self):
+        """Check that the same processes answer as before where entries may be missing.
+
+        :raises haproxyadmin.exceptions.SocketApplicationError: if not.
+        """
+        errors = renew(self._short) if self._short else {}
+        for process in self._short:
+            endpoint = process.endpoint
+            if endpoint in errors or endpoint.identity is not self._identities[process]:
+                raise SocketApplicationError(process.socket_file, (
+                    '{0} was reloaded or has ended while its entries were read, and some are '
+                    'missing'.format(process.socket_file)))
+
+
 class _Selection(object):
     """Parses the entries of a table, and selects those that meet all conditions.
 
     HAProxy may have checked some of the conditions: checking them again changes nothing.
     """
 
-    def __init__(self, process, name, conditions, sent):
+    def __init__(self, process, name, conditions, sent, reading):
+        self._reading = reading
         self._process = process
         self._name = name
         self._conditions = conditions
@@ -99,12 +139,16 @@ class _Selection(object):
     def finish(self, received):
         """Return the entries in the last part of the reply, or the operation to run instead."""
         try:
-            return self._select(self._parser.finish(received))
+            selected = self._select(self._parser.finish(received))
+            if self._reading is not None and not self._sent:
+                self._reading.end(self._process, self._parser)
+            return selected
         except CommandFailed as error:
             if not (self._sent and replies.is_not_stored(error) and _names_element(
                     self._conditions)):
                 raise
-        return entries_operation(self._process, self._name, self._conditions, in_haproxy=False)
+        return entries_operation(
+            self._process, self._name, self._conditions, False, self._reading)
 
     def _select(self, entries):
         return select(entries, self._conditions, self._parser.names)
@@ -142,7 +186,7 @@ def _field(name, names):
         if field.startswith(name + '('):
             return field
     raise CommandFailed('the stick table does not store {0}; it stores {1}'.format(
-        name, ', '.join(sorted(set(names) - set(SERVER_KEYS)))))
+        name, ', '.join(sorted(set(names) - set(SERVER_KEYS))) or 'no numbers'))
 
 
 def key_operation(process, table, key, interpret=unchanged):
@@ -193,6 +237,7 @@ def set_entry(processes, table, key, data):
     :param data: see :func:`haproxyadmin.protocol.words.check_table_data`.
     """
     before = _look(processes, table, key)
+    identities = dict((process, process.endpoint.identity) for process in before)
     for process, entry in before.items():
         if entry is not None:
             _check_key(process, table, key, entry)
@@ -202,9 +247,14 @@ def set_entry(processes, table, key, data):
 
     def check(process, entry):
         if entry is None:
-            raise refused_on(process, 'the entry is gone from the stick table {0}'.format(
-                table.name))
+            # Somebody has removed it, or another process has taken over.
+            return info_operation(process.endpoint, lambda _: check_identity(process))
         _check_key(process, table, key, entry)
+        return ''
+
+    def check_identity(process):
+        if process.endpoint.identity is not identities[process]:
+            raise refused_on(process, REPLACED.format(process.socket_file))
         return ''
 
     change_all_or_none(
@@ -317,6 +367,7 @@ def clear_entries(processes, table, conditions):
     """
     processes = members_to_change(processes)
     _check_removing(processes, table)
+    _check_clearing(processes, table)
 
     def build(process):
         if conditions != _first_conditions(process, conditions):
@@ -338,20 +389,23 @@ def clear_entries(processes, table, conditions):
         cleared = [process for process, operation, outcome in zip(processes, operations, outcomes)
                    if process.socket_file in by_key or (
                        isinstance(operation, Operation) and unless_refused(process, outcome))]
-        ignored = _without_level(cleared) if replies.is_denial(error) else []
         error.undone = []
-        error.not_undone = [process.socket_file for process in cleared if process not in ignored]
+        error.not_undone = [process.socket_file for process in cleared]
         raise
 
 
-def _without_level(processes):
-    """Return the processes whose level is too low: up to 3.0 they ignore that they are to clear.
+def _check_clearing(processes, table):
+    """Check that all processes have the table, and allow to clear it, which some only ignore.
 
-    The answer is the same as if they had done it. HAProxy 1.5 to 1.9 does not tell its level.
+    The level of HAProxy before 2.0 is not checked, where an operator cannot be told from a user.
     """
-    levels = run_all([level_operation(process.endpoint) for process in processes], repeat=False)
-    return [process for process, level in zip(processes, levels)
-            if process.endpoint.may_have(versions.SHOW_LEVEL) and level == replies.LEVELS[0]]
+    read_each(processes, lambda process: header_operation(process, table.name))
+    levels = read_each(processes, lambda process: level_operation(
+        process.endpoint) if versions.has(process.version, versions.SHOW_LEVEL) else None)
+    for process, level in zip(processes, levels):
+        if level == replies.LEVELS[0]:
+            raise refused_on(process, 'Permission denied (the level of {0} is {1})'.format(
+                process.socket_file, level))
 
 
 def _unless_element(outcome, table, conditions):

@@ -131,9 +131,12 @@ class _Transaction(object):
 
     def _raise_reason(self):
         """Raise the exception that says why the change is not made everywhere."""
-        outcomes = [self.lost.get(number, outcome)
-                    for number, outcome in enumerate(self.last_outcomes)]
-        check_outcomes(self.members, self.last, outcomes, self.judge)
+        # What a process says that has taken over is about something else.
+        same = [number for number in range(len(self.members)) if number not in self.replaced]
+        # No list of the outcomes stays here, which would form a cycle with the exception.
+        check_outcomes([self.members[number] for number in same],
+                       [self.last[number] for number in same],
+                       [self._last_outcome(number) for number in same], self.judge)
         # All have accepted it, so one of them has been replaced since.
         socket_file = self.members[min(self.replaced)].socket_file
         error = CommandFailed(REPLACED.format(socket_file))
@@ -141,6 +144,10 @@ class _Transaction(object):
                                       for member, reply in zip(self.members, self.last_outcomes)))
         error.set_context(None, socket_file)
         raise error
+
+    def _last_outcome(self, number):
+        outcome = self.last_outcomes[number]
+        return self.lost.get(number, outcome) if self._is_accepted(number, outcome) else outcome
 
     def _undo(self):
         """Undo the change in the processes in which it is made."""

@@ -77,6 +77,8 @@ class EntryParser(object):
 
     def __init__(self, process_nb, socket_file):
         self.header = None
+        # How many entries have arrived.
+        self.count = 0
         self._owner = process_nb, socket_file
         self._rest = b''
         # The names of the data, where they begin in a row, whether each field is a text, and what a
@@ -126,6 +128,7 @@ class EntryParser(object):
             wrong = next((line for line in text.split('\n')
                           if not self._row.match('\n' + line + '\n')), '')
             raise Malformed('not an entry of this stick table: {0!r}'.format(wrong[:80]))
+        self.count += len(rows)
         return self._entries(rows, may_be_negative='=-' in text)
 
     def _learn(self, line):

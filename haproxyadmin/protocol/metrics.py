@@ -129,17 +129,17 @@ DOCUMENTED.update(dict.fromkeys(METRICS_AVG, 'avg'))
 # "show stat typed" (management guide, "Typed output format"). Counters, gauges, rates and limits
 # are added; averages are averaged, and so is configuration of the whole service, which is the same
 # in all processes. The rest differs from what is documented.
-METRICS_NATURE = dict(DOCUMENTED)
+NATURE = dict(DOCUMENTED)
 # To HAProxy gauges, though for a server also a status: how many servers all processes use.
-METRICS_NATURE.update(dict.fromkeys(['act', 'bck'], 'sum'))
-METRICS_NATURE.update(dict.fromkeys([
+NATURE.update(dict.fromkeys(['act', 'bck'], 'sum'))
+NATURE.update(dict.fromkeys([
     'Idle_pct',
     # To HAProxy a gauge, but a percentage.
     'SslFrontendSessionReuse_pct',
 ], 'avg'))
 # Ages.
-METRICS_NATURE.update(dict.fromkeys(['lastchg', 'lastsess'], 'min'))
-METRICS_NATURE.update(dict.fromkeys([
+NATURE.update(dict.fromkeys(['lastchg', 'lastsess'], 'min'))
+NATURE.update(dict.fromkeys([
     # Highest values. The sum would be right only if all processes had had them at one moment.
     'MaxConnRate', 'MaxSslConns', 'MaxSslRate', 'SslBackendMaxKeyRate', 'SslFrontendMaxKeyRate',
     'conn_rate_max', 'ctime_max', 'qmax', 'qtime_max', 'req_rate_max', 'rtime_max', 'smax',
@@ -155,6 +155,8 @@ METRICS_NATURE.update(dict.fromkeys([
     # To HAProxy a key, which names a process: the highest one.
     'Process_num',
 ], 'max'))
+# For programs, which might change it.
+METRICS_NATURE = dict(NATURE)
 
 
 def is_figure(name):

@@ -201,11 +201,6 @@ def is_denied(reply):
     return reply.startswith(_DENIED)
 
 
-def is_denial(error):
-    """Return True for the exception that says that the level does not allow a command."""
-    return str(error).startswith(_DENIED.decode('ascii'))
-
-
 def is_without_worker(reply):
     """Return True if a master has not passed on a command, because there is no such worker.
 

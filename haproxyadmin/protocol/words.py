@@ -452,7 +452,9 @@ def check_conditions(where):
     :raises ValueError: for anything else.
     """
     conditions = []
-    for condition in () if where is None else [where] if isinstance(where, _TEXT) else where:
+    # A text would be taken for conditions of one letter.
+    for condition in () if where is None else where if hasattr(
+            where, '__iter__') and not isinstance(where, _TEXT) else [where]:
         if not isinstance(condition, (list, tuple)) or len(condition) != 3:
             raise ValueError(
                 "a condition is a tuple such as ('gpc0', '>', 10), got {0!r}".format(condition))

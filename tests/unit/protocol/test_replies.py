@@ -605,9 +605,3 @@ def test_an_entry_that_is_in_use():
     found = [case for case, line in of_tables('') if replies.is_entry_in_use(line)]
     assert found and all(case['reply'] == 'Entry currently in use, cannot remove\n\n'
                          for case in found)
-
-
-def test_the_exception_for_a_low_level():
-    assert replies.is_denial(exceptions.CommandFailed('Permission denied'))
-    assert not replies.is_denial(exceptions.CommandFailed('No such table'))
-    assert not replies.is_denial(exceptions.SocketTimeout('/s'))
