@@ -15,7 +15,8 @@ import six
 
 from haproxyadmin import exceptions
 from haproxyadmin.haproxy import HAProxy
-from haproxyadmin.internal import contents, replacement
+from haproxyadmin.internal import replacement
+from haproxyadmin.protocol import words
 from tests import conftest
 from tests.support import ROOT, listener
 from tests.support.lab import wait_until
@@ -1055,15 +1056,15 @@ def test_addresses_that_are_written_differently(before, goal, site):
         assert not found.sync(wanted)
         for stored in site.stored(name):
             keys = [entry[0] if is_map else entry for entry in stored]
-            assert set(map(contents._parse_network, keys)) == set(
-                map(contents._parse_network, goal))
+            assert set(map(words.parse_network, keys)) == set(
+                map(words.parse_network, goal))
 
 
 def by_network(pairs):
     """Return the values of each network."""
     values = collections.OrderedDict()
     for key, value in pairs:
-        values.setdefault(contents._parse_network(key), []).append(value)
+        values.setdefault(words.parse_network(key), []).append(value)
     return dict(values)
 
 
@@ -1071,7 +1072,7 @@ def canonical(kind, texts):
     """Return entries with addresses as HAProxy compares them."""
     if kind != 'ip':
         return texts
-    return [(contents._parse_network(text.split(' ')[0]), text.partition(' ')[2])
+    return [(words.parse_network(text.split(' ')[0]), text.partition(' ')[2])
             for text in texts]
 
 
