@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page about resolvers and peers: its examples and programs, on every version."""
+import os
+
 import pytest
 
 from haproxyadmin.haproxy import HAProxy
@@ -17,7 +19,9 @@ def config(servers):
     """Return the configuration of the page."""
     text = block(read(PAGE), 'backend web')
     for shown, real in [
-            ('ipv4@:9999', '"${HAPROXYADMIN_RUN}/lb${HAPROXYADMIN_PROCESS}.sock"'),
+            ('stats socket ipv4@:9999 level user',
+             'stats socket "${HAPROXYADMIN_RUN}/lb${HAPROXYADMIN_PROCESS}.sock" level user\n'
+             '    stats socket "${HAPROXYADMIN_FILES}/${HAPROXYADMIN_PROCESS}.sock" level operator'),
             ('bind :80', 'bind "127.0.0.1:${HAPROXYADMIN_PORT_WWW}"'),
             ('10.0.0.53:53', '127.0.0.1:%d' % servers[0].port),
             ('10.0.1.53:53', '127.0.0.1:%d' % servers[1].port),
@@ -37,20 +41,19 @@ def pair(request):
                       arguments=['-L', 'lb{0}']) as started:
             started.nameservers = [first, second]
             started.hap = HAProxy(socket_dir=started.socket_dir, timeout=PATIENT)
-            section = started.hap.peers_section('lbs')
-            labs.wait_until(lambda: all(peer.is_connected for peer in section.peers()),
-                            'connected')
+            started.wait_for_peers()
+            started.shown = [os.path.join(started.socket_dir, name) for name in ('lb1.sock', 'lb2.sock')]
             yield started
 
 
 def test_examples(pair):
-    places = list(zip(['10.0.0.1:9999', '10.0.0.2:9999'], pair.socket_files))
+    places = list(zip(['10.0.0.1:9999', '10.0.0.2:9999'], pair.shown))
     hold_all(session.Console(pair, hosts=Places(places)), PAGE)
 
 
 def test_which_name_server_does_not_answer(pair, tmpdir):
     programs = Programs(pair, PAGE, tmpdir)
-    arguments = ['check_dns.py', '0.5'] + pair.socket_files
+    arguments = ['check_dns.py', '0.5'] + pair.shown
     labs.wait_until(lambda: programs.run_quietly(*arguments) == (0, 'OK\n'), 'both answer')
     pair.nameservers[1].code = None
     labs.wait_until(lambda: is_critical(*programs.run_quietly(*arguments)), 'one is silent')
@@ -62,9 +65,9 @@ def is_critical(status, output):
 
 def test_are_the_peers_connected(pair, tmpdir):
     programs = Programs(pair, PAGE, tmpdir)
-    assert programs.run_quietly('check_peers.py', *pair.socket_files) == (0, 'OK\n')
+    assert programs.run_quietly('check_peers.py', *pair.shown) == (0, 'OK\n')
     pair.kill_process(2)
-    first = pair.socket_files[0]
+    first = pair.shown[0]
 
     def is_seen():
         status, output = programs.run_quietly('check_peers.py', first)

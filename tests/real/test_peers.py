@@ -38,6 +38,7 @@ backend shared
 def pair(request):
     with labs.Lab(find(request.param), config=CONFIG, instances=2,
                   arguments=['-L', 'peer{0}']) as started:
+        started.wait_for_peers(2)
         yield started
 
 
@@ -48,14 +49,7 @@ def hap(pair):
 
 @pytest.fixture
 def section(hap):
-    """The section, whose peers are connected."""
-    found = hap.peers_section('mypeers')
-    wait_for_connections(found)
-    return found
-
-
-def wait_for_connections(section):
-    labs.wait_until(lambda: all(peer.is_connected for peer in section.peers()), 'connected')
+    return hap.peers_section('mypeers')
 
 
 def test_the_sections_are_listed(hap):
@@ -64,7 +58,7 @@ def test_the_sections_are_listed(hap):
     for section in sections:
         assert len(section.process_nb) == 2
         assert sorted(peer.name for peer in section.peers()) == ['peer1', 'peer2']
-        wait_for_connections(section)
+        assert [peer.is_connected for peer in section.peers()] == [True, True]
 
 
 def test_both_are_connected(section, pair):

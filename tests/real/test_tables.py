@@ -526,8 +526,7 @@ def test_what_peers_share_arrives(pair, hap):
                      for path in sockets(pair)]
     assert first.peers == hap.table('shared').peers == ['mypeers']
     assert hap.table('by_text').peers == []
-    labs.wait_until(lambda: all(peer.is_connected for peer in hap.peers_section(
-        'mypeers').peers()), 'connected')
+    pair.wait_for_peers()
     assert first.set('two words', gpc0=7)
     labs.wait_until(lambda: [(entry.key, entry.data['gpc0']) for entry in second.entries()] == [
         ('two words', 7)], 'arrived')

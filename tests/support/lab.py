@@ -594,6 +594,23 @@ class Lab(Stopped):
         """Send a raw command to a stats socket, by default the first; return the answer."""
         return ask(socket_file or self.socket_files[0], command)
 
+    def wait_for_peers(self, sections=1):
+        """Wait until all HAProxies, which are peers, are connected for good.
+
+        One that started before the other listened tries again a second later, though the
+        other has connected meanwhile; HAProxy then closes both connections. Each of them needs
+        a stats socket whose level is at least operator.
+
+        :param sections: number of sections; two peers have one connection for each.
+        """
+        def is_connected(path):
+            text = self.raw('show peers;show sess', path)
+            return [len(re.findall(pattern, text)) for pattern in (
+                ' appctx:0x[0-9a-f]+ st0=7 .*state=EST', ': proto=(?!unix)')] == [sections] * 2
+        able = [path for path in self.socket_files if 'denied' not in self.raw('show sess', path)]
+        # Each a second time: it may have changed while another one was asked.
+        wait_until(lambda: all(map(is_connected, able * 2)), 'peers are connected')
+
     def reload(self):
         """Make the masters start new workers and wait until these answer.
 
