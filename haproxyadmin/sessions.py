@@ -14,8 +14,26 @@ from haproxyadmin.protocol.words import to_native
 
 __all__ = ['Ended', 'Session', 'SessionDetails', 'SessionsEnded', 'end_all', 'find', 'list_all']
 
-Ended = collections.namedtuple('Ended', 'changed')
-SessionsEnded = collections.namedtuple('SessionsEnded', 'ended gone left by_socket')
+
+class Ended(collections.namedtuple('Ended', 'changed')):
+    """What :meth:`Session.shutdown` has done.
+
+    ``changed`` is False if the session had ended already.
+    """
+
+    __slots__ = ()
+
+
+class SessionsEnded(collections.namedtuple('SessionsEnded', 'ended gone left by_socket')):
+    """What :meth:`haproxyadmin.haproxy.HAProxy.shutdown_sessions` has done.
+
+    ``ended`` is the number of sessions that were ended, ``gone`` of those that had ended before, or
+    no longer matched, and ``left`` of those that were not ended, or perhaps not, which an exception
+    explains. ``by_socket`` lists ``(socket address, how many were ended)`` of each process that had
+    any.
+    """
+
+    __slots__ = ()
 
 
 def list_all(processes, *filters):
@@ -73,7 +91,10 @@ def end_all(processes, *filters):
     # Without a frontend, a session is HAProxy's own, for instance between peers.
     found = _sessions_of(processes, lambda row, listing: (
         row.frontend is not None and wanted(row, listing)))
-    return end_sessions([(own[0]._listing.process, own) for own in found if own], _summary)
+    # Then every session of the servers that are listed matches.
+    by_server = filters[2:] == (None,) * 4
+    return end_sessions([(own[0]._listing.process, own) for own in found if own], _summary, wanted,
+                        by_server)
 
 
 def _summary(endings):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """List sessions, and end them."""
 import collections
+import time
 
 from haproxyadmin.combine import check_command, results_of
 from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError
@@ -11,15 +12,21 @@ from haproxyadmin.internal.slots import Slotted
 from haproxyadmin.parsers import sessions as parsers
 from haproxyadmin.protocol import commands, replies, versions
 from haproxyadmin.protocol.transport import now
-from haproxyadmin.protocol.words import encode_address, parse_network, to_native
+from haproxyadmin.protocol.words import encode_address, escape_server, parse_network, to_native
 
 # How many sessions are looked at and then ended together. More gain little, and leave more time
 # between the two; up to 1.7 a line of more than 64 words may crash HAProxy.
-TOGETHER = 16
+TOGETHER = 8
+# Seconds that a session must have lasted since it was listed before it is ended by its id: one that
+# ends by itself within that time would too often do so between the look and the command, and
+# HAProxy gives its id to another session at once.
+LASTING = 0.05
 # HAProxy counts the full seconds of its clock: an age may be a second too high or too low.
 ROUNDING = 1
 # States of the side of the server before there is a connection.
 WAITING = ('REQ', 'QUE', 'TAR', 'ASS', 'CON', 'CER', 'RDY')
+CANNOT_TELL = ('cannot tell the session from a later one with the same id: this version of HAProxy '
+               'does not show it, and the client has no port')
 
 
 class Answer(Slotted):
@@ -92,7 +99,8 @@ class Listed(Slotted):
 
         The id is an address in memory, which HAProxy uses again at once. From 2.3.7 on a session
         has the number of the latest list (its epoch) when it begins: no later one can have the same
-        id and number. In older versions it must have begun at the same time.
+        id and number. In older versions it must have begun at the same time, for the same backend
+        and server, as far as these are known.
 
         :param looks: see :func:`look_operation`.
         :param seen: who has shown it.
@@ -108,7 +116,19 @@ class Listed(Slotted):
         epoch = parsers.parse_fields(self._line).get('epoch')
         if epoch is not None:
             return epoch == look.epoch
-        return self._listing.may_have_begun(row.age, seen, look.age)
+        return not any(_differ(*names) for names in (
+            (row.backend, look.backend), (row.server, look.server))) and (
+                self._listing.may_have_begun(row.age, seen, look.age))
+
+    def _can_be_told(self):
+        """Return True if a look can show that this is not another session with the same id."""
+        return ' epoch=' in self._line or parsers.split_source(self._row().source)[1] is not None
+
+
+def _differ(*names):
+    """Return True for two names that are known and not the same."""
+    known = list(map(parsers.name_or_none, names))
+    return None not in known and known[0] != known[1]
 
 
 def sessions_operation(process, wanted=None):
@@ -214,15 +234,21 @@ def _age(row, listing, unknown):
 
 
 def _name_of(what, value):
-    name = to_native(getattr(value, 'name', value))
+    name = to_native(value.name if _is_a(what, value) else value)
     if not isinstance(name, str) or not name:
-        raise ValueError('{0} must be a name, got {1!r}'.format(what, value))
+        raise ValueError('{0} must be a name, or a {1}, got {2!r}'.format(
+            what, what.capitalize(), value))
     return name
+
+
+def _is_a(what, value):
+    """Return True for an object of the public class: Server, Backend or Frontend."""
+    return what.capitalize() in [kind.__name__ for kind in type(value).__mro__]
 
 
 def _names_of_server(value):
     """Return the name of the backend, None if it is not named, and that of the server."""
-    if hasattr(value, 'backendname'):
+    if _is_a('server', value):
         return value.backendname, value.name
     backend, slash, name = _name_of('server', value).rpartition('/')
     if slash and not (backend and name):
@@ -232,7 +258,7 @@ def _names_of_server(value):
 
 def _network(value):
     """Return a function that takes the address of a client, and returns True if it is meant."""
-    wanted = parse_network(_as_ipv4(to_native(encode_address(value))))
+    wanted = _parse_network(to_native(encode_address(value)))
     if wanted is None:
         raise ValueError('source must be an address or a network such as 10.0.0.0/8, got '
                          '{0!r}'.format(value))
@@ -241,16 +267,21 @@ def _network(value):
 
     def is_in(address):
         if address not in known:
-            found = parse_network(_as_ipv4(address or ''))
+            found = _parse_network(address or '')
             known[address] = (found is not None and found[0] == bits
                               and found[2] >> (bits - length) == prefix)
         return known[address]
     return is_in
 
 
-def _as_ipv4(text):
-    """Return ``::ffff:10.0.0.1``, a client of IPv4 on a socket of IPv6, as ``10.0.0.1``."""
-    return text[7:] if text.lower().startswith('::ffff:') and '.' in text else text
+def _parse_network(text):
+    """Parse an address or network; ``::ffff:10.0.0.0/104``, IPv4 on a socket of IPv6, is IPv4."""
+    found = parse_network(text)
+    if found is not None and found[0] == 128 and found[1] >= 96:
+        length = found[1] - 96
+        if found[2] >> length == 0xffff:
+            return 32, length, found[2] - (0xffff << length)
+    return found
 
 
 # Ending
@@ -261,9 +292,11 @@ class _Ending(object):
     :param process: the :class:`haproxyadmin.internal._HAProxyProcess`.
     :param sessions: the sessions.
     :type sessions: list of :class:`Listed`
+    :param wanted: (optional) see :func:`sessions_operation`: what the sessions must still be.
+    :param by_server: (optional) True if all sessions of the servers that they use are to be ended.
     """
 
-    def __init__(self, process, sessions):
+    def __init__(self, process, sessions, wanted=None, by_server=False):
         self.process = process
         self.total = len(sessions)
         # How many were ended, and how many had ended already.
@@ -271,7 +304,53 @@ class _Ending(object):
         # The last refusal, '' if there is none, and what was refused, None if nothing was sent.
         self.refusal = ''
         self.refused = None
-        self._left = collections.deque(sessions)
+        self._wanted = wanted
+        # How many are ended by the command that was sent last, 0 once it has been answered.
+        self._unknown = 0
+        # The sessions to end with their servers, and those to end by their ids.
+        self._servers = collections.OrderedDict()
+        self._left = collections.deque()
+        # HAProxy refuses the command for a server in a former worker.
+        by_server = by_server and not process.endpoint.address.is_former and not (
+            versions.is_among(process.endpoint.known_version, versions.FREEZING_SESSIONS.ranges))
+        for session in sessions:
+            if by_server and parsers.has_connection(session._line):
+                self._servers.setdefault(session._row()[4:6], []).append(session)
+            else:
+                self._add(session)
+
+    def _add(self, session):
+        """End a session by its id later."""
+        if session._can_be_told():
+            self._left.append(session)
+        else:
+            self.refusal = CANNOT_TELL
+
+    def shutdown_server(self):
+        """Return the operation that ends the sessions of the next server; None if none is left."""
+        if not self._servers:
+            return None
+        (backend, name), sessions = self._servers.popitem(last=False)
+        line = commands.shutdown_sessions(escape_server(
+            backend, name, self.process.endpoint.known_version))
+        return self._operation(line, len(sessions), lambda text: self._note_server(
+            line, sessions, text.strip()))
+
+    def _note_server(self, line, sessions, reply):
+        self._unknown = 0
+        if replies.is_success(reply):
+            self.ended += len(sessions)
+        elif replies.is_of_disabled_proxy(reply):
+            # A reload has made the worker a former one, or the proxy was shut down.
+            for session in sessions:
+                self._add(session)
+        else:
+            self._refuse(line, reply)
+        return self.shutdown_server()
+
+    def seconds_to_wait(self):
+        """Return how long to wait before :meth:`look`."""
+        return max([0] + [session._listing.end + LASTING - now() for session in self._left])
 
     def look(self):
         """Return the operation that looks at the next sessions; None if none is left."""
@@ -283,11 +362,12 @@ class _Ending(object):
 
     def _end(self, sessions, looks, seen):
         """Return the operation that ends those of the sessions that are still there."""
-        endpoint, idents = self.process.endpoint, []
-        version = endpoint.known_version
+        idents = []
+        version = self.process.endpoint.known_version
         for session in sessions:
             ident = session._row().id
-            if not session._is_in(looks, seen):
+            if not session._is_in(looks, seen) or not self._is_wanted(
+                    session, parsers.parse_look(looks[ident])):
                 self.gone += 1
             elif parsers.parse_look(looks[ident]).back_state in WAITING and versions.is_among(
                     version, versions.FREEZING_SESSIONS.ranges):
@@ -296,27 +376,44 @@ class _Ending(object):
                 idents.append(ident)
         if not idents:
             return self.look()
-        if endpoint.threads > 1 and versions.is_among(version, versions.MISSING_SESSIONS.ranges):
+        if self.process.endpoint.threads > 1 and versions.is_among(
+                version, versions.MISSING_SESSIONS.ranges):
             self.refusal = versions.MISSING_SESSIONS.reason
             return None
+        line = commands.shutdown_each(idents)
+        return self._operation(line, len(idents), lambda text: self._note(
+            line, replies.split_answers(text, len(idents))))
+
+    def _is_wanted(self, session, look):
+        """Return True if what a session is by now still matches."""
+        return self._wanted is None or self._wanted(
+            session._row()._replace(backend=look.backend, server=look.server), session._listing)
+
+    def _operation(self, line, count, interpret):
+        """Return the operation that ends so many sessions."""
+        self._unknown = count
+        endpoint = self.process.endpoint
         if endpoint.lookup is not None:
             # Of a master: a reload just now must not send it to another worker.
             endpoint = endpoint.at(endpoint.address.process(endpoint.identity.pid))
             endpoint.number = self.process.endpoint.number
-        line = commands.shutdown_each(idents)
-        return OneTimeOperation(endpoint, line, lambda text: self._note(line, replies.split_answers(
-            text, len(idents))), reads=False, parse=to_native)
+        return OneTimeOperation(endpoint, line, interpret, reads=False, parse=to_native)
+
+    def _refuse(self, line, reply):
+        self.refusal, self.refused = reply, commands.describe_line(line)
+        self._left.clear()
+        self._servers.clear()
 
     def _note(self, line, answers):
         """Note what has become of sessions; return the next operation."""
+        self._unknown = 0
         for answer in answers:
             if replies.is_success(answer):
                 self.ended += 1
             elif replies.is_unknown_session(answer):
                 self.gone += 1
             else:
-                self.refusal, self.refused = answer, commands.describe_line(line)
-                self._left.clear()
+                self._refuse(line, answer)
         return self.look()
 
     def finish(self, outcome):
@@ -328,11 +425,14 @@ class _Ending(object):
         if isinstance(outcome, CommandFailed):
             self.refusal, self.refused = str(outcome), outcome.command
         elif isinstance(outcome, Exception):
+            if self._unknown and not getattr(outcome, 'undelivered', False):
+                outcome.message += ('; whether the {0} sessions of the command that was sent last '
+                                    'have ended is not known'.format(self._unknown))
             return outcome
         return self.refusal
 
 
-def end_sessions(sessions, report):
+def end_sessions(sessions, report, wanted=None, by_server=False):
     """End sessions, all processes concurrently.
 
     A command is never repeated once it may have been sent: the id may be another session's by then.
@@ -342,13 +442,20 @@ def end_sessions(sessions, report):
     :param report: takes a list with how far it has come in each process (``process``, ``total``,
         ``ended``, ``gone``), and returns what the caller gets; an exception gets it, too, as its
         ``result``.
+    :param wanted: (optional) see :class:`_Ending`.
+    :param by_server: (optional) see :class:`_Ending`.
     :return: that.
     :raises haproxyadmin.exceptions.HAProxyBaseError: the first error of a process that could not be
         reached, otherwise that all or some refuse.
     """
-    endings = [_Ending(process, own) for process, own in sessions]
+    endings = [_Ending(process, own, wanted, by_server) for process, own in sessions]
     try:
-        outcomes = run_all([ending.look() for ending in endings])
+        outcomes = run_all([ending.shutdown_server() for ending in endings])
+        seconds = max([ending.seconds_to_wait() for ending in endings] + [0])
+        if seconds > 0:
+            time.sleep(min(seconds, LASTING))
+        outcomes = run_all([ending.look() if outcome is None else outcome
+                            for ending, outcome in zip(endings, outcomes)])
         _check(endings, [ending.finish(outcome) for ending, outcome in zip(endings, outcomes)])
     except BaseException as error:
         error.result = report(endings)

@@ -14,6 +14,9 @@ _FIELD = Pattern(r'(\w+)(?:=\[([^\]]*)\]|\[([^\]]*)\]|\(([^)]*)\)|=("[^"]*"|\S*)
 _HEAD = Pattern(r'(0x[0-9a-f]+): \[([^\]]*)\] id=(\d+) proto=(\S+)(?: source=(\S+))?')
 _TOKEN = Pattern(r'(?:^|[\s(])([A-Za-z_][\w.\[\]]*)=("[^"]*"|\(nil\)|\S*)')
 _OWNER = Pattern(r'  (frontend|backend|server)=(\S+) .*?(?:\) addr=(\S+))?\Z')
+_BACK_NUMBER = Pattern(r'.* (?:scb|s1)=\[(\d+),')
+# From CON to EST; before 2.0 EST is 7.
+_CONNECTED = ('5', '6', '7', '8')
 _BACK_STATE = Pattern(r'  (?:scb|si\[1\])=.*?state=(\w+)')
 _TASK = '  task='
 # The last line that begins so in every version.
@@ -33,7 +36,8 @@ Row = collections.namedtuple('Row', 'id proto source frontend backend server age
 
 # A session as a look at it shows it. epoch: None before 2.3.7. back_state: of the side of the
 # server: INI, REQ, QUE, TAR, ASS, CON, CER, RDY, EST, DIS, CLO.
-Look = collections.namedtuple('Look', 'proto source frontend epoch age back_state')
+Look = collections.namedtuple(
+    'Look', 'proto source frontend backend server epoch age back_state')
 
 SessionDetails = collections.namedtuple(
     'SessionDetails', 'unique_id accepted flags frontend_address backend_address server_address '
@@ -75,6 +79,16 @@ def count_sessions(lines, backend, server):
 def is_of_stats_socket(line):
     """Return True for a session of a client of a stats socket, this library among them."""
     return _OF_STATS_SOCKET in line
+
+
+def has_connection(line):
+    """Return True for a session with a server that it connects to, or has done so.
+
+    One in the queue of a server, to which a cookie sends it, has the server but no connection.
+    """
+    match = _BACK_NUMBER.match(line)
+    return (match is not None and match.group(1) in _CONNECTED
+            and name_or_none(parse_row(line).server) is not None)
 
 
 def name_or_none(text):
@@ -160,10 +174,11 @@ def parse_look(lines):
     """
     proto, source = _check_whole(lines).groups()[3:]
     fields = dict(_TOKEN.findall('\n'.join(line for line in lines[1:] if line.startswith(
-        ('  flags=', '  frontend=', _TASK)))))
+        ('  flags=', '  frontend=', '  backend=', '  server=', _TASK)))))
     states = [match.group(1) for match in map(_BACK_STATE.match, lines) if match]
-    return Look(proto, source, fields.get('frontend'), fields.get('epoch'),
-                fields.get('age', '').rstrip(')'), states[0] if states else None)
+    return Look(proto, source, fields.get('frontend'), fields.get('backend'), fields.get('server'),
+                fields.get('epoch'), fields.get('age', '').rstrip(')'),
+                states[0] if states else None)
 
 
 def parse_details(lines):

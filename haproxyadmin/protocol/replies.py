@@ -169,6 +169,11 @@ def is_unknown_session(reply):
     return reply.startswith('No such session')
 
 
+def is_of_disabled_proxy(reply):
+    """Return True if the proxy of a server has been stopped, as in former workers."""
+    return reply.startswith('Proxy is disabled')
+
+
 def is_outdated(reply):
     """Return True if a prepared version was not committed because a later one has been."""
     return str(reply).startswith('Version number out of range')

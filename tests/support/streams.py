@@ -4,7 +4,7 @@ import re
 
 ROW = ('{id}: proto={proto}{client} ts=00{epoch} age={age} calls=2 rate=0 cpu=0 lat=0 '
        'rq[f=1840000h,i=0,an=8000h,ax=] rp[f=80000000h,i=0,an=1400000h,ax=] '
-       'scf=[8,482h,fd=28,rex=,wex=] scb=[8,1411h,fd=29,rex=28s,wex=] exp=1m rc=0 c_exp=\n')
+       'scf=[8,482h,fd=28,rex=,wex=] scb=[{state_number},1411h,fd=29,rex=28s,wex=] exp=1m rc=0 c_exp=\n')
 DETAILS = """{id}: [24/Nov/2026:19:48:13.585013] id={number} proto={proto}{source}
   flags=0xc4a, conn_retries=0, srv_conn=(nil), pend_pos=(nil) waiting=0{epoch}
   frontend={fe} (id=9 mode=http), listener=? (id=1) addr=127.0.0.1:21120
@@ -16,8 +16,9 @@ DETAILS = """{id}: [24/Nov/2026:19:48:13.585013] id={number} proto={proto}{sourc
   res=0x7f9c11495470 (f=0x80000000 an=0x0 tofwd=0 total=0)
 
 """
+STATES = ('INI', 'REQ', 'QUE', 'TAR', 'ASS', 'CON', 'CER', 'RDY', 'EST', 'DIS', 'CLO')
 # The session that asks.
-OWN = ROW.format(id='0x7f9c11400000', proto='unix_stream', epoch='', age='0s',
+OWN = ROW.format(state_number=8, id='0x7f9c11400000', proto='unix_stream', epoch='', age='0s',
                  client=' src=unix:1 fe=GLOBAL be=<NONE> srv=<none>')
 
 
@@ -27,7 +28,7 @@ class Streams(object):
     :type process: tests.support.fakes.Process
 
     ``before_end`` is called before a line of commands that end sessions. ``answers`` replaces the
-    reply to such a command for an id.
+    reply to such a command for an id, or for ``(backend, server)``.
     """
 
     def __init__(self, process, threads=1):
@@ -57,6 +58,9 @@ class Streams(object):
             if command.startswith('shutdown '):
                 self.before_end()
             return None
+        server = re.match(r'shutdown sessions server (\S+)/(\S+)\Z', command)
+        if server:
+            return self.end_server(*server.groups())
         match = re.match(r'(show sess|shutdown session)(?: (0x[0-9a-f]+))?\Z', command)
         if match is None:
             return None
@@ -85,8 +89,19 @@ class Streams(object):
         self.rows = [row for row in self.rows if row['id'] != ident]
         return '\n'
 
+    def end_server(self, backend, name):
+        self.before_end()
+        if self.process.level != 'admin':
+            return 'Permission denied\n\n'
+        if (backend, name) in self.answers:
+            return self.answers[backend, name]
+        # Without a connection, a session does not belong to its server yet.
+        self.rows = [row for row in self.rows if (row['be'], row['srv']) != (backend, name)
+                     or row['state'] not in STATES[5:9]]
+        return '\n'
+
     def _printed(self, row):
         client = '' if row['src'] is None else ' src={src} fe={fe} be={be} srv={srv}'.format(**row)
         epoch = ' epoch=' + (hex(row['epoch']) if row['epoch'] else '0') if self.process.version >= '2.4' else ''
-        return dict(row, client=client, epoch=epoch,
+        return dict(row, client=client, epoch=epoch, state_number=STATES.index(row['state']),
                     source='' if row['src'] is None else ' source=' + row['src'])
