@@ -35,6 +35,11 @@ class Crew(object):
         return self.fleet.commands
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    monkeypatch.setattr(internal, 'LASTING', 0)
+
+
 @pytest.fixture
 def crew(fleet):
     return Crew(fleet)
@@ -107,6 +112,8 @@ def test_a_reply_that_is_cut_short(crew):
     ({'source': '10.0.0.9'}, 'ac'), ({'source': '10.0.0.0/8'}, 'abc'),
     ({'source': '10.0.0.8/255.255.255.254'}, 'ac'), ({'source': '2001:DB8:0::1'}, 'd'),
     ({'source': '2001:db8::/32'}, 'd'), ({'source': '::ffff:10.0.0.9'}, 'ac'),
+    ({'source': '::ffff:10.0.0.0/104'}, 'abc'), ({'source': '::ffff:0:0/96'}, 'abc'),
+    ({'source': '::ffff:a00:8/127'}, 'ac'), ({'source': '::/0'}, 'd'), ({'source': '::ffff:0:0/95'}, ''),
     ({'source': '10.0.0'}, None), ({'source': 'unix'}, None), ({'source': ''}, None),
     ({'source': 10}, None), ({'source': '10.0.0.0/33'}, None), ({'source': b'\xff'}, None),
     ({'older_than': 10}, 'abp'), ({'older_than': 10.5}, 'b'), ({'older_than': 3600}, 'b'),
@@ -141,6 +148,15 @@ def test_a_filter_by_objects(crew):
     for filters in ({'backend': backend}, {'server': backend.server('backend_proc1_srv1')},
                     {'frontend': crew.hap.frontend('frontend_proc1')}):
         assert [session.id for session in crew.hap.sessions(**filters)] == ['0xa']
+    crew.fleet.forget()
+    server, frontend = backend.server('backend_proc1_srv1'), crew.hap.frontend('frontend_proc1')
+    for name, values in (('server', (backend, frontend)), ('backend', (server, frontend)),
+                         ('frontend', (server, backend, crew[0], crew.hap))):
+        for value in values:
+            crew.fleet.forget()
+            with pytest.raises(ValueError, match=name + ' must be a name'):
+                crew.hap.shutdown_sessions(**{name: value})
+            assert crew.commands == [[]]
 
 
 def test_one_session(fleet):
@@ -348,14 +364,16 @@ def test_end_all_that_match(fleet):
     crew[1].add('0xb', srv='w0')
     crew[2].add('0xc', srv='w1')
     crew[1].add('0xd', src=None, proto='?')
-    ended = crew.hap.shutdown_sessions(server='w0')
+    ended = crew.hap.shutdown_sessions(server='w0', frontend='www')
     assert ended == (21, 0, 0, [(crew.fleet[0].path, 20), (crew.fleet[1].path, 1)])
-    assert [command.count(';') for command in crew.commands[0]] == [1, 16, 15, 4, 3]
+    assert ended._asdict() == {'ended': 21, 'gone': 0, 'left': 0, 'by_socket': ended.by_socket}
+    assert [command.count(';') for command in crew.commands[0]] == [1, 8, 7, 8, 7, 4, 3]
     assert crew.commands[2] == [LIST]
     assert len(crew[0].ids()) == 20 and crew[1].ids() == ['0xd'] and crew[2].ids() == ['0xc']
     crew.fleet.forget()
-    assert crew.hap.shutdown_sessions(server='w0') == (0, 0, 0, [])
-    assert crew.commands == [[LIST]] * 3
+    for filters in ({'server': 'w0'}, {'server': 'w0', 'frontend': 'www'}):
+        assert crew.hap.shutdown_sessions(**filters) == (0, 0, 0, [])
+    assert crew.commands == [[LIST] * 2] * 3
     # HAProxy's own stay.
     assert crew.hap.shutdown_sessions(older_than=0).ended == 21
     assert crew[1].ids() == ['0xd']
@@ -382,7 +400,7 @@ def test_sessions_that_end_meanwhile(crew):
         crew[0].before_end = lambda: None
     crew[0].before_end = end_two
     crew[0].table = lambda: (listed(), crew[0].rows.pop(0))[0]
-    assert crew.hap.shutdown_sessions(backend='web') == (2, 2, 0, [(crew.fleet[0].path, 2)])
+    assert crew.hap.shutdown_sessions(frontend='www') == (2, 2, 0, [(crew.fleet[0].path, 2)])
 
 
 def test_some_processes_refuse(fleet):
@@ -393,7 +411,7 @@ def test_some_processes_refuse(fleet):
         for number in range(20):
             streams.add('0xa{0:02x}'.format(number))
     with pytest.raises(exceptions.MultipleCommandResults) as caught:
-        crew.hap.shutdown_sessions(backend='web')
+        crew.hap.shutdown_sessions(frontend='www')
     assert caught.value.result == (20, 0, 20, [
         (crew.fleet[0].path, 0), (crew.fleet[1].path, 20)])
     assert [reply[:17] for _, reply in caught.value.results] == ['Permission denied', '']
@@ -411,10 +429,12 @@ def test_a_process_is_lost_meanwhile(fleet):
             streams.add('0xa{0:02x}'.format(number))
     crew.fleet[1].script = [fakes.answering] * 3 + [fakes.closing]
     with pytest.raises(exceptions.HAProxySocketError) as caught:
-        crew.hap.shutdown_sessions(backend='web')
-    assert caught.value.result == (36, 0, 4, [
-        (crew.fleet[0].path, 20), (crew.fleet[1].path, 16)])
+        crew.hap.shutdown_sessions(frontend='www')
+    assert caught.value.result == (28, 0, 12, [
+        (crew.fleet[0].path, 20), (crew.fleet[1].path, 8)])
     assert caught.value.results == [(1, '')]
+    # A look is lost: what was ended is known.
+    assert 'not known' not in str(caught.value)
 
 
 def test_a_process_that_cannot_be_listed(fleet):
@@ -439,10 +459,168 @@ def test_an_interruption_says_how_far_it_has_come(crew):
     internal._Ending._note = interrupt
     try:
         with pytest.raises(KeyboardInterrupt) as caught:
-            crew.hap.shutdown_sessions(backend='web')
+            crew.hap.shutdown_sessions(frontend='www')
     finally:
         internal._Ending._note = original
-    assert caught.value.result[:3] == (16, 0, 4)
+    assert caught.value.result[:3] == (8, 0, 12)
+
+
+# Ending those of servers
+
+def test_sessions_of_servers_end_without_their_ids(fleet):
+    """[sessions]"""
+    crew = Crew(fleet, '3.2', 2)
+    for streams in crew.streams:
+        streams.add('0xa1')
+        streams.add('0xa2')
+        streams.add('0xb', srv='w2')
+        streams.add('0xc', be='api')
+    # In a queue without a server, and in that of a server.
+    crew[0].add('0xd1', srv='<none>', state='QUE')
+    crew[0].add('0xd2', state='QUE')
+    # One more begins until then.
+    crew[1].before_end = lambda: crew[1].add('0xe')
+    crew.fleet.forget()
+    assert crew.hap.shutdown_sessions(server='web/w1') == (5, 0, 0, [
+        (crew.fleet[0].path, 3), (crew.fleet[1].path, 2)])
+    assert crew.commands == [
+        [LIST, 'shutdown sessions server web/w1', 'show sess 0xd2;show info',
+         'shutdown session 0xd2'], [LIST, 'shutdown sessions server web/w1']]
+    assert [streams.ids() for streams in crew.streams] == [['0xb', '0xc', '0xd1'], ['0xb', '0xc']]
+    crew.fleet.forget()
+    crew[1].before_end = lambda: None
+    assert crew.hap.shutdown_sessions(backend='web').ended == 3
+    assert crew.commands[1] == [LIST, 'shutdown sessions server web/w2']
+    assert [streams.ids() for streams in crew.streams] == [['0xc'], ['0xc']]
+    crew.fleet.forget()
+    for filters in ({'frontend': 'www'}, {'source': '10.0.0.9'}, {'older_than': 0},
+                    {'younger_than': 50}):
+        crew.hap.shutdown_sessions(server='web/none', **filters)
+        crew[1].add('0xf')
+        assert crew.hap.shutdown_sessions(server='w1', backend='web', **filters).ended == 1
+    assert not [line for line in crew.commands[1] if 'server' in line]
+
+
+def test_a_server_that_is_refused(fleet):
+    """[verdicts; sessions]"""
+    crew = Crew(fleet, '3.2', 2)
+    crew.fleet[0].level = 'operator'
+    for streams in crew.streams:
+        streams.add()
+        streams.add(OTHER, srv='w2')
+    with pytest.raises(exceptions.MultipleCommandResults) as caught:
+        crew.hap.shutdown_sessions(backend='web')
+    assert caught.value.result == (2, 0, 2, [(crew.fleet[0].path, 0), (crew.fleet[1].path, 2)])
+    assert caught.value.command == 'shutdown sessions server web/w1'
+    assert crew[0].ids() == [ID, OTHER] and crew[1].ids() == []
+
+
+def test_a_server_of_a_proxy_that_has_been_stopped(crew):
+    """[sessions] As in a worker that a reload has made a former one just now."""
+    crew[0].add()
+    crew[0].add(OTHER)
+    crew[0].answers['web', 'w1'] = 'Proxy is disabled.\n\n'
+    assert crew.hap.shutdown_sessions(server='w1').ended == 2
+    assert crew[0].ids() == []
+
+
+def test_a_process_is_lost_while_it_ends_those_of_a_server(fleet):
+    """[verdicts; sessions]"""
+    crew = Crew(fleet, '2.2', 2)
+    for streams in crew.streams:
+        streams.add()
+        streams.add(OTHER, srv='<none>', state='QUE')
+    crew.fleet[0].script = [fakes.answering, fakes.closing]
+    with pytest.raises(exceptions.HAProxySocketError, match='1 sessions .* is not known') as caught:
+        crew.hap.shutdown_sessions(backend='web')
+    assert caught.value.result == (2, 0, 2, [(crew.fleet[0].path, 0), (crew.fleet[1].path, 2)])
+
+
+# Ids that HAProxy uses again
+
+def test_a_session_that_may_not_last_is_not_looked_at_yet(crew, monkeypatch):
+    """[sessions]"""
+    slept, time = [], [1000.0]
+    monkeypatch.setattr(internal, 'LASTING', 0.25)
+    monkeypatch.setattr(internal, 'now', lambda: time[0])
+    monkeypatch.setattr(internal.time, 'sleep', slept.append)
+    crew[0].add()
+    session, = crew.hap.sessions()
+    time[0] += 0.0625
+    assert session.shutdown().changed and slept == [0.1875]
+    crew[0].add()
+    assert crew.hap.shutdown_sessions(frontend='www').ended == 1 and slept == [0.1875, 0.25]
+    crew[0].add()
+    # Its id does not matter.
+    assert crew.hap.shutdown_sessions(server='w1').ended == 1 and len(slept) == 2
+    crew[0].add()
+    session, = crew.hap.sessions()
+    time[0] += 0.25
+    assert session.shutdown().changed and len(slept) == 2
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_an_answer_is_missing(count, fleet):
+    """[sessions; verdicts] HAProxy has ended the connection that the command came by."""
+    crew = Crew(fleet, '3.2', 2)
+    for streams in crew.streams:
+        for number in range(count):
+            streams.add('0xa{0}'.format(number))
+    answer = crew[0].answer
+    for reply in ('', '\n'):
+        crew.fleet[0].handler = lambda command: (
+            reply if command.startswith('shutdown') and ';' in command or (
+                count == 1 and command.startswith('shutdown')) else answer(command))
+        if count == 1 and reply:
+            continue
+        with pytest.raises(exceptions.HAProxySocketError, match='{0} sessions .* is not known'.format(
+                count)) as caught:
+            crew.hap.shutdown_sessions(frontend='www')
+        assert caught.value.result[:3] == (len(crew[1].rows) + caught.value.result.ended, 0, count)
+        assert crew[1].ids() == []
+
+
+@pytest.mark.parametrize('version, change, changed', [
+    ('2.2', {'srv': 'w2'}, False), ('2.2', {'be': 'api'}, False), ('2.2', {'srv': '<none>'}, True),
+    ('3.2', {'srv': 'w2'}, True)])
+def test_before_2_4_it_must_have_the_same_server(version, change, changed, fleet):
+    """[sessions]"""
+    crew = Crew(fleet, version)
+    row = crew[0].add()
+    session, = crew.hap.sessions()
+    row.update(change)
+    assert session.shutdown() == (changed,)
+
+
+@pytest.mark.parametrize('filters, change, ended', [
+    ({'server': 'w1'}, {'srv': 'w2'}, 0), ({'server': 'w1'}, {'srv': '<NONE>'}, 0),
+    ({'backend': 'web'}, {'srv': 'w2'}, 1), ({'backend': 'web'}, {'be': 'api'}, 0), ({}, {'be': 'api'}, 1)])
+def test_the_filter_still_holds_when_it_is_ended(crew, filters, change, ended):
+    """[sessions]"""
+    row = crew[0].add()
+    table = crew[0].table
+    crew[0].table = lambda: (table(), row.update(change))[0]
+    assert crew.hap.shutdown_sessions(frontend='www', **filters)[:3] == (ended, 1 - ended, 0)
+
+
+def test_before_2_4_a_client_without_a_port_cannot_be_told_apart(fleet):
+    """[sessions]"""
+    crew = Crew(fleet, '2.2')
+    crew[0].add(src='unix:1', proto='unix_stream')
+    crew[0].add(OTHER)
+    session = crew.hap.session(ID)
+    crew.fleet.forget()
+    with pytest.raises(exceptions.CommandFailed, match='cannot tell') as caught:
+        session.shutdown()
+    assert caught.value.result == GONE and caught.value.command is None
+    assert crew.commands == [[]] and crew[0].ids() == [ID, OTHER]
+    with pytest.raises(exceptions.CommandFailed, match='cannot tell') as caught:
+        crew.hap.shutdown_sessions(frontend='www')
+    assert caught.value.result[:3] == (1, 0, 1) and crew[0].ids() == [ID]
+    assert crew.hap.shutdown_sessions(server='w1').ended == 1
+    crew = Crew(fleet, '3.2')
+    crew[0].add(src='unix:1', proto='unix_stream')
+    assert crew.hap.session(ID).shutdown().changed
 
 
 # What some versions do wrong
@@ -460,12 +638,14 @@ def test_versions_that_end_a_session_wrongly(version, threads, refused, fleet):
     if refused is None:
         assert session.shutdown().changed
         return
-    for method in (session.shutdown, lambda: crew.hap.shutdown_sessions(backend='web')):
+    for method in (session.shutdown, lambda: crew.hap.shutdown_sessions(frontend='www')):
         with pytest.raises(exceptions.CommandFailed, match=refused) as caught:
             method()
         assert caught.value.command is None
         assert caught.value.socket_file == crew.fleet[0].path
     assert END not in crew.commands[0] and crew[0].ids() == [ID]
+    # The command for a server is not affected.
+    assert crew.hap.shutdown_sessions(backend='web').ended == 1
 
 
 @pytest.mark.parametrize('number, state, refused', [
@@ -496,10 +676,17 @@ def test_a_version_that_crashes_when_it_shows_a_session(fleet):
     session, = crew.hap.sessions()
     crew.fleet.forget()
     for method in (session.details, session.shutdown,
-                   lambda: crew.hap.shutdown_sessions(backend='web')):
+                   lambda: crew.hap.shutdown_sessions(frontend='www')):
         with pytest.raises(exceptions.CommandFailed, match='may crash'):
             method()
     assert crew.commands == [[LIST]]
+
+
+def test_what_is_returned_is_documented():
+    for kind in (sessions.Ended, sessions.SessionsEnded):
+        assert not kind.__doc__.startswith(kind.__name__ + '(')
+        for name in kind._fields:
+            assert '``{0}``'.format(name) in kind.__doc__
 
 
 def test_the_dangers_are_documented():
