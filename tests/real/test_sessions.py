@@ -7,6 +7,7 @@ import pytest
 
 from haproxyadmin import exceptions, sessions
 from haproxyadmin.haproxy import HAProxy
+from haproxyadmin.internal import sessions as internal
 from tests import conftest
 from tests.support import lab as labs
 
@@ -17,6 +18,10 @@ VERSIONS = conftest.versions()
 CRASHING = '2.6'
 # Only end a session in a queue when it is its turn.
 SLOW_TO_END = ('2.2', '2.6')
+# Do not show whether an id means another session by now.
+WITHOUT_EPOCH = ('2.2',)
+REQUEST = (b'POST / HTTP/1.1\r\nHost: x\r\nCookie: server=%s\r\nContent-Length: 1\r\n'
+           b'Expect: 100-continue\r\n\r\n')
 CONFIG = """
 global
     maxconn 200
@@ -36,6 +41,7 @@ defaults
 
 frontend www
     bind 127.0.0.1:${HAPROXYADMIN_PORT_WWW}
+    bind unix@"${HAPROXYADMIN_RUN}/www-${HAPROXYADMIN_PROCESS}.www"
     default_backend web
 
 backend web
@@ -279,6 +285,98 @@ def test_another_session_with_the_same_id_goes_on(site, hap):
         assert successor.shutdown().changed and is_closed(connection)
     finally:
         for client in others:
+            client.close()
+
+
+def begin(connection, server):
+    """Begin a request that has reached its server when this returns."""
+    connection.settimeout(conftest.PATIENT)
+    connection.sendall(REQUEST.replace(b'%s', server))
+    assert connection.recv(65536).startswith(b'HTTP/1.1 100')
+
+
+def finish(connection):
+    """Finish a request; the connection is kept."""
+    connection.sendall(b'x')
+    assert connection.recv(65536).startswith(b'HTTP/1.1 200')
+
+
+def test_the_next_request_of_a_connection_goes_on(site, hap):
+    """[sessions]"""
+    client = socket.create_connection(('127.0.0.1', site.labs[0].ports['www']))
+    with contextlib.closing(client):
+        begin(client, b'w1')
+        session, = hap.sessions()
+        finish(client)
+        begin(client, b'w2')
+        assert [found.server for found in hap.sessions()] == ['w2']
+        assert session.shutdown() == (False,) and is_open(client)
+        finish(client)
+
+
+def test_a_session_that_ends_just_after_it_was_listed(site, hap, monkeypatch):
+    """[sessions]"""
+    lab = site.labs[0]
+    clients = [lab.hold('www', 1, 'w1')]
+
+    def replace(seconds):
+        # It ends by itself, and others begin.
+        assert 0 < seconds <= 1000
+        clients.pop().close()
+        labs.wait_until(lambda: 'fe=www' not in lab.raw('show sess'), 'it has ended')
+        clients.extend([lab.hold('www', 1, 'w1') for _ in range(10)])
+    monkeypatch.setattr(internal, 'LASTING', 1000)
+    monkeypatch.setattr(internal.time, 'sleep', replace)
+    try:
+        assert hap.shutdown_sessions(frontend='www') == (0, 1, 0, [(lab.socket_files[0], 0)])
+        assert len(clients) == 10
+        assert all([is_open(client.connections[0]) for client in clients])
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_clients_of_unix_sockets(site, hap):
+    """[sessions]"""
+    lab = site.labs[0]
+    clients = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+    try:
+        for client, server in zip(clients, (b'w1', b'w2')):
+            client.connect('{0}/www-1.www'.format(lab.socket_dir))
+            begin(client, server)
+        session, = hap.sessions(server='w1')
+        assert session.source.startswith('unix:') and session.source_port is None
+        if site.version in WITHOUT_EPOCH:
+            for end in (session.shutdown, lambda: hap.shutdown_sessions(frontend='www')):
+                with pytest.raises(exceptions.CommandFailed, match='cannot tell'):
+                    end()
+            assert all([is_open(client) for client in clients])
+        else:
+            assert session.shutdown().changed and is_closed(clients[0])
+        # This does not need the id.
+        assert hap.shutdown_sessions(server='w2').ended == 1
+        assert is_closed(clients[1])
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_end_those_of_a_backend_and_those_that_wait_for_it(site, hap):
+    """[sessions]"""
+    lab = site.labs[0]
+    waiting = [socket.socket() for _ in range(3)]
+    try:
+        with held(lab, 'narrow', 1) as (connection,), held(lab, 'www', 1) as (other,):
+            for client in waiting:
+                client.connect(('127.0.0.1', lab.ports['narrow']))
+                client.sendall(REQUEST)
+            labs.wait_until(lambda: len(hap.sessions(backend='narrow')) == 4, 'all are listed')
+            ended = hap.shutdown_sessions(backend='narrow')
+            assert ended == (4, 0, 0, [(lab.socket_files[0], 4)])
+            assert is_closed(connection) and all([is_closed(client) for client in waiting])
+            assert is_open(other)
+    finally:
+        for client in waiting:
             client.close()
 
 
