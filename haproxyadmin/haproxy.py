@@ -362,16 +362,24 @@ class HAProxy(PatternMethods, Reading):
     @takes_die
     def shutdown_sessions(self, server=None, backend=None, frontend=None, source=None,
                           older_than=None, younger_than=None, die=True):
-        """End all sessions that match, in all processes; those that begin meanwhile go on.
+        """End all sessions that match, in all processes.
 
-        Lists the sessions as :meth:`sessions` does, and then ends them as
-        :meth:`haproxyadmin.sessions.Session.shutdown` does, 16 with two exchanges, all processes
-        concurrently; also in former workers, if this object reads from them. A session without a
-        known frontend, for instance between peers, is never ended. Nothing is ended anywhere if the
-        sessions of one process cannot be listed. What was ended cannot be undone.
+        Lists the sessions as :meth:`sessions` does. With no other filters than ``server`` and
+        ``backend`` it then sends ``shutdown sessions server`` for each server that a process has
+        listed (management guide, "shutdown sessions server"), as
+        :meth:`haproxyadmin.server.Server.shutdown` does. This also ends those that begin before the
+        command arrives.
 
-        To end all sessions of one server, :meth:`haproxyadmin.server.Server.shutdown` sends only
-        one command to each process.
+        With other filters, for sessions without a connection to a server, in former workers, and
+        in versions where the command might freeze a session, it ends each by its id, as
+        :meth:`haproxyadmin.sessions.Session.shutdown` does, eight with two exchanges. Those that
+        begin meanwhile go on, and so do those that no longer match. Read there what may go wrong:
+        where short requests come fast, prefer the former, or pass ``older_than``.
+
+        All processes are concurrent; former workers take part if this object reads from them. A
+        session without a known frontend, for instance between peers, is never ended. Nothing is
+        ended anywhere if the sessions of one process cannot be listed. What was ended cannot be
+        undone.
 
         :param server: (optional) see :meth:`sessions`, as for the others.
         :param backend: (optional) the name of a backend.
@@ -379,15 +387,17 @@ class HAProxy(PatternMethods, Reading):
         :param source: (optional) an address or a network.
         :param older_than: (optional) a number of seconds.
         :param younger_than: (optional) a number of seconds.
-        :return: how many sessions were ``ended``, and how many were ``gone`` before it was their
-            turn; ``left``, 0; and ``by_socket``, a list of ``(socket address, how many were
+        :return: how many sessions were ``ended`` (of servers: how many had been listed), and how
+            many were ``gone``, or did not match any more, when it was their turn; ``left``, 0; and ``by_socket``, a list of ``(socket address, how many were
             ended)`` of the processes that had any. An exception has the same in its ``result``:
             ``left`` is then the number of those that were not ended, or perhaps not.
         :rtype: haproxyadmin.sessions.SessionsEnded
         :raises ValueError: for a wrong filter, and without any; nothing is sent.
         :raises haproxyadmin.exceptions.CommandFailed: if all processes refuse: the socket must have
-            the level admin.
+            the level admin; or if a session cannot be told from a later one, see there.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if an answer is missing, for which see
+            there, too, or a process cannot be reached.
 
         Usage::
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sessions on real HAProxies: list them, look at one, end them."""
 import contextlib
+import select
 import socket
 
 import pytest
@@ -295,23 +296,29 @@ def begin(connection, server):
     assert connection.recv(65536).startswith(b'HTTP/1.1 100')
 
 
-def finish(connection):
-    """Finish a request; the connection is kept."""
-    connection.sendall(b'x')
-    assert connection.recv(65536).startswith(b'HTTP/1.1 200')
+def listed_request(hap, connection):
+    """Send a request to w1; return its session, as it was listed before the response came."""
+    connection.settimeout(conftest.PATIENT)
+    for seconds in (0.2, 1, 5, 25):
+        connection.sendall('GET /hold/{0} HTTP/1.1\r\nHost: x\r\nCookie: server=w1\r\n\r\n'.format(
+            seconds).encode())
+        found = []
+        while not found and not select.select([connection], [], [], 0)[0]:
+            found = hap.sessions(server='w1')
+        assert connection.recv(65536).startswith(b'HTTP/1.1 200')
+        if found:
+            return found[0]
+    raise AssertionError('the request was never listed')
 
 
 def test_the_next_request_of_a_connection_goes_on(site, hap):
     """[sessions]"""
     client = socket.create_connection(('127.0.0.1', site.labs[0].ports['www']))
     with contextlib.closing(client):
-        begin(client, b'w1')
-        session, = hap.sessions()
-        finish(client)
+        session = listed_request(hap, client)
         begin(client, b'w2')
         assert [found.server for found in hap.sessions()] == ['w2']
         assert session.shutdown() == (False,) and is_open(client)
-        finish(client)
 
 
 def test_a_session_that_ends_just_after_it_was_listed(site, hap, monkeypatch):
