@@ -333,7 +333,7 @@ def test_a_session_that_ends_just_after_it_was_listed(site, hap, monkeypatch):
         labs.wait_until(lambda: 'fe=www' not in lab.raw('show sess'), 'it has ended')
         clients.extend([lab.hold('www', 1, 'w1') for _ in range(10)])
     monkeypatch.setattr(internal, 'LASTING', 1000)
-    monkeypatch.setattr(internal.time, 'sleep', replace)
+    monkeypatch.setattr(internal, 'time', type('Clock', (), {'sleep': staticmethod(replace)}))
     try:
         assert hap.shutdown_sessions(frontend='www') == (0, 1, 0, [(lab.socket_files[0], 0)])
         assert len(clients) == 10

@@ -113,7 +113,8 @@ def test_a_reply_that_is_cut_short(crew):
     ({'source': '10.0.0.8/255.255.255.254'}, 'ac'), ({'source': '2001:DB8:0::1'}, 'd'),
     ({'source': '2001:db8::/32'}, 'd'), ({'source': '::ffff:10.0.0.9'}, 'ac'),
     ({'source': '::ffff:10.0.0.0/104'}, 'abc'), ({'source': '::ffff:0:0/96'}, 'abc'),
-    ({'source': '::ffff:a00:8/127'}, 'ac'), ({'source': '::/0'}, 'd'), ({'source': '::ffff:0:0/95'}, ''),
+    ({'source': '::ffff:a00:8/127'}, 'ac'), ({'source': '::/0'}, 'd'),
+    ({'source': '::ffff:0:0/95'}, ''),
     ({'source': '10.0.0'}, None), ({'source': 'unix'}, None), ({'source': ''}, None),
     ({'source': 10}, None), ({'source': '10.0.0.0/33'}, None), ({'source': b'\xff'}, None),
     ({'older_than': 10}, 'abp'), ({'older_than': 10.5}, 'b'), ({'older_than': 3600}, 'b'),
@@ -543,7 +544,7 @@ def test_a_session_that_may_not_last_is_not_looked_at_yet(crew, monkeypatch):
     slept, time = [], [1000.0]
     monkeypatch.setattr(internal, 'LASTING', 0.25)
     monkeypatch.setattr(internal, 'now', lambda: time[0])
-    monkeypatch.setattr(internal.time, 'sleep', slept.append)
+    monkeypatch.setattr(internal, 'time', type('Clock', (), {'sleep': slept.append}))
     crew[0].add()
     session, = crew.hap.sessions()
     time[0] += 0.0625
@@ -573,8 +574,8 @@ def test_an_answer_is_missing(count, fleet):
                 count == 1 and command.startswith('shutdown')) else answer(command))
         if count == 1 and reply:
             continue
-        with pytest.raises(exceptions.HAProxySocketError, match='{0} sessions .* is not known'.format(
-                count)) as caught:
+        expected = '{0} sessions .* is not known'.format(count)
+        with pytest.raises(exceptions.HAProxySocketError, match=expected) as caught:
             crew.hap.shutdown_sessions(frontend='www')
         assert caught.value.result[:3] == (len(crew[1].rows) + caught.value.result.ended, 0, count)
         assert crew[1].ids() == []
@@ -594,7 +595,8 @@ def test_before_2_4_it_must_have_the_same_server(version, change, changed, fleet
 
 @pytest.mark.parametrize('filters, change, ended', [
     ({'server': 'w1'}, {'srv': 'w2'}, 0), ({'server': 'w1'}, {'srv': '<NONE>'}, 0),
-    ({'backend': 'web'}, {'srv': 'w2'}, 1), ({'backend': 'web'}, {'be': 'api'}, 0), ({}, {'be': 'api'}, 1)])
+    ({'backend': 'web'}, {'srv': 'w2'}, 1), ({'backend': 'web'}, {'be': 'api'}, 0),
+    ({}, {'be': 'api'}, 1)])
 def test_the_filter_still_holds_when_it_is_ended(crew, filters, change, ended):
     """[sessions]"""
     row = crew[0].add()
