@@ -388,9 +388,10 @@ class HAProxy(PatternMethods, Reading):
         :param older_than: (optional) a number of seconds.
         :param younger_than: (optional) a number of seconds.
         :return: how many sessions were ``ended`` (of servers: how many had been listed), and how
-            many were ``gone``, or did not match any more, when it was their turn; ``left``, 0; and ``by_socket``, a list of ``(socket address, how many were
-            ended)`` of the processes that had any. An exception has the same in its ``result``:
-            ``left`` is then the number of those that were not ended, or perhaps not.
+            many were ``gone``, or did not match any more, when it was their turn; ``left``, 0; and
+            ``by_socket``, a list of ``(socket address, how many were ended)`` of the processes that
+            had any. An exception has the same in its ``result``: ``left`` is then the number of
+            those that were not ended, or perhaps not.
         :rtype: haproxyadmin.sessions.SessionsEnded
         :raises ValueError: for a wrong filter, and without any; nothing is sent.
         :raises haproxyadmin.exceptions.CommandFailed: if all processes refuse: the socket must have
