@@ -33,7 +33,7 @@ def config(servers):
     return DEFAULTS + text
 
 
-@pytest.fixture(params=versions())
+@pytest.fixture(params=versions(), scope='module')
 def pair(request):
     """The HAProxies of the page."""
     with nameserver.NameServer() as first, nameserver.NameServer() as second:
@@ -51,6 +51,13 @@ def test_examples(pair):
     hold_all(session.Console(pair, hosts=Places(places)), PAGE)
 
 
+def test_nobody_answers(pair, tmpdir):
+    programs = Programs(pair, PAGE, tmpdir)
+    for arguments in (['check_peers.py'], ['check_dns.py', '0']):
+        status, output = programs.run_quietly(*arguments + [str(tmpdir.join('none.sock'))])
+        assert status == 3 and output.startswith('UNKNOWN: ')
+
+
 def test_which_name_server_does_not_answer(pair, tmpdir):
     programs = Programs(pair, PAGE, tmpdir)
     arguments = ['check_dns.py', '0.5'] + pair.shown
@@ -64,6 +71,7 @@ def is_critical(status, output):
 
 
 def test_are_the_peers_connected(pair, tmpdir):
+    """The last test: what is killed stays so."""
     programs = Programs(pair, PAGE, tmpdir)
     assert programs.run_quietly('check_peers.py', *pair.shown) == (0, 'OK\n')
     pair.kill_process(2)
@@ -74,10 +82,3 @@ def test_are_the_peers_connected(pair, tmpdir):
         return is_critical(status, output.replace(first, '10.0.0.1:9999'))
 
     labs.wait_until(is_seen, 'seen')
-
-
-def test_nobody_answers(pair, tmpdir):
-    programs = Programs(pair, PAGE, tmpdir)
-    for arguments in (['check_peers.py'], ['check_dns.py', '0']):
-        status, output = programs.run_quietly(*arguments + [str(tmpdir.join('none.sock'))])
-        assert status == 3 and output.startswith('UNKNOWN: ')
