@@ -316,6 +316,7 @@ def traffic(lab):
     lab.traffic('haproxy', 8)
 
 
+@pytest.mark.dealt_out
 @pytest.mark.one_layout
 @pytest.mark.usefixtures('traffic')
 class TestReading(object):
@@ -380,6 +381,7 @@ class TestReading(object):
                 lab, 'show {0} {1}'.format(group, path))
 
 
+@pytest.mark.dealt_out
 @pytest.mark.one_layout
 @pytest.mark.usefixtures('traffic')
 class TestChanging(object):

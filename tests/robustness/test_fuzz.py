@@ -14,6 +14,7 @@ from haproxyadmin.internal import (certificates, looks, patterns, sections, serv
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.parsers.tables import TableHeader
 from haproxyadmin.protocol import replies
+from tests import conftest
 from tests.robustness import fuzz
 from tests.support import captured
 
@@ -59,6 +60,9 @@ def _with_another_field(draw, reply, separator):
 
 
 def fuzzed(count, seeds=SEEDS):
+    # Of several Pythons, one tests them all; they are the same each time.
+    count = count if conftest.SHARE == 1 else count // 4
+
     def decorate(test):
         too_slow = [check for check in (
             getattr(hypothesis.HealthCheck, name, None)

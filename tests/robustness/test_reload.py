@@ -12,6 +12,8 @@ from tests import conftest
 from tests.robustness import reload
 from tests.support import fakes, lab
 
+pytestmark = pytest.mark.dealt_out
+
 VERSIONS = conftest.versions()
 
 DOCUMENTED = set(['right answer', 'NoSuchObject', 'CommandFailed', 'EntriesFailed',
