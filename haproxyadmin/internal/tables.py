@@ -236,7 +236,7 @@ def set_entry(processes, table, key, data):
 
     :param data: see :func:`haproxyadmin.protocol.words.check_table_data`.
     """
-    before = _look(processes, table, key)
+    before = _look(processes, 'set', table, key, data)
     identities = dict((process, process.endpoint.identity) for process in before)
     for process, entry in before.items():
         if entry is not None:
@@ -288,7 +288,7 @@ def _may_be_set(_, outcome):
 
 def remove_entry(processes, table, key):
     """Remove the entry of a key where there is one, in all processes or in none."""
-    before = _look(processes, table, key)
+    before = _look(processes, 'clear', table, key)
     having = [process for process, entry in before.items() if is_entry_of(table, key, entry)]
     if not having:
         return
@@ -300,10 +300,16 @@ def remove_entry(processes, table, key):
             if name not in SERVER_KEYS]), may_be_made=unless_refused, quick=True)
 
 
-def _look(processes, table, key):
-    """Return the entry of a key in each process, None where there is none."""
-    processes, operations = prepare(
-        members_to_change(processes), lambda process: key_operation(process, table, key))
+def _look(processes, action, table, key, data=()):
+    """Return the entry of a key in each process, None where there is none.
+
+    :param action: what follows; a command for it that would be too long is noticed here, before
+        anything is sent.
+    """
+    def build(process):
+        _change(process, action, table, key, data)
+        return key_operation(process, table, key)
+    processes, operations = prepare(members_to_change(processes), build)
     return collections.OrderedDict(zip(processes, raise_first_error(run_all(operations))))
 
 
@@ -365,10 +371,6 @@ def clear_entries(processes, table, conditions):
 
     :return: how many entries are left.
     """
-    processes = members_to_change(processes)
-    _check_removing(processes, table)
-    _check_clearing(processes, table)
-
     def build(process):
         if conditions != _first_conditions(process, conditions):
             if table.type == BINARY:
@@ -377,8 +379,10 @@ def clear_entries(processes, table, conditions):
             return ''
         return _change(process, 'clear', table, None, conditions)
 
-    processes, operations = prepare(processes, build)
+    processes, operations = prepare(members_to_change(processes), build)
     raise_first_error(operations)
+    _check_removing(processes, table)
+    _check_clearing(processes, table)
     outcomes, by_key = list(operations), set()
     try:
         run_all(operations, outcomes)

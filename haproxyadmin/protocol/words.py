@@ -30,7 +30,7 @@ _NUMERIC = dict.fromkeys(['error-limit', 'fall', 'id', 'maxconn', 'maxqueue', 'm
 _NUMERIC.update(dict.fromkeys(['agent-port', 'port'], MAX_PORT))
 # The highest numbers of those data of stick tables that do not have 32 bits without a sign.
 _HIGHEST = {'bytes_in_cnt': MAX_SIGNED, 'bytes_out_cnt': MAX_SIGNED, 'server_id': MAX_INT}
-_DATA_NAME = Pattern(r'([a-z][a-z0-9_]*)(?:\(-?[0-9]+\))?\Z')
+_DATA_NAME = Pattern(r'([a-z][a-z0-9_]{0,63})(?:\(-?[0-9]{1,20}\))?\Z')
 _KEY_FAMILIES = {'ip': ('AF_INET', 'IPv4'), 'ipv6': ('AF_INET6', 'IPv6')}
 # How conditions are written, and HAProxy's word for each.
 OPERATORS = {'==': 'eq', '!=': 'ne', '<=': 'le', '>=': 'ge', '<': 'lt', '>': 'gt'}

@@ -574,6 +574,17 @@ def test_what_is_no_list_of_conditions(site, where):
             method(where=where)
 
 
+@pytest.mark.parametrize('call', [
+    lambda table: table.set('k' * 15335, gpc0=1), lambda table: table.remove('k' * 15341),
+    lambda table: table.set('k', **dict(('x{0}'.format(n), 1) for n in range(30))),
+    lambda table: table.clear(where=[('x' * 65, '>', 1)])])
+def test_a_command_that_would_be_too_long(site, call):
+    on = site()
+    with pytest.raises(ValueError):
+        call(on.table)
+    assert on.fleet.connections == [0, 0]
+
+
 def test_a_reload_while_entries_are_read(site):
     """HAProxy ends the reply as if it were complete."""
     on = site('3.2', count=2, keys=['a', 'b', 'c'])

@@ -166,10 +166,11 @@ def test_the_others_go_on(fleet):
 def test_a_slow_caller_makes_haproxy_wait(fleet, monkeypatch):
     """It is no silence of HAProxy's."""
     started = fleet('2.2', 2)
-    sent = {}
+    sent, clients = {}, []
 
     def behave(process, client):
         process.receive(client)
+        clients.append(client)
         for start in range(0, len(LARGE), 10000):
             client.sendall(LARGE[start:start + 10000])
             sent[process.path] = start + 10000
