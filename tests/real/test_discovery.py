@@ -157,7 +157,8 @@ class TestFound(object):
             listener(name, None)
         started = time.time()
         found = haproxy.HAProxy(socket_dir=str(tmpdir), timeout=3)
-        assert 3 <= time.time() - started < 9
+        # Python 2 tells the time in steps.
+        assert 2.9 <= time.time() - started < 9
         assert found.processids == lab.pids[:1]
 
     def test_no_further_command(self, lab, sent):
