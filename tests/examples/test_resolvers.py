@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page about resolvers and peers: its examples and programs, on every version."""
 import os
+import re
 
 import pytest
 
@@ -67,6 +68,8 @@ def test_which_name_server_does_not_answer(pair, tmpdir):
 
 
 def is_critical(status, output):
+    # HAProxy says something else if another program has got the port by now.
+    output = re.sub(r'\([A-Z]+\)\n', '(CONN)\n', output)
     return status == 2 and output in read(PAGE).replace('    CRITICAL', 'CRITICAL')
 
 
