@@ -94,8 +94,8 @@ class Listed(Slotted):
         """Return the line as a :class:`haproxyadmin.parsers.sessions.Row`."""
         return parsers.parse_row(self._line)
 
-    def _is_in(self, looks, seen):
-        """Return True if a look shows this session, and not a later one with the same id.
+    def _find_in(self, looks, seen):
+        """Return the look that shows this session; None for a later one with the same id, too.
 
         The id is an address in memory, which HAProxy uses again at once. From 2.3.7 on a session
         has the number of the latest list (its epoch) when it begins: no later one can have the same
@@ -105,11 +105,15 @@ class Listed(Slotted):
         :param looks: see :func:`look_operation`.
         :param seen: who has shown it.
         :type seen: :class:`Answer`
+        :rtype: :class:`haproxyadmin.parsers.sessions.Look`
         """
         row = self._row()
         if row.id not in looks or not self._listing.is_of_same_process(seen):
-            return False
+            return None
         look = parsers.parse_look(looks[row.id])
+        return look if self._agrees_with(row, look, seen) else None
+
+    def _agrees_with(self, row, look, seen):
         if (look.proto, look.source) != (row.proto, row.source) or (
                 row.frontend is not None and look.frontend != row.frontend):
             return False
@@ -190,7 +194,7 @@ def details_operation(session):
     """
     ident = session._row().id
     return look_operation(session._listing.process, [ident], lambda looks, seen: (
-        parsers.parse_details(looks[ident]) if session._is_in(looks, seen) else None))
+        parsers.parse_details(looks[ident]) if session._find_in(looks, seen) else None))
 
 
 # Filters
@@ -365,15 +369,14 @@ class _Ending(object):
         idents = []
         version = self.process.endpoint.known_version
         for session in sessions:
-            ident = session._row().id
-            if not session._is_in(looks, seen) or not self._is_wanted(
-                    session, parsers.parse_look(looks[ident])):
+            look = session._find_in(looks, seen)
+            if look is None or not self._is_wanted(session, look):
                 self.gone += 1
-            elif parsers.parse_look(looks[ident]).back_state in WAITING and versions.is_among(
+            elif look.back_state in WAITING and versions.is_among(
                     version, versions.FREEZING_SESSIONS.ranges):
                 self.refusal = versions.FREEZING_SESSIONS.reason
             else:
-                idents.append(ident)
+                idents.append(session._row().id)
         if not idents:
             return self.look()
         if self.process.endpoint.threads > 1 and versions.is_among(

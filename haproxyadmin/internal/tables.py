@@ -213,12 +213,15 @@ def key_operation(process, table, key, interpret=unchanged):
         return show
 
     def check_level(lines):
-        level = first_line(lines)
-        if level == replies.LEVELS[0]:
-            raise CommandFailed('Permission denied (the level of {0} is {1})'.format(
-                process.socket_file, level))
+        _check_level(process, first_line(lines))
         return show
     return Operation(endpoint, commands.SHOW_LEVEL, check_level)
+
+
+def _check_level(process, level):
+    if level == replies.LEVELS[0]:
+        raise refused_on(process, 'Permission denied (the level of {0} is {1})'.format(
+            process.socket_file, level))
 
 
 def is_entry_of(table, key, entry):
@@ -407,9 +410,7 @@ def _check_clearing(processes, table):
     levels = read_each(processes, lambda process: level_operation(
         process.endpoint) if versions.has(process.version, versions.SHOW_LEVEL) else None)
     for process, level in zip(processes, levels):
-        if level == replies.LEVELS[0]:
-            raise refused_on(process, 'Permission denied (the level of {0} is {1})'.format(
-                process.socket_file, level))
+        _check_level(process, level)
 
 
 def _unless_element(outcome, table, conditions):
