@@ -157,8 +157,12 @@ class EntriesFailed(CommandFailed):
 class Conflict(CommandFailed):
     """Another client changes the same thing at the same time; what it does stands.
 
-    Trying again later is safe.
+    Trying again later is safe, unless ``polluted`` is True: then what was sent is in the other
+    client's transaction, which must not be committed; see
+    :meth:`haproxyadmin.certificates.Certificate.abort`.
     """
+
+    polluted = False
 
 
 class NotSupported(CommandFailed):

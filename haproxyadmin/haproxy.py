@@ -11,6 +11,7 @@ from haproxyadmin.protocol.metrics import (BACKEND_METRICS, FRONTEND_METRICS, HA
                                            SERVER_METRICS)
 from haproxyadmin.reading import Reading
 from haproxyadmin.snapshot import Snapshot
+from haproxyadmin.tls import TlsMethods
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'Refreshed',
            'SERVER_METRICS',
@@ -18,7 +19,7 @@ __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 
            'VALID_STATES']
 
 
-class HAProxy(PatternMethods, Reading):
+class HAProxy(PatternMethods, TlsMethods, Reading):
     """HAProxy, over all processes whose stats sockets are found.
 
     The constructor sends one ``show info`` to each socket, concurrently.

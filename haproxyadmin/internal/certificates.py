@@ -10,7 +10,7 @@ from haproxyadmin.protocol import commands, replies, versions
 def list_operation(process):
     """Return the operation that asks for the names of all certificates."""
     require(process, versions.SSL_CERTIFICATES)
-    return Operation(process.endpoint, commands.show_certificates(), parse_certificates)
+    return Operation(process.endpoint, commands.tls_file('show', 'cert', process.version), parse_certificates)
 
 
 def show_operation(process, name):
@@ -21,4 +21,4 @@ def show_operation(process, name):
     """
     def interpret(lines):
         return [] if replies.is_unknown_certificate(first_line(lines)) else parse_certificate(lines)
-    return Operation(process.endpoint, commands.show_certificate(name, process.version), interpret)
+    return Operation(process.endpoint, commands.tls_file('show', 'cert', process.version, name), interpret)

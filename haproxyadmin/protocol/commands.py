@@ -8,9 +8,9 @@ import itertools
 
 from haproxyadmin.imports import Pattern
 from haproxyadmin.protocol import versions
-from haproxyadmin.protocol.words import (MAX_WORDS, check_identifier, check_number, check_weight,
-                                         escape_name, escape_word, is_integer, join_words, to_bytes,
-                                         to_native)
+from haproxyadmin.protocol.words import (MAX_WORDS, check_identifier, check_number, check_payload,
+                                         check_weight, escape_name, escape_word, is_integer,
+                                         join_words, to_bytes, to_native)
 
 STATE_ENABLE = 'enable'
 STATE_DISABLE = 'disable'
@@ -459,19 +459,29 @@ def by_reference(action, family, ident, version, reference, *texts):
     return join_words(*(parts + [escape_word(text, version) for text in texts]))
 
 
-# Certificates
+# TLS
 
-def show_certificates():
-    """Return the command for the list of certificates."""
-    return b'show ssl cert'
+def tls_file(action, kind, version, name=None, payload=None):
+    """Return a command for a file that TLS uses.
 
-
-def show_certificate(name, version):
-    """Return the command for one certificate.
-
-    :param name: the file that it was loaded from.
+    :param action: ``'show'``, ``'new'``, ``'set'``, ``'add'``, ``'commit'``, ``'abort'`` or
+        ``'del'``.
+    :param kind: ``'cert'``, ``'ca-file'``, ``'crl-file'`` or ``'crt-list'``.
+    :param name: (optional) its name; None lists all files of the kind.
+    :param payload: (optional) lines without empty ones, such as the text of PEM.
+    :type payload: bytes
+    :raises ValueError: if there are too many bytes.
     """
-    return join_words(b'show ssl cert', escape_word(name, version))
+    parts = [action.encode('ascii'), b'ssl', kind.encode('ascii')]
+    if name is not None:
+        parts.append(escape_word(name, version))
+    line = join_words(*parts)
+    return line if payload is None else check_payload(line + b' <<\n' + payload, version)
+
+
+def show_transaction(kind, name, version):
+    """Return the command for what a transaction contains about a file; see :func:`tls_file`."""
+    return join_words(b'show ssl', kind.encode('ascii'), b'*' + escape_word(name, version))
 
 
 # More about ACLs and maps

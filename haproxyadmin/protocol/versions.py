@@ -42,7 +42,17 @@ PEERS = Feature(
     '``peers``, ``peers_section``, and ``peers`` of a stick table')
 SHOW_LEVEL = Feature((2, 0), "asking for a socket's level")
 SSL_CERTIFICATES = Feature(
-    (2, 2), 'showing certificates', '``differences(certificates=True)``')
+    (2, 2), 'managing certificates', 'certificates, ``crt_lists``, '
+    '``differences(certificates=True)``')
+# Older versions forget, at a commit, which bind lines use the certificates there, and crash at the
+# next one.
+CA_FILES = Feature(
+    (3, 2), 'changing CA files and revocation lists',
+    'changing CA files and revocation lists (older versions would crash)')
+SHOW_CA_FILES = Feature(
+    (2, 6), 'reading CA files and revocation lists', '``ca_files`` and ``crl_files``')
+# Older versions read no more than a buffer.
+LARGE_PAYLOAD = Feature((3, 4), 'a payload of more than 16,000 bytes')
 CHECK_ADDRESS = Feature(
     (2, 4), 'setting the address of health checks',
     '``setcheckaddr`` (3.4.0 refuses every address)')

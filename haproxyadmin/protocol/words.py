@@ -12,6 +12,11 @@ from haproxyadmin.protocol import versions
 
 # HAProxy's buffer minus its reserve, including the newline; longer lines wedge 2.0 to 2.6.
 MAX_LINE = 15360
+# A payload with its command and the empty line at its end. More than 16383 crash 2.2 to 2.8; from
+# 3.4 on HAProxy reads 131072, but answers nothing to exactly these numbers.
+MAX_PAYLOAD = 16000
+MAX_LARGE_PAYLOAD = 131071
+_UNANSWERED_PAYLOAD = 16384
 # More words crash 1.5.19 and 1.6.9; later versions ignore them.
 MAX_WORDS = 64
 MAX_INT = 2147483647
@@ -402,6 +407,31 @@ def join_words(*words):
         raise ValueError('a command of {0} bytes is too long: HAProxy reads {1}'.format(
             len(joined), MAX_LINE - 1))
     return joined
+
+
+def check_payload(command, version):
+    """Return a command with a payload, without its last newline, if HAProxy can read it.
+
+    :type command: bytes
+    :raises ValueError: if it is too long for the version.
+    """
+    command += b'\n'
+    # The transport adds the last newline.
+    size = len(command) + 1
+    if size > MAX_PAYLOAD:
+        if not versions.has(version, versions.LARGE_PAYLOAD):
+            raise versions.NotForVersion('a payload and its command have at most {0} bytes before '
+                                         'HAProxy {1}, got {2}'.format(
+                                             MAX_PAYLOAD,
+                                             versions.format_version(versions.LARGE_PAYLOAD.since),
+                                             size))
+        if size > MAX_LARGE_PAYLOAD:
+            raise ValueError('a payload and its command have at most {0} bytes, got {1}'.format(
+                MAX_LARGE_PAYLOAD, size))
+        if size == _UNANSWERED_PAYLOAD:
+            # A line that is in no block of PEM is ignored.
+            command += b'#\n'
+    return command
 
 
 def escape_server(backend, name, version):

@@ -32,7 +32,7 @@ FLOORS = [
     # Pure functions that parse and combine replies.
     ['parsers.lines', 'parsers.values', 'spelling'],
     ['parsers.certificates', 'parsers.errors', 'parsers.info', 'parsers.pattern_files',
-     'parsers.patterns', 'parsers.peers', 'parsers.resolvers', 'parsers.servers_state',
+     'parsers.patterns', 'parsers.peers', 'parsers.pem', 'parsers.resolvers', 'parsers.servers_state',
      'parsers.sessions', 'parsers.stats', 'parsers.tables', 'parsers.workers'],
     ['parsers.saved_states'],
     ['combine'],
@@ -59,7 +59,8 @@ FLOORS = [
     ['common', 'rotation', 'servers_state'],
     ['facade', 'peers', 'resolvers', 'tables'],
     ['frontend', 'server'],
-    ['backend', 'differences', 'maps', 'overview', 'patterns', 'sessions', 'watch', 'workers'],
+    ['backend', 'differences', 'maps', 'overview', 'patterns', 'sessions', 'tls', 'watch',
+     'workers'],
     ['reading'],
     ['snapshot'],
     ['haproxy'],
@@ -70,8 +71,9 @@ PACKAGES = ['protocol', 'parsers', 'internal']
 FLOOR_OF = dict((name, number) for number, floor in enumerate(FLOORS) for name in floor)
 
 # Available in both Python 2.7 and 3; anything else would be a dependency.
-STANDARD = {'_socket', 'collections', 'csv', 'difflib', 'errno', 'fcntl', 'fnmatch', 'functools',
-            'heapq', 'inspect', 'itertools', 'json', 'logging', 'numbers', 'operator', 'os', 're',
+STANDARD = {'_socket', 'binascii', 'collections', 'csv', 'datetime', 'difflib', 'errno', 'fcntl',
+            'fnmatch', 'functools', 'hashlib', 'heapq', 'inspect', 'itertools', 'json', 'logging',
+            'numbers', 'operator', 'os', 're',
             'resource', 'select', 'ssl', 'stat', 'struct', 'sys', 'termios', 'time', 'types'}
 
 COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepare|commit) ')

@@ -29,6 +29,16 @@ authorityKeyIdentifier = keyid
 """
 
 
+def openssl(*words):
+    """Run ``openssl``; return what it prints, raise an error if it fails."""
+    process = subprocess.Popen(('openssl',) + words, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT)
+    output = process.communicate()[0]
+    if process.returncode:
+        raise RuntimeError('openssl %s: %s' % (words[0], output.decode('utf-8', 'replace')))
+    return output
+
+
 class Keys(object):
     """An authority and certificates that it has signed, in a directory.
 
@@ -41,7 +51,7 @@ class Keys(object):
         self._directory = directory
         self.authority = self._path('authority.pem')
         self._make('authority', 'authority')
-        self._run('req', '-new', '-x509', '-key', self._path('authority.key'), '-days', '30',
+        openssl('req', '-new', '-x509', '-key', self._path('authority.key'), '-days', '30',
                   '-config', self._path('authority.cnf'), '-extensions', 'authority',
                   '-out', self.authority)
         self.server = self._leaf('localhost', 'DNS:localhost,IP:127.0.0.1')
@@ -65,18 +75,18 @@ class Keys(object):
     def _make(self, name, common_name, names='DNS:none'):
         with open(self._path(name + '.cnf'), 'w') as config:
             config.write(CONFIG.format(name=common_name, names=names))
-        self._run('ecparam', '-name', 'prime256v1', '-genkey', '-noout',
+        openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout',
                   '-out', self._path(name + '.key'))
 
     def _leaf(self, name, names, expired=False):
         self._make(name, name, names)
-        self._run('req', '-new', '-key', self._path(name + '.key'),
+        openssl('req', '-new', '-key', self._path(name + '.key'),
                   '-config', self._path(name + '.cnf'), '-out', self._path(name + '.csr'))
         validity = ['-days', '30']
         if expired:
             # The oldest versions of openssl have no option for dates: it expires at once.
             validity = ['-days', '-1']
-        self._run('x509', '-req', '-in', self._path(name + '.csr'), '-CA', self.authority,
+        openssl('x509', '-req', '-in', self._path(name + '.csr'), '-CA', self.authority,
                   '-CAkey', self._path('authority.key'), '-set_serial', str(len(name)),
                   '-extfile', self._path(name + '.cnf'), '-extensions', 'leaf',
                   '-out', self._path(name + '.crt'), *validity)
@@ -86,10 +96,3 @@ class Keys(object):
                 with open(self._path(name + part)) as text:
                     output.write(text.read())
         return whole
-
-    def _run(self, *words):
-        process = subprocess.Popen(('openssl',) + words, stdout=subprocess.PIPE,
-                                   stderr=subprocess.STDOUT)
-        output = process.communicate()[0]
-        if process.returncode:
-            raise RuntimeError('openssl %s: %s' % (words[0], output.decode('utf-8', 'replace')))

@@ -30,7 +30,7 @@ NEEDED = [
     'parsers.errors', 'parsers.info', 'parsers.lines', 'parsers.patterns', 'parsers.stats',
     'parsers.values', 'protocol', 'protocol.addresses', 'protocol.commands', 'protocol.errors',
     'protocol.metrics', 'protocol.replies', 'protocol.transport', 'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot',
-    'spelling', 'utils']
+    'spelling', 'tls', 'utils']
 # Of the standard library, what takes long to import, and a check has no use for.
 SPARED = ['csv', 'difflib', 'enum', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers', 're',
           'selectors', 'socket', 'ssl', 'subprocess', 'tempfile', 'textwrap', 'traceback', 'uuid']
