@@ -30,7 +30,7 @@ FLOORS = [
     ['protocol.transport'],
     ['protocol.streams'],
     # Pure functions that parse and combine replies.
-    ['parsers.lines', 'parsers.values', 'spelling'],
+    ['parsers.lines', 'parsers.times', 'parsers.values', 'spelling'],
     ['parsers.certificates', 'parsers.errors', 'parsers.info', 'parsers.pattern_files',
      'parsers.patterns', 'parsers.peers', 'parsers.pem', 'parsers.resolvers', 'parsers.servers_state',
      'parsers.sessions', 'parsers.stats', 'parsers.tables', 'parsers.workers'],
