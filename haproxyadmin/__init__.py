@@ -23,10 +23,10 @@ _DEFINED_IN = {
     'HAPROXY_METRICS': 'protocol.metrics',
     'SERVER_METRICS': 'protocol.metrics',
 }
-_MODULES = ['backend', 'combine', 'common', 'differences', 'exceptions', 'facade', 'frontend',
-            'haproxy', 'imports', 'internal', 'maps', 'methods', 'overview', 'parsers', 'patterns',
-            'peers', 'protocol', 'reading', 'resolvers', 'rotation', 'server', 'servers_state',
-            'sessions', 'snapshot', 'spelling', 'tables', 'tls', 'utils', 'watch',
+_MODULES = ['backend', 'certificates', 'combine', 'common', 'differences', 'exceptions', 'facade',
+            'frontend', 'haproxy', 'imports', 'internal', 'maps', 'methods', 'overview', 'parsers',
+            'patterns', 'peers', 'protocol', 'reading', 'resolvers', 'rotation', 'server',
+            'servers_state', 'sessions', 'snapshot', 'spelling', 'tables', 'tls', 'utils', 'watch',
             'workers']
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',

@@ -16,7 +16,7 @@ _MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'cont
             'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'looks', 'lookup', 'masters',
             'patterns', 'process', 'replacement', 'rotation', 'rows', 'sections', 'server',
             'servers_state', 'sessions', 'settings', 'slots', 'states', 'streaming', 'tables',
-            'transaction', 'waiting']
+            'tls_files', 'transaction', 'waiting']
 
 __all__ = ['_Backend', '_Frontend', '_HAProxyProcess', '_Server']
 

@@ -1,16 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What processes say about their TLS certificates."""
-from haproxyadmin.internal.calls import require
+"""What processes say about their TLS certificates, and how one is changed."""
+from haproxyadmin.exceptions import NoSuchObject
+from haproxyadmin.internal.calls import refused_on, require, require_if_known
 from haproxyadmin.internal.fanout import Operation
-from haproxyadmin.parsers.certificates import parse_certificate, parse_certificates
-from haproxyadmin.parsers.lines import first_line
+from haproxyadmin.internal.tls_files import FileChange
+from haproxyadmin.parsers.certificates import (FINGERPRINT, STATUS, USED, chain_of, field,
+                                               parse_certificate, parse_list)
+from haproxyadmin.parsers.lines import first_line, join_lines
 from haproxyadmin.protocol import commands, replies, versions
+from haproxyadmin.protocol.words import to_native
+
+KIND = 'cert'
+# HAProxy takes these at the end of a name for a part of another certificate.
+_PARTS = ('.key', '.ocsp', '.sctl', '.issuer')
+# What the same certificate may show differently.
+_VARYING = frozenset(['Filename', STATUS, 'OCSP Response Key'])
 
 
 def list_operation(process):
-    """Return the operation that asks for the names of all certificates."""
+    """Return the operation that asks for the names of all certificates, and for a transaction."""
     require(process, versions.SSL_CERTIFICATES)
-    return Operation(process.endpoint, commands.tls_file('show', 'cert', process.version), parse_certificates)
+    return Operation(process.endpoint, commands.tls_file('show', KIND, process.version), parse_list)
+
+
+def names_operation(process):
+    """Return the operation that asks for all certificates; each is a tuple of its name."""
+    require_if_known(process, versions.SSL_CERTIFICATES)
+    return Operation(process.endpoint, commands.tls_file('show', KIND, process.version),
+                     lambda lines: [(name,) for name in parse_list(lines).names])
 
 
 def show_operation(process, name):
@@ -19,6 +36,133 @@ def show_operation(process, name):
     :return: for its value see :func:`haproxyadmin.parsers.certificates.parse_certificate`; an empty
         list if HAProxy cannot show it: it is a bundle (2.2), or gone.
     """
+    return Operation(process.endpoint, commands.tls_file('show', KIND, process.version, name),
+                     _parse_shown)
+
+
+def details_operation(process, name):
+    """Return the operation that asks for one certificate; one that is gone is an error."""
     def interpret(lines):
-        return [] if replies.is_unknown_certificate(first_line(lines)) else parse_certificate(lines)
-    return Operation(process.endpoint, commands.tls_file('show', 'cert', process.version, name), interpret)
+        shown = _parse_shown(lines)
+        if not shown:
+            raise NoSuchObject(name, 'HAProxy cannot show the certificate {0!r} on {1}: it is gone '
+                               '(or a bundle, up to 2.2)'.format(name, process.socket_file))
+        return shown
+    return Operation(process.endpoint, commands.tls_file('show', KIND, process.version, name),
+                     interpret)
+
+
+def _parse_shown(lines):
+    return [] if replies.is_unknown_certificate(first_line(lines)) else parse_certificate(lines)
+
+
+def check_name(name):
+    """Check the name of a certificate that is changed.
+
+    :rtype: str
+    :raises ValueError: for one that HAProxy reads differently.
+    """
+    name = to_native(name)
+    if not isinstance(name, str) or not name or name.startswith('*'):
+        raise ValueError('expected the name of a certificate, got {0!r}'.format(name))
+    if name.endswith(_PARTS):
+        raise ValueError('HAProxy takes {0!r} for a part of another certificate'.format(name))
+    return name
+
+
+class CertificateChange(FileChange):
+    """The change of a certificate in one process; its content is a ``parsers.pem.Bundle``."""
+
+    kind = KIND
+    noun = 'certificate'
+    is_secret = True
+
+    def parse_list(self, lines):
+        """Return what is listed."""
+        return parse_list(lines)
+
+    def parse(self, lines):
+        """Return what HAProxy shows, None if there is no such certificate."""
+        return _parse_shown(lines) or None
+
+    def holds(self, shown, content):
+        """Return True if what HAProxy shows is this certificate with this chain."""
+        # HAProxy may complete a missing chain by itself ("issuers-chain-path").
+        return shown is not None and field(shown, FINGERPRINT) == content.fingerprint and (
+            not content.chain or len(chain_of(shown)) == content.chain)
+
+    def is_alike(self, shown, other):
+        """Return True if HAProxy shows the same certificate with the same chain twice."""
+        return shown is not None and [pair for pair in shown if pair[0] not in _VARYING] == [
+            pair for pair in other if pair[0] not in _VARYING]
+
+    def is_used(self, shown):
+        """Return True if HAProxy uses the certificate."""
+        return field(shown, STATUS) == USED
+
+    def payloads(self, version):
+        """Return the certificate with its chain and its key."""
+        return [self.content.content]
+
+
+class Addition(CertificateChange):
+    """Adds a certificate, and perhaps a line of a crt-list with it.
+
+    :param line: (optional) an object with ``add(process)``, which returns the operation that adds
+        the line, and ``remove(process)``, which returns the one that removes it again, if it is
+        there.
+    """
+
+    def __init__(self, process, name, content, line=None):
+        super(Addition, self).__init__(process, name, content)
+        self._line = line
+        self._was_created = False
+
+    def note_look(self, lines):
+        """Check that there is no such certificate, and no transaction."""
+        listed, _ = replies.split_shown(lines)
+        if self.name in self.parse_list(listed).names:
+            raise refused_on(self, 'there is a certificate {0!r} on {1} already; update() changes '
+                             'it'.format(self.name, self.socket_file))
+        super(Addition, self).note_look(lines)
+
+    def check_before(self):
+        """Check nothing: there is none."""
+
+    def begin(self):
+        """Return the operation that creates it, which the others follow."""
+        def note(lines):
+            reply = join_lines(lines)
+            if not replies.is_created(reply):
+                return reply
+            self._was_created = True
+            return self.set()
+        return self.hap_process.change_operation(self._command('new', self.name), note)
+
+    def follow_commit(self):
+        """Return the operation that adds the line of the crt-list."""
+        if self._line is None:
+            return ''
+        return self._line.add(self.hap_process)
+
+    def may_be_made(self, outcome):
+        """Return True if there may be something to undo."""
+        return self._was_created or super(Addition, self).may_be_made(outcome)
+
+    def undo(self, shown):
+        """Return what removes it again."""
+        if shown is None:
+            return self.note_undone()
+        if not self._was_created and field(shown, FINGERPRINT) is not None and (
+                not self.holds(shown, self.content)):
+            raise self.conflict('another client has added {0!r} on {1}'.format(
+                self.name, self.socket_file))
+        if self._line is not None:
+            return self._line.remove(self.hap_process, self._delete)
+        return self._delete()
+
+    def _delete(self):
+        def note(lines):
+            reply = join_lines(lines)
+            return self.note_undone() if replies.is_deleted(reply) else reply
+        return self.hap_process.change_operation(self._command('del', self.name), note)

@@ -237,7 +237,7 @@ def _compare_certificates(group, same_version):
 
     :param same_version: True if all processes run the same version, and so report the same fields.
     """
-    names = group.read(lambda process, _: tls.list_operation(process))
+    names = [listed.names for listed in group.read(lambda process, _: tls.list_operation(process))]
     found = []
     for name in _union(names):
         there = [name in listed for listed in names]

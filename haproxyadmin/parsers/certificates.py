@@ -1,14 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lists of certificates, and what HAProxy says about one."""
+import collections
+
 from haproxyadmin.parsers.lines import first_line, refusal_of
+from haproxyadmin.protocol import replies
 
 _NAMES = '# filename'
 _TRANSACTION = '# transaction'
 _FIRST = 'Filename: '
+STATUS, USED, FINGERPRINT = 'Status', 'Used', 'SHA1 FingerPrint'
+_CHAIN = ('Chain Subject', 'Chain Issuer')
+
+# What HAProxy lists: the names of files, and the one that a transaction is open for, or None.
+Listed = collections.namedtuple('Listed', 'names transaction')
 
 
-def parse_certificates(lines):
-    """Return the names of the certificates in the reply to ``show ssl cert``::
+def parse_list(lines):
+    """Return what is in a list of TLS files, such as the reply to ``show ssl cert``::
 
         # transaction
         */etc/haproxy/www.pem
@@ -16,14 +24,19 @@ def parse_certificates(lines):
         /etc/haproxy/api.pem
         /etc/haproxy/www.pem
 
-    A name under ``# transaction`` is that of one that is not committed yet, and is left out. The
-    reply is empty if there is none.
+    The reply is empty if there is none.
 
-    :rtype: list of str
+    :rtype: Listed
     """
     if lines and lines[0] not in (_NAMES, _TRANSACTION):
         raise refusal_of(lines)
-    return lines[lines.index(_NAMES) + 1:] if _NAMES in lines else []
+    names = lines[lines.index(_NAMES) + 1:] if _NAMES in lines else []
+    transaction = None
+    if lines and lines[0] == _TRANSACTION:
+        if len(lines) < 2 or not lines[1].startswith('*'):
+            raise replies.Malformed('a transaction without a name: {0!r}'.format(lines[:2]))
+        transaction = lines[1][1:]
+    return Listed(names, transaction)
 
 
 def parse_certificate(lines):
@@ -49,3 +62,14 @@ def parse_certificate(lines):
         raise refusal_of(lines)
     parts = [line.partition(':') for line in lines]
     return [(name, text.strip(' ')) for name, colon, text in parts if colon]
+
+
+def field(shown, name):
+    """Return a text that HAProxy shows, None if there is none; see :func:`parse_certificate`."""
+    return next((text for own, text in shown if own == name), None)
+
+
+def chain_of(shown):
+    """Return pairs of subject and issuer of the certificates in a chain."""
+    subjects, issuers = [[text for own, text in shown if own == name] for name in _CHAIN]
+    return list(zip(subjects, issuers))

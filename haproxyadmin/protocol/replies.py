@@ -47,10 +47,17 @@ _REFUSES_ALL = ('Unknown ACL identifier', 'Unknown map identifier', 'Unknown com
 _UNKNOWN_LIST = _REFUSES_ALL[:2]
 # Stands for the message of a refusal that has none.
 NOTHING = 'HAProxy answered nothing'
+# How what is shown of a TLS file begins, or what says that there is none.
+_FILE = ('Filename: ', "Can't display the ")
+CREATED, UPDATED = 'created', 'updated'
+_TRANSACTION = Pattern(r'[Tt]ransaction (created|updated) for (?:certificate|CA|CRL) (.*)!\Z')
+_DELETED = Pattern(r"(Certificate|CA file|CRL file) '.*' deleted!\Z")
+_COMMITTING = 'Committing '
 # More entries than anybody has for one key.
 MAX_ROUNDS = 100000
 
-_DENIED = b'Permission denied'
+# The second one is what a list of TLS files answers.
+_DENIED = (b'Permission denied', b"Can't allocate memory!")
 # What a master says if it cannot pass on a command.
 _WITHOUT_WORKER = (b"Can't find the target PID matching the prefix ",
                    b"Can't connect to the target CLI!")
@@ -189,6 +196,90 @@ def is_without_resolvers(line):
     return line.startswith(_WITHOUT_RESOLVERS)
 
 
+def split_shown(lines):
+    """Split a list of TLS files, and what is shown of single ones after it.
+
+    :return: the lines of the list, and a list of the lines about each file.
+    :rtype: tuple
+    """
+    starts = [number for number, line in enumerate(lines) if line.startswith(_FILE)]
+    listed = [line for line in lines[:starts[0] if starts else None] if line]
+    return listed, [lines[start:end] for start, end in zip(starts, starts[1:] + [None])]
+
+
+def split_commit(lines):
+    """Split the reply to a commit, and what is shown of the file after it.
+
+    :rtype: tuple of list
+    """
+    start = max([number for number, line in enumerate(lines) if line.startswith(_FILE)]
+                or [len(lines)])
+    return [line for line in lines[:start] if line], lines[start:]
+
+
+def transaction_of(reply):
+    """Return what a change of a TLS file has led to, and of which one.
+
+    :return: ``CREATED`` or ``UPDATED`` and a name, or None if the change was refused.
+    """
+    found = _TRANSACTION.match(reply.split('\n')[-1])
+    return found and found.groups()
+
+
+def is_about_another(reply):
+    """Return True if a change of a TLS file was refused because another client changes one."""
+    return reply.startswith('The ongoing transaction is about ') or reply.endswith(
+        'are currently locked!')
+
+
+def may_be_stale(reply):
+    """Return True if a certificate was refused, perhaps for the error of an earlier one.
+
+    2.2 takes the error that a refused commit has left behind for one of the next certificate, once.
+    """
+    return reply.startswith('unable to load certificate chain')
+
+
+def is_committed(reply):
+    """Return True if a transaction was committed.
+
+    :param reply: the lines of the reply.
+    """
+    return reply[-1:] == ['Success!']
+
+
+def has_failed(reply):
+    """Return True if a commit has failed half-way; see :func:`is_committed`."""
+    return reply[-1:] == ['Failed!']
+
+
+def is_updated(reply, name):
+    """Return True if a commit has updated what uses the file: ``Committing NAME..``."""
+    begun = _COMMITTING + name
+    return any(line.startswith(begun) and line[len(begun):].startswith('.') for line in reply)
+
+
+def reason_of(reply):
+    """Return why a transaction was not committed; see :func:`is_committed`."""
+    return '\n'.join(line.strip() for line in reply if not line.startswith(_COMMITTING))
+
+
+def is_aborted(reply):
+    """Return True if a transaction is no longer open after ``abort``."""
+    return reply.startswith(('Transaction aborted for ', 'No ongoing transaction'))
+
+
+def is_created(reply):
+    """Return True if a new TLS file was created."""
+    return reply.startswith(('New empty certificate store ', 'New CA file created ',
+                             'New CRL file created '))
+
+
+def is_deleted(reply):
+    """Return True if a TLS file was deleted."""
+    return bool(_DELETED.match(reply.strip('\n')))
+
+
 def check_rounds(count):
     """Check how often the entries of a key have been deleted.
 
@@ -229,7 +320,9 @@ def denied_because(reply, reason):
     :type reason: bytes
     :rtype: bytes
     """
-    return reply.replace(_DENIED + b'\n', _DENIED + b' (' + reason + b')\n')
+    for text in _DENIED:
+        reply = reply.replace(text + b'\n', text + b' (' + reason + b')\n')
+    return reply
 
 
 def refuses_all(message):

@@ -42,8 +42,8 @@ PEERS = Feature(
     '``peers``, ``peers_section``, and ``peers`` of a stick table')
 SHOW_LEVEL = Feature((2, 0), "asking for a socket's level")
 SSL_CERTIFICATES = Feature(
-    (2, 2), 'managing certificates', 'certificates, ``crt_lists``, '
-    '``differences(certificates=True)``')
+    (2, 2), 'reading or changing certificates',
+    '``certificates``, ``certificate`` and their changes, ``differences(certificates=True)``')
 # Older versions forget, at a commit, which bind lines use the certificates there, and crash at the
 # next one.
 CA_FILES = Feature(
@@ -199,6 +199,13 @@ SESSION_DETAILS = Danger(
     [((3, 2, 14), (3, 2, 15))], CommandFailed,
     'showing the details of a session may crash this version of HAProxy',
     '``session.details``, ``session.shutdown`` and ``shutdown_sessions``, which may crash')
+
+# After a commit that has failed half-way, because HAProxy does not find the issuer of an OCSP
+# response, the transaction is freed twice (seen with 2.2.9 and 2.4.0).
+ABORT_AFTER_FAILURE = Danger(
+    [((2, 2), (2, 6))], CommandFailed, 'after a commit that has failed half-way, ending the '
+    'transaction would crash this version of HAProxy',
+    'ending a transaction after a commit that has failed half-way, which would crash')
 
 
 def parse_version(text):

@@ -9,8 +9,8 @@ import re
 import pytest
 
 import haproxyadmin
-from haproxyadmin import (backend, exceptions, frontend, haproxy, maps, patterns, peers, resolvers,
-                          server, sessions, snapshot, tables)
+from haproxyadmin import (backend, certificates, exceptions, frontend, haproxy, maps, patterns,
+                          peers, resolvers, server, sessions, snapshot, tables, tls)
 from haproxyadmin.facade import Facade
 from haproxyadmin.overview import Overview
 from haproxyadmin.parsers import stats
@@ -50,14 +50,14 @@ FLOORS = [
     ['internal.backend'],
     ['internal.process'],
     ['internal.haproxy', 'internal.frozen', 'internal.masters', 'internal.patterns',
-     'internal.batches', 'internal.certificates', 'internal.looks'],
-    ['internal.rotation'],
+     'internal.batches', 'internal.tls_files', 'internal.looks'],
+    ['internal.certificates', 'internal.rotation'],
     ['internal.bulk', 'internal.differences', 'internal.discovery', 'internal.dynamic'],
     ['internal.contents', 'internal.servers_state'],
     ['internal.entries', 'internal.replacement', 'internal.sessions', 'internal.tables'],
     # The public modules, which treat all processes as one.
     ['common', 'rotation', 'servers_state'],
-    ['facade', 'peers', 'resolvers', 'tables'],
+    ['certificates', 'facade', 'peers', 'resolvers', 'tables'],
     ['frontend', 'server'],
     ['backend', 'differences', 'maps', 'overview', 'patterns', 'sessions', 'tls', 'watch',
      'workers'],
@@ -334,7 +334,8 @@ def test_no_class_holds_state_but_the_documented_heads():
 
 PUBLIC = [haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, Reading,
           snapshot.Snapshot, Facade, stats.CSVLine, Overview, patterns.Acl, patterns.Map,
-          peers.PeersSection, resolvers.ResolversSection, sessions.Session, tables.Table] + [
+          peers.PeersSection, resolvers.ResolversSection, sessions.Session, tables.Table,
+          certificates.Certificate, tls.TlsMethods] + [
     kind for _, kind in inspect.getmembers(exceptions, inspect.isclass)
     if kind.__module__ == 'haproxyadmin.exceptions' and not kind.__name__.startswith('_')]
 
@@ -360,7 +361,8 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'stat2dict']
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
                   'differences', 'facade', 'maps', 'overview', 'patterns', 'peers', 'resolvers',
-                  'rotation', 'servers_state', 'sessions', 'tables', 'watch', 'workers', 'exceptions']
+                  'rotation', 'servers_state', 'sessions', 'tables', 'tls', 'certificates', 'watch',
+                  'workers', 'exceptions']
 
 
 def documented():
@@ -394,7 +396,8 @@ TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimi
               'setagent', 'enable_health', 'disable_health', 'enable_agent', 'disable_agent',
               'setcheckaddr', 'setcheckport', 'setagentaddr', 'setagentsend', 'save_servers_state',
               'restore_servers_state', 'shutdown_sessions', 'replace', 'sync', 'load_file', 'save_file',
-              'Table.set', 'Table.remove', 'Table.clear']
+              'Table.set', 'Table.remove', 'Table.clear', 'update_certificate', 'add_certificate',
+              'Certificate.update', 'Certificate.abort', 'Certificate.delete']
 DIE_DECORATORS = {'changes', 'changes_all_or_none', 'changes_entries', 'changes_many',
                   'reads_entries', 'takes_die', 'waits'}
 

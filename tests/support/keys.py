@@ -52,8 +52,8 @@ class Keys(object):
         self.authority = self._path('authority.pem')
         self._make('authority', 'authority')
         openssl('req', '-new', '-x509', '-key', self._path('authority.key'), '-days', '30',
-                  '-config', self._path('authority.cnf'), '-extensions', 'authority',
-                  '-out', self.authority)
+                '-config', self._path('authority.cnf'), '-extensions', 'authority',
+                '-out', self.authority)
         self.server = self._leaf('localhost', 'DNS:localhost,IP:127.0.0.1')
         self.client = self._leaf('client', 'DNS:client')
         self.other = self._leaf('other', 'DNS:other.example')
@@ -76,20 +76,20 @@ class Keys(object):
         with open(self._path(name + '.cnf'), 'w') as config:
             config.write(CONFIG.format(name=common_name, names=names))
         openssl('ecparam', '-name', 'prime256v1', '-genkey', '-noout',
-                  '-out', self._path(name + '.key'))
+                '-out', self._path(name + '.key'))
 
     def _leaf(self, name, names, expired=False):
         self._make(name, name, names)
         openssl('req', '-new', '-key', self._path(name + '.key'),
-                  '-config', self._path(name + '.cnf'), '-out', self._path(name + '.csr'))
+                '-config', self._path(name + '.cnf'), '-out', self._path(name + '.csr'))
         validity = ['-days', '30']
         if expired:
             # The oldest versions of openssl have no option for dates: it expires at once.
             validity = ['-days', '-1']
         openssl('x509', '-req', '-in', self._path(name + '.csr'), '-CA', self.authority,
-                  '-CAkey', self._path('authority.key'), '-set_serial', str(len(name)),
-                  '-extfile', self._path(name + '.cnf'), '-extensions', 'leaf',
-                  '-out', self._path(name + '.crt'), *validity)
+                '-CAkey', self._path('authority.key'), '-set_serial', str(len(name)),
+                '-extfile', self._path(name + '.cnf'), '-extensions', 'leaf',
+                '-out', self._path(name + '.crt'), *validity)
         whole = self._path(name + '.pem')
         with open(whole, 'w') as output:
             for part in ('.crt', '.key'):

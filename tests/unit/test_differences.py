@@ -330,8 +330,9 @@ def test_a_version_without_certificates(fleet):
     hap = started.haproxy()
     with pytest.raises(exceptions.CommandFailed) as caught:
         hap.differences(certificates=True)
-    assert str(caught.value) == 'showing certificates needs HAProxy 2.2; {0} runs 2.0.0'.format(
-        started.paths[0])
+    assert str(caught.value) == (
+        'reading or changing certificates needs HAProxy 2.2; {0} runs 2.0.0'.format(
+            started.paths[0]))
     assert caught.value.socket_file == started.paths[0]
     assert started.commands == [[BOTH]] * 2
 

@@ -3,7 +3,7 @@
 import pytest
 
 from haproxyadmin.exceptions import CommandFailed
-from haproxyadmin.parsers.certificates import parse_certificate, parse_certificates
+from haproxyadmin.parsers.certificates import parse_certificate, parse_list
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.protocol import replies
 from tests.support.texts import raw
@@ -47,7 +47,7 @@ def lines_of(reply):
     ('\n', []),
 ])
 def test_the_names_of_certificates(reply, names):
-    assert parse_certificates(lines_of(reply)) == names
+    assert parse_list(lines_of(reply)).names == names
 
 
 def test_what_haproxy_says_about_one():
@@ -64,7 +64,7 @@ def test_what_haproxy_says_about_one():
         ('Chain Subject', '/CN=two'), ('Chain Issuer', '/CN=three'), ('OCSP Response Key', '')]
 
 
-@pytest.mark.parametrize('parse', [parse_certificates, parse_certificate])
+@pytest.mark.parametrize('parse', [parse_list, parse_certificate])
 @pytest.mark.parametrize('reply, error', [
     ("Can't allocate memory!\n\n", CommandFailed),
     ('Unknown command. Please enter one of the following commands only :\n\n', CommandFailed),

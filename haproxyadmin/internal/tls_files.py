@@ -1,0 +1,400 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Change a file that TLS uses: set it, look at what HAProxy has understood, and commit or abort.
+
+HAProxy has one transaction for all certificates, one for all CA files and one for all revocation
+lists. All clients of a process share them, and one that a client leaves behind stays.
+"""
+from haproxyadmin.exceptions import Conflict, HAProxySocketError
+from haproxyadmin.internal.calls import (change_each, members_to_change, read_each, read_pairs,
+                                         refused_on, require)
+from haproxyadmin.internal.fanout import Operation
+from haproxyadmin.internal.transaction import change_all_or_none, unless_refused
+from haproxyadmin.parsers.lines import join_lines
+from haproxyadmin.protocol import commands, replies, versions
+
+# What has become of a change in a process.
+UNCHANGED, ABORTED, COMMITTED, UNKNOWN = 'unchanged', 'aborted', 'committed', 'unknown'
+# It was committed, and what was there before has been put back.
+RESTORED = 'restored'
+
+
+class FileChange(object):
+    """The change of a file in one process.
+
+    :param process: the process.
+    :param name: the name of the file.
+    :param content: what it is to contain, as the kind of file checks it.
+    :param previous: (optional) the same for what it contains now, to put it back.
+
+    ``before`` and ``after`` are what HAProxy shows of the file, None as long as it is not known.
+    """
+
+    # HAProxy's word for the kind of file, in commands, and what it is called in messages.
+    kind = noun = None
+    feature = versions.SSL_CERTIFICATES
+    # True if it contains private keys.
+    is_secret = False
+
+    def __init__(self, process, name, content, previous=None):
+        self.hap_process = process
+        self.name = name
+        self.content = content
+        self.previous = previous
+        self.before = self.after = None
+        # True if a client now uses what was committed.
+        self.in_use = False
+        # What has become of it, if that is known.
+        self._state = None
+        # True from the moment that HAProxy has created a transaction for it.
+        self._was_opened = False
+        self._has_failed = False
+        self._restoration = None
+
+    # What each kind of file has of its own
+
+    def parse_list(self, lines):
+        """Return what is listed; it has ``names`` and ``transaction``, a name or None."""
+        raise NotImplementedError
+
+    def parse(self, lines):
+        """Return what HAProxy shows of a file, None if there is none."""
+        raise NotImplementedError
+
+    def holds(self, shown, content):
+        """Return True if what HAProxy shows of a file is this content."""
+        raise NotImplementedError
+
+    def is_used(self, shown):
+        """Return True if HAProxy uses a file."""
+        raise NotImplementedError
+
+    def payloads(self, version):
+        """Return what is sent: the first one sets the content, each further one adds to it."""
+        raise NotImplementedError
+
+    # The process
+
+    @property
+    def process_nb(self):
+        """The number of the process."""
+        return self.hap_process.process_nb
+
+    @property
+    def socket_file(self):
+        """The stats socket of the process."""
+        return self.hap_process.socket_file
+
+    def state_after(self, error):
+        """Return what has become of the change.
+
+        :param error: the exception that has ended it, None if it was a success.
+        """
+        if error is None:
+            return COMMITTED
+        if self.socket_file in error.replaced:
+            return UNKNOWN
+        if self._restoration is not None:
+            return RESTORED if self._restoration.after is not None else UNKNOWN
+        if self._state is not None:
+            return self._state
+        return UNKNOWN if self.socket_file in error.not_undone else UNCHANGED
+
+    # The steps
+
+    def look(self):
+        """Return the operation that looks at the file, and whether a transaction is open."""
+        return self._look(self.note_look)
+
+    def note_look(self, lines):
+        """Note what is there.
+
+        :raises haproxyadmin.exceptions.Conflict: if a transaction is open.
+        """
+        listed, shown = self._split(lines)
+        if listed.transaction is not None:
+            raise self._is_open(listed.transaction)
+        self.before = shown
+        self.check_before()
+
+    def check_before(self):
+        """Check that what is there can be changed."""
+        if self.before is None:
+            raise refused_on(self, 'there is no {0} {1!r} on {2}'.format(
+                self.noun, self.name, self.socket_file))
+        if self.previous is not None and not (self.holds(self.before, self.previous)
+                                              or self.holds(self.before, self.content)):
+            raise refused_on(self, 'previous is not what {0} has as {1!r}'.format(
+                self.socket_file, self.name))
+
+    def begin(self):
+        """Return the first operation of the change."""
+        return self.set()
+
+    def set(self, number=0, is_second=False):
+        """Return the operation that sends a part of the content.
+
+        :param is_second: (optional) True if HAProxy has refused it once already.
+        """
+        process = self.hap_process
+        version = tuple(process.version)
+        payloads = self.payloads(version)
+
+        def note(lines):
+            reply = join_lines(lines)
+            found = replies.transaction_of(reply)
+            if found is None:
+                if replies.is_about_another(reply):
+                    raise self.conflict(reply)
+                if replies.may_be_stale(reply) and not is_second:
+                    return self.set(number, is_second=True)
+                return reply
+            if found != (replies.UPDATED if number else replies.CREATED, self.name):
+                error = self.conflict(
+                    'the new content of {0!r} is now in the transaction of another client for '
+                    '{1!r} on {2}, which must not be committed'.format(
+                        self.name, found[1], self.socket_file))
+                error.polluted = True
+                raise error
+            self._was_opened = True
+            return self.set(number + 1) if number + 1 < len(payloads) else self._look_at_set()
+        return process.change_operation(commands.tls_file(
+            'add' if number else 'set', self.kind, version, self.name, payloads[number]), note)
+
+    def _look_at_set(self):
+        """Return the operation that looks at what HAProxy has understood."""
+        def note(lines):
+            if not self.holds(self.parse(lines), self.content):
+                raise self.conflict('{0} has another content for {1!r} than was sent: another '
+                                    'client has changed it'.format(self.socket_file, self.name))
+            return self.follow_set()
+        process = self.hap_process
+        return Operation(process.endpoint, self._show_set(), note)
+
+    def follow_set(self):
+        """Return what follows once the content is set: an operation, or the empty reply."""
+        return ''
+
+    def commit(self):
+        """Return the operation that commits the content, and looks at it."""
+        process = self.hap_process
+        return process.change_operation(commands.join_commands([
+            self._command('commit', self.name), self._command('show', self.name)]), self._note)
+
+    def _note(self, lines):
+        reply, shown = replies.split_commit(lines)
+        self._has_failed = replies.has_failed(reply)
+        if not replies.is_committed(reply):
+            return replies.reason_of(reply) or replies.NOTHING
+        self.in_use = replies.is_updated(reply, self.name)
+        after = self.parse(shown)
+        if not self.holds(after, self.content):
+            raise self.conflict('another client has changed {0!r} on {1} at the same time'.format(
+                self.name, self.socket_file))
+        if not self.in_use and self.before is not None and self.is_used(self.before):
+            return 'HAProxy has committed {0!r}, but no bind line uses it'.format(self.name)
+        self.after = after
+        return self.follow_commit()
+
+    def follow_commit(self):
+        """Return what follows once the content is committed: an operation, or the empty reply."""
+        return ''
+
+    def has_changed(self):
+        """Return True if the file contains something else than before."""
+        return self.before is None or not self.is_alike(self.after, self.before)
+
+    # What undoes them
+
+    def may_be_made(self, outcome):
+        """Return True if there may be something to undo.
+
+        :param outcome: what :meth:`begin` has led to.
+        """
+        if isinstance(outcome, HAProxySocketError):
+            return self._was_opened or not outcome.undelivered
+        return self._was_opened or isinstance(outcome, Operation)
+
+    def settle(self):
+        """Return the operation that ends the transaction, or puts back what was there.
+
+        It looks first how far the change has come.
+        """
+        process = self.hap_process
+        version = tuple(process.version)
+        if self._has_failed and versions.is_among(version, versions.ABORT_AFTER_FAILURE.ranges):
+            self._state = UNCHANGED
+            raise refused_on(self, versions.ABORT_AFTER_FAILURE.reason)
+        return Operation(process.endpoint, commands.join_commands([
+            self._command('show'), self._command('show', self.name), self._show_set()]),
+                         self._settle)
+
+    def _settle(self, lines):
+        listed, shown, set_content = self._split(lines)
+        if listed.transaction == self.name and (
+                self._was_opened or self.holds(set_content, self.content)):
+            return self.hap_process.change_operation(
+                self._command('abort', self.name), lambda reply: self._note_abort(reply, shown))
+        return self.undo(shown)
+
+    def _note_abort(self, lines, shown):
+        reply = join_lines(lines)
+        return self.undo(shown) if replies.is_aborted(reply) else reply
+
+    def note_undone(self):
+        """Note that nothing is left of the change; return the empty reply."""
+        self._state = ABORTED if self._was_opened else UNCHANGED
+        return ''
+
+    def undo(self, shown):
+        """Return what undoes a commit: an operation, or the empty reply if there was none.
+
+        :param shown: what HAProxy shows of the file now.
+        """
+        if self.before is not None and self.is_alike(shown, self.before):
+            return self.note_undone()
+        if not self.holds(shown, self.content):
+            self._state = UNKNOWN
+            raise self.conflict('another client has changed {0!r} on {1}'.format(
+                self.name, self.socket_file))
+        self._state = COMMITTED
+        if self.previous is None:
+            raise refused_on(self, 'what {0} had before is not known'.format(self.socket_file))
+        restoration = self._restoration = type(self)(self.hap_process, self.name, self.previous)
+        restoration.follow_set = restoration.commit
+        return restoration.set()
+
+    def is_alike(self, shown, other):
+        """Return True if what HAProxy shows of a file is the same twice."""
+        raise NotImplementedError
+
+    # Deleting it, and ending a transaction
+
+    def look_to_delete(self):
+        """Return the operation that looks whether the file can be deleted.
+
+        HAProxy 2.2 and 2.4 delete a file that a transaction is open for, and crash later.
+        """
+        def note(lines):
+            listed, shown = self._split(lines)
+            if listed.transaction == self.name:
+                raise self._is_open(listed.transaction)
+            if shown is not None and self.is_used(shown):
+                raise refused_on(self, '{0!r} is in use on {1}'.format(
+                    self.name, self.socket_file))
+            self.before = shown
+        return self._look(note)
+
+    def delete(self):
+        """Return the operation that deletes the file."""
+        return self._silent('del', replies.is_deleted)
+
+    def refuse_to_undo(self):
+        """Say that a deletion cannot be undone."""
+        raise refused_on(self, 'what {0} had is not known'.format(self.socket_file))
+
+    def look_for_transaction(self):
+        """Return the operation that tells whether a transaction is open for the file."""
+        process = self.hap_process
+        require(process, self.feature)
+        return Operation(process.endpoint, self._command('show'),
+                         lambda lines: self.parse_list(lines).transaction == self.name)
+
+    def abort(self):
+        """Return the operation that ends the transaction."""
+        return self._silent('abort', replies.is_aborted)
+
+    def _silent(self, action, is_success):
+        """Return an operation whose reply is empty for a success."""
+        def note(lines):
+            reply = join_lines(lines)
+            return '' if is_success(reply) else reply
+        return self.hap_process.change_operation(self._command(action, self.name), note)
+
+    # Commands
+
+    def _look(self, note):
+        process = self.hap_process
+        require(process, self.feature)
+        return Operation(process.endpoint, commands.join_commands([
+            self._command('show'), self._command('show', self.name)]), note)
+
+    def _is_open(self, name):
+        return self.conflict('a transaction for {0!r} is open on {1}: another client changes it, '
+                             'or has left it behind; abort() ends it'.format(
+                                 name, self.socket_file))
+
+    def _command(self, action, name=None):
+        return commands.tls_file(action, self.kind, self.hap_process.version, name)
+
+    def _show_set(self):
+        return commands.show_transaction(self.kind, self.name, self.hap_process.version)
+
+    def _split(self, lines):
+        """Return what is listed, and what is shown of each file after it."""
+        listed, shown = replies.split_shown(lines)
+        return [self.parse_list(listed)] + [self.parse(part) for part in shown]
+
+    def conflict(self, message):
+        """Return the exception for another client that changes the file, too."""
+        error = Conflict(message)
+        error.set_context(None, self.socket_file)
+        return error
+
+
+def change_files(changes):
+    """Make a change in all processes or in none.
+
+    :param changes: the :class:`FileChange` of each process.
+    :return: those that were made.
+    :rtype: list
+    :raises haproxyadmin.exceptions.HAProxyBaseError: see
+        :func:`haproxyadmin.internal.transaction.change_all_or_none`.
+    """
+    changes = members_to_change(changes)
+    for change in changes:
+        if change.is_secret:
+            change.hap_process.endpoint.check_secret()
+    read_each(changes, lambda change: change.look())
+    return change_all_or_none(
+        changes, lambda change: change.begin(), lambda change, _: change.settle(),
+        then=lambda change: change.commit(),
+        may_be_made=lambda change, outcome: change.may_be_made(outcome))[0]
+
+
+def delete_files(changes):
+    """Delete a file in all processes that have it.
+
+    :return: True if a process had it.
+    :rtype: bool
+    """
+    changes = members_to_change(changes)
+    read_each(changes, lambda change: change.look_to_delete())
+    there = [change for change in changes if change.before is not None]
+    if there:
+        change_all_or_none(there, lambda change: change.delete(),
+                           lambda change, _: change.refuse_to_undo(), may_be_made=unless_refused)
+    return bool(there)
+
+
+def abort_files(changes):
+    """End the transaction for a file in all processes in which there is one.
+
+    :return: True if there was one.
+    :rtype: bool
+    """
+    changes = members_to_change(changes)
+    opened = [change for change, is_open in read_pairs(
+        changes, lambda change: change.look_for_transaction()) if is_open]
+    if opened:
+        change_each(opened, lambda change: change.abort())
+    return bool(opened)
+
+
+def is_open(changes):
+    """Return True if a transaction for a file is open in one of the processes."""
+    return any(read_each(changes, lambda change: change.look_for_transaction()))
+
+
+def account_of(changes, error=None):
+    """Return pairs of the socket address of each process, and what has become of the change."""
+    return [(change.socket_file, change.state_after(error)) for change in changes]
