@@ -4,7 +4,7 @@ from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.internal.calls import refused_on, require, require_if_known
 from haproxyadmin.internal.fanout import Operation
 from haproxyadmin.internal.tls_files import FileChange
-from haproxyadmin.parsers.certificates import (FINGERPRINT, STATUS, USED, chain_of, field,
+from haproxyadmin.parsers.certificates import (EMPTY, FINGERPRINT, STATUS, USED, chain_of, field,
                                                parse_certificate, parse_list)
 from haproxyadmin.parsers.lines import first_line, join_lines
 from haproxyadmin.protocol import commands, replies, versions
@@ -76,6 +76,14 @@ class CertificateChange(FileChange):
     kind = KIND
     noun = 'certificate'
     is_secret = True
+    dangers_of_abort = (versions.ABORT,)
+
+    def note_look(self, lines):
+        """Note what is there."""
+        names = self.parse_list(replies.split_shown(lines)[0]).names
+        if self.name.endswith('.crt') and self.name[:-len('.crt')] in names:
+            versions.check_danger(versions.LOSING_CRT, tuple(self.hap_process.version))
+        super(CertificateChange, self).note_look(lines)
 
     def parse_list(self, lines):
         """Return what is listed."""
@@ -99,6 +107,10 @@ class CertificateChange(FileChange):
     def is_used(self, shown):
         """Return True if HAProxy uses the certificate."""
         return field(shown, STATUS) == USED
+
+    def is_empty(self, shown):
+        """Return True if HAProxy has no certificate under the name."""
+        return field(shown, STATUS) == EMPTY
 
     def payloads(self, version):
         """Return the certificate with its chain and its key."""

@@ -286,6 +286,39 @@ def run_all(operations, outcomes=None, repeat=True, deadline=None):
     return outcomes
 
 
+def run_to_the_end(operations):
+    """Like :func:`run_all` without repeating; the first interruption waits for the end.
+
+    For what must not be cut short, because HAProxy would never recover from it. A second Ctrl-C
+    ends it.
+    """
+    import threading  # only needed here
+    outcomes, errors = [], []
+    # Not join(): once it is interrupted, Python 3.9 to 3.12 take the thread for finished.
+    end = threading.Event()
+
+    def work():
+        try:
+            run_all(operations, outcomes, repeat=False)
+        except BaseException as error:
+            errors.append(error)
+        finally:
+            end.set()
+    # A signal interrupts the thread that waits, not the one that works.
+    worker = threading.Thread(target=work)
+    worker.daemon = True
+    try:
+        worker.start()
+        end.wait()
+    except BaseException as error:
+        if worker.ident is not None:  # it has been started
+            end.wait()
+        errors.insert(0, error)
+    if errors:
+        raise errors[0]
+    return outcomes
+
+
 def _seconds_left(deadline):
     return None if deadline is None else max(0, deadline - transport.now())
 

@@ -4,10 +4,10 @@
 HAProxy has one transaction for all certificates, one for all CA files and one for all revocation
 lists. All clients of a process share them, and one that a client leaves behind stays.
 """
-from haproxyadmin.exceptions import Conflict, HAProxySocketError
+from haproxyadmin.exceptions import CommandFailed, Conflict, HAProxySocketError
 from haproxyadmin.internal.calls import (change_each, members_to_change, read_each, read_pairs,
                                          refused_on, require)
-from haproxyadmin.internal.fanout import Operation
+from haproxyadmin.internal.fanout import Operation, run_to_the_end
 from haproxyadmin.internal.transaction import change_all_or_none, unless_refused
 from haproxyadmin.parsers.lines import join_lines
 from haproxyadmin.protocol import commands, replies, versions
@@ -16,6 +16,33 @@ from haproxyadmin.protocol import commands, replies, versions
 UNCHANGED, ABORTED, COMMITTED, UNKNOWN = 'unchanged', 'aborted', 'committed', 'unknown'
 # It was committed, and what was there before has been put back.
 RESTORED = 'restored'
+# Seconds that HAProxy may stay silent in the middle of a commit. If the client leaves before the
+# end, HAProxy keeps a transaction of memory that it has freed, and only a reload helps (up to 3.4;
+# seen where more than ten lines use the file).
+COMMIT_SECONDS = 30
+# How often a refusal is not taken seriously that may be about something else.
+MAX_RETRIES = 3
+
+
+class _Commit(Operation):
+    """Commits a file.
+
+    :type change: :class:`FileChange`
+    """
+
+    __slots__ = ('change',)
+
+    def __init__(self, change, command, interpret):
+        super(_Commit, self).__init__(change.hap_process.endpoint, command, interpret, reads=False)
+        self.change = change
+        if self.timeout is not None:
+            self.timeout = max(self.timeout, COMMIT_SECONDS)
+
+    def interpret_reply(self, reply, identified=False):
+        """Return what a reply amounts to, and note that there was none."""
+        if isinstance(reply, HAProxySocketError):
+            self.change.is_cut = not reply.undelivered
+        return super(_Commit, self).interpret_reply(reply, identified)
 
 
 class FileChange(object):
@@ -34,6 +61,8 @@ class FileChange(object):
     feature = versions.SSL_CERTIFICATES
     # True if it contains private keys.
     is_secret = False
+    # Where a transaction must not be ended.
+    dangers_of_abort = ()
 
     def __init__(self, process, name, content, previous=None):
         self.hap_process = process
@@ -48,6 +77,8 @@ class FileChange(object):
         # True from the moment that HAProxy has created a transaction for it.
         self._was_opened = False
         self._has_failed = False
+        # True if HAProxy may have been left in the middle of the commit.
+        self.is_cut = False
         self._restoration = None
 
     # What each kind of file has of its own
@@ -66,6 +97,10 @@ class FileChange(object):
 
     def is_used(self, shown):
         """Return True if HAProxy uses a file."""
+        raise NotImplementedError
+
+    def is_empty(self, shown):
+        """Return True if HAProxy has no content for a file."""
         raise NotImplementedError
 
     def payloads(self, version):
@@ -94,7 +129,7 @@ class FileChange(object):
         if self.socket_file in error.replaced:
             return UNKNOWN
         if self._restoration is not None:
-            return RESTORED if self._restoration.after is not None else UNKNOWN
+            return RESTORED if self._restoration.after is not None else self._state
         if self._state is not None:
             return self._state
         return UNKNOWN if self.socket_file in error.not_undone else UNCHANGED
@@ -130,10 +165,10 @@ class FileChange(object):
         """Return the first operation of the change."""
         return self.set()
 
-    def set(self, number=0, is_second=False):
+    def set(self, number=0, refusals=0):
         """Return the operation that sends a part of the content.
 
-        :param is_second: (optional) True if HAProxy has refused it once already.
+        :param refusals: (optional) how often HAProxy has refused it already.
         """
         process = self.hap_process
         version = tuple(process.version)
@@ -143,10 +178,10 @@ class FileChange(object):
             reply = join_lines(lines)
             found = replies.transaction_of(reply)
             if found is None:
-                if replies.is_about_another(reply):
+                if replies.is_about_another(reply) or replies.is_locked(reply):
                     raise self.conflict(reply)
-                if replies.may_be_stale(reply) and not is_second:
-                    return self.set(number, is_second=True)
+                if replies.may_be_stale(reply) and refusals < MAX_RETRIES:
+                    return self.set(number, refusals + 1)
                 return reply
             if found != (replies.UPDATED if number else replies.CREATED, self.name):
                 error = self.conflict(
@@ -176,8 +211,7 @@ class FileChange(object):
 
     def commit(self):
         """Return the operation that commits the content, and looks at it."""
-        process = self.hap_process
-        return process.change_operation(commands.join_commands([
+        return _Commit(self, commands.join_commands([
             self._command('commit', self.name), self._command('show', self.name)]), self._note)
 
     def _note(self, lines):
@@ -220,25 +254,38 @@ class FileChange(object):
         It looks first how far the change has come.
         """
         process = self.hap_process
-        version = tuple(process.version)
-        if self._has_failed and versions.is_among(version, versions.ABORT_AFTER_FAILURE.ranges):
-            self._state = UNCHANGED
-            raise refused_on(self, versions.ABORT_AFTER_FAILURE.reason)
-        return Operation(process.endpoint, commands.join_commands([
-            self._command('show'), self._command('show', self.name), self._show_set()]),
-                         self._settle)
+        lines = [self._command('show'), self._command('show', self.name)]
+        if not self.is_cut:
+            # Otherwise the transaction may be of memory that is freed.
+            lines.append(self._show_set())
+        return Operation(process.endpoint, commands.join_commands(lines), self._settle)
 
     def _settle(self, lines):
-        listed, shown, set_content = self._split(lines)
-        if listed.transaction == self.name and (
-                self._was_opened or self.holds(set_content, self.content)):
-            return self.hap_process.change_operation(
-                self._command('abort', self.name), lambda reply: self._note_abort(reply, shown))
+        parts = self._split(lines)
+        listed, shown = parts[:2]
+        if listed.transaction == self.name:
+            if self.is_cut:
+                self._state = UNKNOWN
+                raise refused_on(self, '{0} has not answered the commit of {1!r}: unless it does '
+                                 'so later, only a reload helps'.format(
+                                     self.socket_file, self.name))
+            if self._was_opened or self.holds(parts[2], self.content):
+                self.check_abort()
+                return self.abort(lambda: self.undo(shown))
         return self.undo(shown)
 
-    def _note_abort(self, lines, shown):
-        reply = join_lines(lines)
-        return self.undo(shown) if replies.is_aborted(reply) else reply
+    def check_abort(self):
+        """Check that the transaction may be ended.
+
+        :raises haproxyadmin.exceptions.CommandFailed: if that is dangerous.
+        """
+        version = tuple(self.hap_process.version)
+        for danger in self.dangers_of_abort + (versions.ABORT_AFTER_FAILURE,) * self._has_failed:
+            try:
+                versions.check_danger(danger, version)
+            except CommandFailed as error:
+                self._state = UNCHANGED
+                raise refused_on(self, str(error))
 
     def note_undone(self):
         """Note that nothing is left of the change; return the empty reply."""
@@ -299,15 +346,27 @@ class FileChange(object):
         return Operation(process.endpoint, self._command('show'),
                          lambda lines: self.parse_list(lines).transaction == self.name)
 
-    def abort(self):
-        """Return the operation that ends the transaction."""
-        return self._silent('abort', replies.is_aborted)
+    def look_at_transaction(self):
+        """Return the operation that looks whether HAProxy has lost what is in the transaction."""
+        def note(lines):
+            shown = self.parse(lines)
+            if shown is not None and self.is_empty(shown):
+                raise refused_on(self, 'another client has left {0} in the middle of a commit of '
+                                 '{1!r}; only a reload helps'.format(self.socket_file, self.name))
+        return Operation(self.hap_process.endpoint, self._show_set(), note)
 
-    def _silent(self, action, is_success):
+    def abort(self, then=lambda: ''):
+        """Return the operation that ends the transaction.
+
+        :param then: (optional) returns what follows: an operation, or the empty reply.
+        """
+        return self._silent('abort', replies.is_aborted, then)
+
+    def _silent(self, action, is_success, then=lambda: ''):
         """Return an operation whose reply is empty for a success."""
         def note(lines):
             reply = join_lines(lines)
-            return '' if is_success(reply) else reply
+            return then() if is_success(reply) else reply
         return self.hap_process.change_operation(self._command(action, self.name), note)
 
     # Commands
@@ -358,7 +417,8 @@ def change_files(changes):
     return change_all_or_none(
         changes, lambda change: change.begin(), lambda change, _: change.settle(),
         then=lambda change: change.commit(),
-        may_be_made=lambda change, outcome: change.may_be_made(outcome))[0]
+        may_be_made=lambda change, outcome: change.may_be_made(outcome),
+        run_then=run_to_the_end)[0]
 
 
 def delete_files(changes):
@@ -385,6 +445,11 @@ def abort_files(changes):
     changes = members_to_change(changes)
     opened = [change for change, is_open in read_pairs(
         changes, lambda change: change.look_for_transaction()) if is_open]
+    for change in opened:
+        change.check_abort()
+    read_each([change for change in opened if versions.has(
+        change.hap_process.version, versions.SHOWING_BROKEN)],
+              lambda change: change.look_at_transaction())
     if opened:
         change_each(opened, lambda change: change.abort())
     return bool(opened)

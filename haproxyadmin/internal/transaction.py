@@ -10,8 +10,13 @@ from haproxyadmin.protocol import replies
 REPLACED = 'another process has taken over {0} during the change'
 
 
+def run_once(operations):
+    """Run operations concurrently, each exchange only once."""
+    return run_all(operations, repeat=False)
+
+
 def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be_made=None,
-                       quick=False):
+                       quick=False, run_then=run_once):
     """Change all processes; if that fails in one of them, undo it in the others.
 
     Each process is sent a ``show info`` before and after the change, and before and after the
@@ -33,6 +38,7 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be
         ``undo`` is also called after errors and interruptions, and has to find out.
     :param quick: (optional) True for a change of one command: who answers is only asked if it
         fails.
+    :param run_then: (optional) runs the operations of ``then``.
     :return: the members that were changed, and the reply of each to the change.
     :rtype: tuple of list
     :raises haproxyadmin.exceptions.HAProxyBaseError: what
@@ -51,7 +57,7 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be
         _raise_first(members, renew(members))
     members, operations = prepare(members, do)
     raise_first_error(operations)
-    return _Transaction(members, operations, undo, judge, then, may_be_made, quick).run()
+    return _Transaction(members, operations, undo, judge, then, may_be_made, quick, run_then).run()
 
 
 def _raise_first(members, errors):
@@ -73,7 +79,7 @@ class _Transaction(object):
     :param operations: the operation that changes each of them.
     """
 
-    def __init__(self, members, operations, undo, judge, then, may_be_made, quick):
+    def __init__(self, members, operations, undo, judge, then, may_be_made, quick, run_then):
         self.members = members
         self.operations = operations
         self.undo = undo
@@ -81,6 +87,7 @@ class _Transaction(object):
         self.then = then
         self.may_be_made = may_be_made
         self.quick = quick
+        self.run_then = run_then
         # Which processes are to be changed.
         self.identities = [member.hap_process.endpoint.identity for member in members]
         self.outcomes = list(operations)
@@ -99,7 +106,7 @@ class _Transaction(object):
                 return self.members, list(self.outcomes)
             if self.then is not None and self._are_accepted(self.outcomes):
                 self.last = [self.then(member) for member in self.members]
-                self.last_outcomes = run_all(self.last, repeat=False)
+                self.last_outcomes = self.run_then(self.last)
                 if self._are_accepted(self.last_outcomes):
                     return self.members, list(self.outcomes)
             self._look_who_answers()

@@ -8,7 +8,8 @@ from haproxyadmin.protocol import replies
 _NAMES = '# filename'
 _TRANSACTION = '# transaction'
 _FIRST = 'Filename: '
-STATUS, USED, FINGERPRINT = 'Status', 'Used', 'SHA1 FingerPrint'
+STATUS, USED, EMPTY = 'Status', 'Used', 'Empty'
+FINGERPRINT = 'SHA1 FingerPrint'
 _CHAIN = ('Chain Subject', 'Chain Issuer')
 
 # What HAProxy lists: the names of files, and the one that a transaction is open for, or None.

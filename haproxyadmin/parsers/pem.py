@@ -15,6 +15,7 @@ CERTIFICATE = b'CERTIFICATE'
 REVOCATIONS = b'X509 CRL'
 _KEYS = (b'PRIVATE KEY', b'RSA PRIVATE KEY', b'EC PRIVATE KEY', b'DSA PRIVATE KEY')
 _ENCRYPTED = b'ENCRYPTED PRIVATE KEY'
+_TRUSTED = b'TRUSTED CERTIFICATE'
 # What HAProxy uses besides certificates and keys.
 _PARAMETERS = (b'DH PARAMETERS',)
 _SAME = {b'X509 CERTIFICATE': CERTIFICATE}
@@ -55,6 +56,8 @@ def parse_bundle(pem):
     keys = set(block.der for block in blocks if block.label in _KEYS)
     if any(block.label == _ENCRYPTED for block in blocks):
         raise ValueError('the private key is encrypted: HAProxy cannot ask for a passphrase')
+    if any(block.label == _TRUSTED for block in blocks):
+        raise ValueError("a TRUSTED CERTIFICATE cannot be checked; 'openssl x509' converts it")
     if not certificates:
         raise ValueError('the PEM contains no certificate')
     if not keys:

@@ -227,9 +227,16 @@ def transaction_of(reply):
 
 
 def is_about_another(reply):
-    """Return True if a change of a TLS file was refused because another client changes one."""
-    return reply.startswith('The ongoing transaction is about ') or reply.endswith(
-        'are currently locked!')
+    """Return True if a change of a TLS file was refused: a transaction for another one is open."""
+    return reply.startswith('The ongoing transaction is ')
+
+
+def is_locked(reply):
+    """Return True if a command was refused for a moment: another client commits, or edits a list.
+
+    :param reply: the reply, or an exception.
+    """
+    return str(reply).endswith('are currently locked!')
 
 
 def may_be_stale(reply):

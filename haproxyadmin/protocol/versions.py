@@ -51,6 +51,8 @@ CA_FILES = Feature(
     'changing CA files and revocation lists (older versions would crash)')
 SHOW_CA_FILES = Feature(
     (2, 6), 'reading CA files and revocation lists', '``ca_files`` and ``crl_files``')
+# After a client has left in the middle of a commit, older versions show garbage, or crash.
+SHOWING_BROKEN = Feature((3, 0), 'showing a transaction that was cut short')
 # Older versions read no more than a buffer.
 LARGE_PAYLOAD = Feature((3, 4), 'a payload of more than 16,000 bytes')
 CHECK_ADDRESS = Feature(
@@ -201,11 +203,23 @@ SESSION_DETAILS = Danger(
     '``session.details``, ``session.shutdown`` and ``shutdown_sessions``, which may crash')
 
 # After a commit that has failed half-way, because HAProxy does not find the issuer of an OCSP
-# response, the transaction is freed twice (seen with 2.2.9 and 2.4.0).
+# response, the transaction is freed twice (seen with 2.2.9 and 2.4.0). Fixed in May 2022; which
+# releases of 2.2 to 2.5 contain the fix is not known.
 ABORT_AFTER_FAILURE = Danger(
-    [((2, 2), (2, 6))], CommandFailed, 'after a commit that has failed half-way, ending the '
+    [((2, 2), (2, 6, 1))], CommandFailed, 'after a commit that has failed half-way, ending the '
     'transaction would crash this version of HAProxy',
     'ending a transaction after a commit that has failed half-way, which would crash')
+# It removes the certificate that is in use.
+ABORT = Danger(
+    [((2, 2), (2, 2, 9))], CommandFailed, 'ending a transaction would make this version of HAProxy '
+    'lose the certificate; only a reload ends it',
+    '``abort`` of a certificate, which would remove it')
+# It takes the name for that of another certificate, the one without ".crt". Fixed in August 2023;
+# the release is estimated.
+LOSING_CRT = Danger(
+    [((2, 6), (2, 6, 16)), ((2, 7), (2, 9))], CommandFailed, 'this version of HAProxy would change '
+    'the certificate whose name has no .crt',
+    '``update`` of a certificate ``NAME.crt`` where there is a certificate ``NAME``')
 
 
 def parse_version(text):

@@ -74,7 +74,8 @@ FLOOR_OF = dict((name, number) for number, floor in enumerate(FLOORS) for name i
 STANDARD = {'_socket', 'binascii', 'collections', 'csv', 'datetime', 'difflib', 'errno', 'fcntl',
             'fnmatch', 'functools', 'hashlib', 'heapq', 'inspect', 'itertools', 'json', 'logging',
             'numbers', 'operator', 'os', 're',
-            'resource', 'select', 'ssl', 'stat', 'struct', 'sys', 'termios', 'time', 'types'}
+            'resource', 'select', 'ssl', 'stat', 'struct', 'sys', 'termios', 'threading', 'time',
+            'types'}
 
 COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepare|commit) ')
 
