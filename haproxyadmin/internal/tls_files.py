@@ -418,7 +418,7 @@ def change_files(changes):
         changes, lambda change: change.begin(), lambda change, _: change.settle(),
         then=lambda change: change.commit(),
         may_be_made=lambda change, outcome: change.may_be_made(outcome),
-        run_then=run_to_the_end)[0]
+        run=run_to_the_end)[0]
 
 
 def delete_files(changes):

@@ -16,7 +16,7 @@ def run_once(operations):
 
 
 def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be_made=None,
-                       quick=False, run_then=run_once):
+                       quick=False, run=run_once):
     """Change all processes; if that fails in one of them, undo it in the others.
 
     Each process is sent a ``show info`` before and after the change, and before and after the
@@ -38,7 +38,7 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be
         ``undo`` is also called after errors and interruptions, and has to find out.
     :param quick: (optional) True for a change of one command: who answers is only asked if it
         fails.
-    :param run_then: (optional) runs the operations of ``then``.
+    :param run: (optional) runs the operations of ``then`` and ``undo``.
     :return: the members that were changed, and the reply of each to the change.
     :rtype: tuple of list
     :raises haproxyadmin.exceptions.HAProxyBaseError: what
@@ -57,7 +57,7 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be
         _raise_first(members, renew(members))
     members, operations = prepare(members, do)
     raise_first_error(operations)
-    return _Transaction(members, operations, undo, judge, then, may_be_made, quick, run_then).run()
+    return _Transaction(members, operations, undo, judge, then, may_be_made, quick, run).run()
 
 
 def _raise_first(members, errors):
@@ -79,7 +79,7 @@ class _Transaction(object):
     :param operations: the operation that changes each of them.
     """
 
-    def __init__(self, members, operations, undo, judge, then, may_be_made, quick, run_then):
+    def __init__(self, members, operations, undo, judge, then, may_be_made, quick, run):
         self.members = members
         self.operations = operations
         self.undo = undo
@@ -87,7 +87,7 @@ class _Transaction(object):
         self.then = then
         self.may_be_made = may_be_made
         self.quick = quick
-        self.run_then = run_then
+        self.run_following = run
         # Which processes are to be changed.
         self.identities = [member.hap_process.endpoint.identity for member in members]
         self.outcomes = list(operations)
@@ -106,7 +106,7 @@ class _Transaction(object):
                 return self.members, list(self.outcomes)
             if self.then is not None and self._are_accepted(self.outcomes):
                 self.last = [self.then(member) for member in self.members]
-                self.last_outcomes = self.run_then(self.last)
+                self.last_outcomes = self.run_following(self.last)
                 if self._are_accepted(self.last_outcomes):
                     return self.members, list(self.outcomes)
             self._look_who_answers()
@@ -163,7 +163,7 @@ class _Transaction(object):
             self._look_who_answers()
         made = [number for number in made if self._is_to_be_undone(number)]
         built = [self._build_undo(number) for number in made]
-        outcomes = run_all(built, repeat=False)
+        outcomes = self.run_following(built)
         if made:
             self._look_who_answers()
         self.undone.update(number for number, outcome in zip(made, outcomes)
