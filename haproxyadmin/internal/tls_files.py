@@ -126,19 +126,25 @@ class FileChange(object):
         """
         if error is None:
             return COMMITTED
-        if self.socket_file in error.replaced:
+        if self.socket_file in getattr(error, 'replaced', ()):
             return UNKNOWN
         if self._restoration is not None:
             return RESTORED if self._restoration.after is not None else self._state
         if self._state is not None:
             return self._state
-        return UNKNOWN if self.socket_file in error.not_undone else UNCHANGED
+        # Before anything is sent, any error may be raised.
+        return UNKNOWN if self.socket_file in getattr(error, 'not_undone', ()) else UNCHANGED
 
     # The steps
 
     def look(self):
-        """Return the operation that looks at the file, and whether a transaction is open."""
-        return self._look(self.note_look)
+        """Return the operation that looks at the file, and whether a transaction is open.
+
+        :raises ValueError: if the content is too long to be sent.
+        """
+        operation = self._look(self.note_look)
+        self.set()
+        return operation
 
     def note_look(self, lines):
         """Note what is there.

@@ -2,6 +2,7 @@
 """Lists of certificates, and what HAProxy says about one."""
 import collections
 
+from haproxyadmin.exceptions import NotSupported
 from haproxyadmin.parsers.lines import first_line, refusal_of
 from haproxyadmin.protocol import replies
 
@@ -28,8 +29,11 @@ def parse_list(lines):
     The reply is empty if there is none.
 
     :rtype: Listed
+    :raises haproxyadmin.exceptions.NotSupported: if HAProxy was built without TLS.
     """
     if lines and lines[0] not in (_NAMES, _TRANSACTION):
+        if replies.is_unknown_command(lines[0]):
+            raise NotSupported('this HAProxy was built without TLS')
         raise refusal_of(lines)
     names = lines[lines.index(_NAMES) + 1:] if _NAMES in lines else []
     transaction = None

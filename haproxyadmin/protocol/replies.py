@@ -196,6 +196,11 @@ def is_without_resolvers(line):
     return line.startswith(_WITHOUT_RESOLVERS)
 
 
+def is_unknown_command(line):
+    """Return True if HAProxy does not know a command."""
+    return line.startswith('Unknown command')
+
+
 def split_shown(lines):
     """Split a list of TLS files, and what is shown of single ones after it.
 
