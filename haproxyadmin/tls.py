@@ -104,6 +104,31 @@ class TlsMethods(object):
 
     # Lists of certificates
 
+    def crt_lists(self):
+        """Return all lists of certificates, files and directories, in HAProxy's order.
+
+        Sends ``show ssl crt-list`` to each process (management guide, "show ssl crt-list"; HAProxy
+        2.2).
+
+        :rtype: list of :class:`haproxyadmin.crt_lists.CrtList`
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is not admin.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+        """
+        from haproxyadmin import crt_lists  # most programs do not need it
+        return crt_lists.list_all(self._sources())
+
+    def crt_list(self, name):
+        """Return one list of certificates; costs as much as :meth:`crt_lists`.
+
+        :param name: the file or directory, as the configuration names it.
+        :type name: str
+        :rtype: :class:`haproxyadmin.crt_lists.CrtList`
+        :raises ValueError: if no process has it; the message contains the nearest names.
+        """
+        from haproxyadmin import crt_lists  # most programs do not need it
+        return crt_lists.find(self._sources(), name)
+
     # Authorities and revocation lists
 
     # OCSP responses

@@ -484,6 +484,29 @@ def show_transaction(kind, name, version):
     return join_words(b'show ssl', kind.encode('ascii'), b'*' + escape_word(name, version))
 
 
+def crt_list(action, name, version, entry=None):
+    """Return a command for the entries of a list of certificates.
+
+    :param action: ``'show'``, ``'add'`` or ``'del'``.
+    :param name: the name of the list.
+    :param entry: (optional) what is added or removed: the last by its certificate and line.
+    :type entry: :class:`haproxyadmin.parsers.crt_lists.CrtListEntry`
+    :raises ValueError: if there are too many bytes.
+    """
+    if action == 'show':
+        return join_words(b'show ssl crt-list -n', escape_word(name, version))
+    line = join_words(action.encode('ascii'), b'ssl crt-list', escape_word(name, version))
+    if action == 'del':
+        # The line 0 means the only one.
+        return join_words(line, escape_word(
+            to_bytes(entry.certificate) + b':%d' % entry.line, version))
+    if entry.sni or entry.options:
+        words = [entry.certificate] + (['[' + entry.options + ']'] if entry.options else [])
+        return check_payload(line + b' <<\n' + to_bytes(' '.join(words + entry.sni)), version)
+    # As a word, a name may contain blanks, as that of a file in a directory may.
+    return join_words(line, escape_word(entry.certificate, version))
+
+
 # More about ACLs and maps
 
 def takes_payload(version, key, value):

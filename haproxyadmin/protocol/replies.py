@@ -39,6 +39,7 @@ _ADDRESS_DONE = {
 _SPOKEN_SUCCESS = Pattern('|'.join([
     r'health check port updated\.', r'server ssl setting updated\.', r'no need to change the FDQN ',
     r'\S+ changed its FQDN from ', r'New server registered\.', r'Server deleted\.']))
+_REMOVED_ENTRY = Pattern(r"Entry '.+' deleted in crtlist '.+'!\Z")
 _ADDRESS_REFUSED = Pattern(r'(?i)Invalid addr |problem converting port ')
 
 # Refusals that concern the ACL, the map or the caller, not the entry.
@@ -189,6 +190,21 @@ def is_outdated(reply):
 def is_unknown_certificate(line):
     """Return True if ``show ssl cert`` cannot show a certificate: it is gone, or a bundle (2.2)."""
     return line.startswith("Can't display the certificate")
+
+
+def is_unknown_crt_list(line):
+    """Return True if ``show ssl crt-list`` cannot show a list, because it is gone."""
+    return line.startswith("didn't find the specified filename")
+
+
+def is_crt_list_extended(lines):
+    """Return True if ``add ssl crt-list`` has added a certificate; a warning may precede it."""
+    return lines[-1:] == ['Success!']
+
+
+def is_crt_list_reduced(lines):
+    """Return True if ``del ssl crt-list`` has removed a certificate."""
+    return len(lines) == 1 and bool(_REMOVED_ENTRY.match(lines[0]))
 
 
 def is_without_resolvers(line):

@@ -201,6 +201,14 @@ SESSION_DETAILS = Danger(
     [((3, 2, 14), (3, 2, 15))], CommandFailed,
     'showing the details of a session may crash this version of HAProxy',
     '``session.details``, ``session.shutdown`` and ``shutdown_sessions``, which may crash')
+# It looks for the bind line of each use of the certificate, and a server has none. Fixed in June
+# 2022.
+INSERTING_CERTIFICATES = Danger(
+    [((2, 4), (2, 4, 18)), ((2, 5), (2, 5, 8)), ((2, 6, 0), (2, 6, 1))], CommandFailed,
+    'adding a certificate to a crt-list crashes this version of HAProxy if a server uses it, and '
+    'the certificate is in use',
+    '``add`` of a certificate that is in use to a ``crt_list``, which would crash if a server uses '
+    'it')
 
 # After a commit that has failed half-way, because HAProxy does not find the issuer of an OCSP
 # response, the transaction is freed twice (seen with 2.2.9 and 2.4.0). Fixed in May 2022; which

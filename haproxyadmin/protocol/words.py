@@ -33,6 +33,17 @@ _KEYWORD = Pattern(r'[a-z][a-z0-9-]*(\([A-Za-z0-9]+\))?\Z')
 _NUMERIC = dict.fromkeys(['error-limit', 'fall', 'id', 'maxconn', 'maxqueue', 'minconn', 'rise',
                           'shard'], MAX_INT)
 _NUMERIC.update(dict.fromkeys(['agent-port', 'port'], MAX_PORT))
+# Options of a certificate in a list that have no value, and those that describe the certificate:
+# from 3.0 on HAProxy changes that even if it refuses to add it.
+_WITHOUT_VALUE = frozenset(['allow-0rtt', 'no-alpn', 'no-ca-names'])
+_OF_CERTIFICATE = frozenset([
+    'acme', 'alias', 'bits', 'crt', 'domains', 'generate-dummy', 'ips', 'issuer', 'jwt', 'key',
+    'keytype', 'ocsp', 'sctl'])
+_NO_OPTION = Pattern(br'[\]\[\x00-\x08\x0a-\x1f\x7f"\'\\#<;]')
+# What HAProxy takes apart a line at.
+_OF_LINE = Pattern(br'[\]\[\s]')
+# All other names have no effect; a name with other letters is sent as xn--...
+_SNI = Pattern(r'!?(\*|(\*\.)?[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*)\Z')
 # The highest numbers of those data of stick tables that do not have 32 bits without a sign.
 _HIGHEST = {'bytes_in_cnt': MAX_SIGNED, 'bytes_out_cnt': MAX_SIGNED, 'server_id': MAX_INT}
 _DATA_NAME = Pattern(r'([a-z][a-z0-9_]{0,63})(?:\(-?[0-9]{1,20}\))?\Z')
@@ -437,6 +448,90 @@ def check_payload(command, version):
 def escape_server(backend, name, version):
     """Return the word that names a server: ``BACKEND/SERVER``."""
     return escape_name(backend, version) + b'/' + escape_name(name, version)
+
+
+def check_certificate(name):
+    """Return the name of a certificate in a list, as a ``str``.
+
+    :raises ValueError: for what cannot be one: HAProxy would read what follows a colon as a line.
+    """
+    text = to_native(check_text(text_of_path(name)))
+    if ':' in text:
+        raise ValueError('HAProxy cannot remove a certificate from a list whose name contains a '
+                         'colon: {0!r}'.format(text))
+    return text
+
+
+def check_crt_list_entry(certificate, sni, options):
+    """Return what is added to a list of certificates.
+
+    :param certificate: the name of a certificate.
+    :param sni: an iterable of SNI filters; None for no filter.
+    :param options: a text, or None.
+    :return: the name, the list of filters, and the options as a ``str`` or None.
+    :rtype: tuple
+    :raises ValueError: for what HAProxy would read differently.
+    """
+    name = check_certificate(certificate)
+    # A text would be taken for filters of one letter.
+    if sni is not None and (isinstance(sni, _TEXT) or not hasattr(sni, '__iter__')):
+        raise ValueError("SNI filters are a list such as ['*.www.test'], got {0!r}".format(sni))
+    filters = [_check_sni(one) for one in sni or ()]
+    words = _check_options(options)
+    if (filters or words) and _OF_LINE.search(to_bytes(name)):
+        raise ValueError('with SNI filters or options, the name of a certificate must not contain '
+                         'blanks or brackets: {0!r}'.format(name))
+    joined = ' '.join(words) or None
+    size = sum(len(to_bytes(text)) + 1 for text in [name] + words + filters)
+    if size >= MAX_LINE:
+        raise ValueError('an entry of {0} bytes is too long: a line has at most {1} bytes'.format(
+            size, MAX_LINE - 1))
+    return name, filters, joined
+
+
+def _check_sni(value):
+    text = to_native(check_text(value))
+    if not _SNI.match(text):
+        raise ValueError("an SNI filter is a name such as 'www.test', '*.www.test' or "
+                         "'!old.www.test', got {0!r}".format(value))
+    return text
+
+
+def _check_options(options):
+    """Return the words of the options of a certificate in a list."""
+    if options is None:
+        return []
+    if not isinstance(options, _TEXT):
+        raise ValueError('options must be text or None, got {0!r}'.format(options))
+    raw_text = to_bytes(options)
+    if _NO_OPTION.search(raw_text):
+        raise ValueError('options must not contain brackets, quotes, backslashes, "#", "<", ";" or '
+                         'control characters: {0!r}'.format(options))
+    for keyword, value in pair_options(options):
+        if not _KEYWORD.match(keyword):
+            raise ValueError('not an option of a certificate in a list: {0!r}'.format(keyword))
+        if keyword in _OF_CERTIFICATE:
+            raise ValueError('{0} is about the certificate, and cannot be given for a list'.format(
+                keyword))
+        if value == '':
+            raise ValueError('{0} needs a value'.format(keyword))
+    return to_native(raw_text).split()
+
+
+def pair_options(options):
+    """Return the options of a certificate in a list, to compare them.
+
+    :param options: a text, or None.
+    :return: a sorted list of ``(keyword, value)``; a value is None for a keyword without one, and
+        ``''`` if it is missing.
+    :rtype: list of tuple
+    """
+    words, pairs = to_native(options or '').split(), []
+    while words:
+        keyword = words.pop(0)
+        value = None if keyword in _WITHOUT_VALUE else words.pop(0) if words else ''
+        pairs.append((keyword, value))
+    return sorted(pairs, key=str)
 
 
 def check_table_key(kind, key):

@@ -9,8 +9,8 @@ import re
 import pytest
 
 import haproxyadmin
-from haproxyadmin import (backend, certificates, exceptions, frontend, haproxy, maps, patterns,
-                          peers, resolvers, server, sessions, snapshot, tables, tls)
+from haproxyadmin import (backend, certificates, crt_lists, exceptions, frontend, haproxy, maps,
+                          patterns, peers, resolvers, server, sessions, snapshot, tables, tls)
 from haproxyadmin.facade import Facade
 from haproxyadmin.overview import Overview
 from haproxyadmin.parsers import stats
@@ -30,7 +30,7 @@ FLOORS = [
     ['protocol.transport'],
     ['protocol.streams'],
     # Pure functions that parse and combine replies.
-    ['parsers.lines', 'parsers.times', 'parsers.values', 'spelling'],
+    ['parsers.crt_lists', 'parsers.lines', 'parsers.times', 'parsers.values', 'spelling'],
     ['parsers.certificates', 'parsers.errors', 'parsers.info', 'parsers.pattern_files',
      'parsers.patterns', 'parsers.peers', 'parsers.pem', 'parsers.resolvers', 'parsers.servers_state',
      'parsers.sessions', 'parsers.stats', 'parsers.tables', 'parsers.workers'],
@@ -54,10 +54,10 @@ FLOORS = [
     ['internal.certificates', 'internal.rotation'],
     ['internal.bulk', 'internal.differences', 'internal.discovery', 'internal.dynamic'],
     ['internal.contents', 'internal.servers_state'],
-    ['internal.entries', 'internal.replacement', 'internal.sessions', 'internal.tables'],
+    ['internal.crt_lists', 'internal.entries', 'internal.replacement', 'internal.sessions', 'internal.tables'],
     # The public modules, which treat all processes as one.
     ['common', 'rotation', 'servers_state'],
-    ['certificates', 'facade', 'peers', 'resolvers', 'tables'],
+    ['crt_lists', 'certificates', 'facade', 'peers', 'resolvers', 'tables'],
     ['frontend', 'server'],
     ['backend', 'differences', 'maps', 'overview', 'patterns', 'sessions', 'tls', 'watch',
      'workers'],
@@ -333,7 +333,7 @@ def test_no_class_holds_state_but_the_documented_heads():
 
 # Docstrings
 
-PUBLIC = [haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, Reading,
+PUBLIC = [crt_lists.CrtList, haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, Reading,
           snapshot.Snapshot, Facade, stats.CSVLine, Overview, patterns.Acl, patterns.Map,
           peers.PeersSection, resolvers.ResolversSection, sessions.Session, tables.Table,
           certificates.Certificate, tls.TlsMethods] + [
@@ -361,7 +361,7 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'elements_of_list_same', 'info2dict', 'is_unix_socket', 'isint', 'should_die',
                     'stat2dict']
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
-                  'differences', 'facade', 'maps', 'overview', 'patterns', 'peers', 'resolvers',
+                  'crt_lists', 'differences', 'facade', 'maps', 'overview', 'patterns', 'peers', 'resolvers',
                   'rotation', 'servers_state', 'sessions', 'tables', 'tls', 'certificates', 'watch',
                   'workers', 'exceptions']
 
@@ -397,7 +397,7 @@ TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimi
               'setagent', 'enable_health', 'disable_health', 'enable_agent', 'disable_agent',
               'setcheckaddr', 'setcheckport', 'setagentaddr', 'setagentsend', 'save_servers_state',
               'restore_servers_state', 'shutdown_sessions', 'replace', 'sync', 'load_file', 'save_file',
-              'Table.set', 'Table.remove', 'Table.clear', 'update_certificate', 'add_certificate',
+              'CrtList.add', 'CrtList.remove', 'Table.set', 'Table.remove', 'Table.clear', 'update_certificate', 'add_certificate',
               'Certificate.update', 'Certificate.abort', 'Certificate.delete']
 DIE_DECORATORS = {'changes', 'changes_all_or_none', 'changes_entries', 'changes_many',
                   'reads_entries', 'takes_die', 'waits'}
