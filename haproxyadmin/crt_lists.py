@@ -13,7 +13,6 @@ from haproxyadmin.protocol.words import check_certificate, check_number
 __all__ = ['Added', 'CrtList', 'CrtListEntry', 'Removed']
 
 
-
 class Added(collections.namedtuple('Added', 'changed')):
     """What :meth:`CrtList.add` has done: ``changed`` is False if the entry was there already."""
 

@@ -6,7 +6,7 @@ entry is removed. A directory is a list, too.
 """
 import collections
 
-from haproxyadmin.exceptions import CommandFailed, NoSuchObject
+from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.internal.calls import (members_to_change, prepare, refused_on, require,
                                          require_if_known)
 from haproxyadmin.internal.certificates import show_operation

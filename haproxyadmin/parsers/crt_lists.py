@@ -10,7 +10,7 @@ CrtListEntry = collections.namedtuple('CrtListEntry', 'certificate sni options l
 
 _HEADER = '# '
 # A name may contain blanks if the list is a directory.
-_ENTRY = Pattern(r'(.+?):([0-9]{1,10})(?: \[([^]]*)\])?((?: [^ ]+)*)\Z')
+_ENTRY = Pattern(r'(.+?):([0-9]{1,10})(?: \[([^]]*)\])?((?: [^][ ]+)*)\Z')
 
 
 def parse_crt_lists(lines):

@@ -19,8 +19,8 @@ import sys
 import tempfile
 import time
 
-from haproxyadmin import (backend, combine, exceptions, frontend, haproxy, internal, patterns,
-                          peers, resolvers, server, sessions, tables, utils)
+from haproxyadmin import (backend, combine, crt_lists, exceptions, frontend, haproxy, internal,
+                          patterns, peers, resolvers, server, sessions, tables, utils)
 from haproxyadmin.internal import discovery, lookup
 from haproxyadmin.internal.fanout import level_operation, run
 from haproxyadmin.internal.sessions import Answer
@@ -39,7 +39,8 @@ VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 # How an allowed ValueError begins: HAProxy does not report the name.
 NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ',
              'no stick table ', 'no resolvers section ', 'no name server ', 'no peers section ',
-             'no peer ', 'no session ', 'several processes have a session ')
+             'no peer ', 'no session ', 'several processes have a session ', 'no crt-list ',
+             "certificate '/www.pem' is in crt-list ")
 # What HAProxy could not load again.
 NOT_FOR_A_FILE = ('a key in a file ', 'a value in a file ', 'a pattern in a file ', 'an entry of ')
 
@@ -200,7 +201,7 @@ ARGUMENTS = {
     'acl': '#4', 'mapid': '#0', 'value': 5, 'pattern': 'p', 'key': 'k', 'patterns': ['a', 'b c'],
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
     'ref': '#0', 'other': ['a'], 'cmd': 'show info', 'condition': bool, 'timeout': 0, 'address': '127.0.0.1', 'port': 80,
-    'health': 'up', 'on': True, 'text': 'x', 'id': '0x5555676de290'}
+    'health': 'up', 'on': True, 'text': 'x', 'id': '0x5555676de290', 'certificate': '/www.pem'}
 SESSION = ('0x5555676de290: proto=tcpv4 src=127.0.0.1:37252 fe=www be=web srv=w1 ts=00 age=1s '
            'calls=2 rate=1 cpu=0 lat=0 rq[f=49c40080h,i=0,an=8000h,rx=,wx=,ax=] exp=1s')
 # Optional ones: no call waits.
@@ -237,7 +238,8 @@ ON_3_4 = ['Backend.add_server', 'Backend.del_server', 'Frontend.is_open', 'Serve
           'Acl.load_file', 'Table.peers', 'Table.set', 'Table.remove', 'Table.clear',
           'HAProxy.resolvers', 'HAProxy.peers', 'ResolversSection.nameservers',
           'ResolversSection.nameserver', 'PeersSection.peers', 'PeersSection.peer',
-          'PeersSection.fields_per_socket']
+          'PeersSection.fields_per_socket', 'HAProxy.crt_lists', 'HAProxy.crt_list', 'CrtList.entries',
+          'CrtList.entries_per_socket', 'CrtList.add', 'CrtList.remove']
 
 
 def processes():
@@ -276,7 +278,8 @@ def _things(first=0):
             patterns.Acl(hap._processes, '#4', _listed(4)),
             tables.Table('st_src', hap._processes, 'string'),
             resolvers.ResolversSection('dns1', hap._processes),
-            peers.PeersSection('mypeers', hap._processes), session_on(hap._processes[-1])]
+            peers.PeersSection('mypeers', hap._processes), session_on(hap._processes[-1]),
+            crt_lists.CrtList('/list.txt', hap._processes)]
 
 
 def _listed(number):
@@ -465,7 +468,7 @@ def seeds():
                 with open(PATHS['restore_servers_state'], 'wb') as saved:
                     saved.write(state)
     found.extend(case['reply'].encode('utf-8')
-                 for case in captured.replies() + captured.tables())
+                 for case in captured.replies() + captured.tables() + captured.crt_lists())
     found += TEXTS + [b'', b'\n', b'\n\n', b'Done.\n\n', b'Permission denied\n\n', b'Key not found.\n\n']
     return sorted(set(_shortened(reply) for reply in found))
 

@@ -24,8 +24,8 @@ import sys
 
 import six
 
-from haproxyadmin import (backend, exceptions, frontend, haproxy, internal, patterns, peers,
-                          resolvers, server, servers_state, sessions, tables)
+from haproxyadmin import (backend, crt_lists, exceptions, frontend, haproxy, internal, patterns,
+                          peers, resolvers, server, servers_state, sessions, tables)
 from haproxyadmin.protocol import words
 from tests.support import group, lab
 from tests.support.group import ACL, KEY_LENGTH, MAP, TABLE
@@ -723,6 +723,14 @@ for _name_of_word in ('timeout', 'back_within', 'keep_up', 'drain_for', 'interva
                       'restore_on_error', 'shutdown_sessions'):
     SLOTS['Server.out_of_rotation.' + _name_of_word] = _word(
         lambda server, text, name=_name_of_word: server.out_of_rotation(**{name: text}))
+SLOTS.update({
+    'HAProxy.crt_list.name': _name(lambda hap, text: hap.crt_list(text)),
+    'CrtList.add.certificate': _word(lambda found, text: found.add(text)),
+    'CrtList.add.sni': _word(lambda found, text: found.add('/none', [text])),
+    'CrtList.add.options': _word(lambda found, text: found.add('/none', options=text)),
+    'CrtList.remove.certificate': _name(lambda found, text: found.remove(text).changed),
+    'CrtList.remove.line': _word(lambda found, text: found.remove('/none', text)),
+})
 SLOTS['HAProxy.session.id'] = _name(lambda hap, text: hap.session(text))
 SLOTS['HAProxy.session.socket'] = _word(lambda hap, text: hap.session('0x1', text))
 for _name_of_filter in ('server', 'backend', 'frontend', 'source'):
@@ -749,9 +757,9 @@ CLASSES = collections.OrderedDict([
     ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
     ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl), ('Table', tables.Table),
     ('ResolversSection', resolvers.ResolversSection), ('PeersSection', peers.PeersSection),
-    ('Session', sessions.Session)])
+    ('Session', sessions.Session), ('CrtList', crt_lists.CrtList)])
 # They are created from internal objects: see Site.made_by_hand().
-CONSTRUCTORS = ('Frontend', 'Backend', 'Server', 'ResolversSection', 'PeersSection')
+CONSTRUCTORS = ('Frontend', 'Backend', 'Server', 'ResolversSection', 'PeersSection', 'CrtList')
 # So are they; HAProxy itself says what they are called.
 COLLECTIONS = ('Map', 'Acl', 'Table')
 # HAProxy alone says what there is.
@@ -854,7 +862,10 @@ _PREPARING = re.compile(r'u?[\'"](prepare|(add|clear) (acl|map) @)')
 CONFIG = group.CONFIG + """
 resolvers p
     nameserver ns 127.0.0.1:9
+frontend tls
+    bind "127.0.0.1:${HAPROXYADMIN_PORT_TLS}" ssl crt-list /dev/null strict-sni
 """
+CRT_LIST = '/dev/null'
 # Two processes behind one master, which HAProxy 2.5 has abolished.
 TWO_PROCESSES = CONFIG.replace("""
     stats socket "${HAPROXYADMIN_RUN}/stats.sock" level admin
@@ -944,6 +955,8 @@ class Site(lab.Stopped):
         processes = self.hap._processes
         if kind == 'Frontend':
             return frontend.Frontend([internal._Frontend(process, 'f', 2) for process in processes])
+        if kind == 'CrtList':
+            return crt_lists.CrtList(CRT_LIST, processes)
         if kind in ('ResolversSection', 'PeersSection'):
             return CLASSES[kind]('p', processes)
         backends = [internal._Backend(process, 'b', 3) for process in processes]
@@ -961,7 +974,8 @@ class Site(lab.Stopped):
             backend.Backend(hostile),
             server.Server([internal._Server(each, text, 1) for each in backends], 'b'),
             server.Server([internal._Server(each, 's', 1) for each in hostile], text),
-            resolvers.ResolversSection(text, processes), peers.PeersSection(text, processes)]
+            resolvers.ResolversSection(text, processes), peers.PeersSection(text, processes),
+            crt_lists.CrtList(text, processes)]
 
     def reset(self, family=None, entries=(), without=None):
         """Reset the ACL and the map to the decoys except one, and add entries to one of the two."""
@@ -1216,7 +1230,7 @@ IDS = [Text('#{0}'.format(number), b'#%d' % number if not six.PY2 else '#%d' % n
        for number in range(5)]
 
 # Arguments of public methods, by parameter name.
-ARGUMENTS = {'value': 5, 'state': 'drain', 'name': 'scur', 'timeout': 5, 'health': 'up', 'on': True,
+ARGUMENTS = {'certificate': '/none', 'value': 5, 'state': 'drain', 'name': 'scur', 'timeout': 5, 'health': 'up', 'on': True,
              'address': '127.0.0.1:9', 'port': 9, 'text': 'hello'}
 # Attributes that need no reply of HAProxy.
 KNOWN = ('name', 'backendname', 'process_nb')

@@ -9,8 +9,8 @@ import hypothesis.strategies as st
 import pytest
 
 from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import (certificates, looks, patterns, sections, servers_state, sessions,
-                                   states, tables)
+from haproxyadmin.internal import (certificates, crt_lists, looks, patterns, sections,
+                                   servers_state, sessions, states, tables)
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.parsers.tables import TableHeader
 from haproxyadmin.protocol import replies
@@ -131,6 +131,12 @@ OPERATIONS = {
         process, 'st_src', [('gpc0', 'gt', 0), ('gpc1', 'gt', 0)]),
     'entry of a stick table': lambda process: tables.key_operation(
         process, TableHeader('st_src', 'ip', 1, 1), b'127.0.0.1'),
+    'lists of certificates': crt_lists.list_operation,
+    'entries of a crt-list': lambda process: crt_lists.entries_operation(process, '/list.txt'),
+    'add to a crt-list': lambda process: crt_lists.add_operation(
+        process, '/list.txt', crt_lists.check_entry('/www.pem')),
+    'remove what was added': lambda process: crt_lists.remove_added_operation(
+        process, '/list.txt', crt_lists.check_entry('/www.pem')),
     'show resolvers': sections.resolvers_operation,
     'show peers': sections.peers_operation,
     'sessions': lambda process: sessions.sessions_operation(
@@ -144,7 +150,8 @@ OPERATIONS = {
 
 
 # 1.5 cannot do it.
-FIRST = {'servers state': 1, 'show resolvers': 1, 'show peers': 1}
+FIRST = {'servers state': 1, 'show resolvers': 1, 'show peers': 1, 'lists of certificates': 1,
+         'entries of a crt-list': 1, 'add to a crt-list': 1, 'remove what was added': 1}
 
 
 @pytest.mark.parametrize('name', sorted(OPERATIONS))

@@ -83,6 +83,16 @@ def tables():
     return _load('tables.jsonl.gz')
 
 
+def crt_lists():
+    """Return the replies about lists of certificates, from 2.2 on.
+
+    :return: dictionaries with the keys ``version``, ``command`` and ``reply``. Each builds on those
+        before it; of several that are the same, some belong to other states.
+    :rtype: ``list``
+    """
+    return _load('crt_lists.jsonl.gz')
+
+
 def _load(name):
     with gzip.open(os.path.join(DATA, name), 'rb') as captured:
         return [json.loads(line.decode('utf-8')) for line in captured]

@@ -12,6 +12,7 @@ import pytest
 
 from haproxyadmin import SERVER_METRICS, exceptions, haproxy
 from haproxyadmin.backend import Backend
+from haproxyadmin.crt_lists import CrtList, CrtListEntry
 from haproxyadmin.frontend import Frontend
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server, batches, bulk
 from haproxyadmin.parsers import stats
@@ -21,6 +22,7 @@ from haproxyadmin.server import Server
 from haproxyadmin.snapshot import Snapshot
 from haproxyadmin.tables import Table
 from tests.support import captured
+from tests.unit.test_crt_lists import LIST, FakeCrtList
 from tests.unit.test_patterns import FILE, FakeMap
 from tests.unit.test_tables import FakeTable
 
@@ -366,6 +368,49 @@ def test_no_method_of_a_stick_table_is_forgotten_here():
 def test_finding_stick_tables_costs_one_command(counted):
     hap = counted.haproxy()
     assert spent(counted, hap.tables) == spent(counted, lambda: hap.table('st')) == [1, 1]
+
+
+# Lists of certificates, in the same way
+
+CRT_LIST_CALLS = {
+    'name': (lambda found: found.name, 0, 0), 'process_nb': (lambda found: found.process_nb, 0, 0),
+    'entries': (lambda found: found.entries(), 1, 1),
+    'entries_per_process': (lambda found: found.entries_per_process(), 1, 1),
+    'entries_per_socket': (lambda found: found.entries_per_socket(), 1, 1),
+    'add': (lambda found: found.add('/b.pem', ['x.test'], 'alpn h2'), 3, 4),
+    'add what is there': (lambda found: found.add('/a.pem'), 1, 2),
+    'remove': (lambda found: found.remove('/a.pem'), 3, 4),
+    'remove what is not there': (lambda found: found.remove('/c.pem'), 1, 2),
+}
+
+
+@pytest.fixture
+def listed(fleet):
+    """Two processes that have a list of certificates."""
+    started = fleet('3.2', 2)
+    started.lists = [FakeCrtList(process) for process in started.processes]
+    return started
+
+
+@pytest.mark.parametrize('name', sorted(CRT_LIST_CALLS))
+def test_what_a_list_of_certificates_costs(name, listed, clock):
+    """[one command per call]"""
+    found = listed.haproxy().crt_list(LIST)
+    call, most, most_later = CRT_LIST_CALLS[name]
+    for seconds, number in ((0, most), (5000, most_later)):
+        for each in listed.lists:
+            each.entries = [CrtListEntry('/a.pem', [], None, 2)]
+        clock.go_on(seconds)
+        assert spent(listed, lambda: call(found)) == [number] * 2
+
+
+def test_no_method_of_a_list_of_certificates_is_forgotten_here():
+    assert public(CrtList) == set(name.split()[0] for name in CRT_LIST_CALLS)
+
+
+def test_finding_lists_of_certificates_costs_one_command(listed):
+    hap = listed.haproxy()
+    assert spent(listed, hap.crt_lists) == spent(listed, lambda: hap.crt_list(LIST)) == [1, 1]
 
 
 # Many entries
