@@ -28,9 +28,10 @@ class Removed(collections.namedtuple('Removed', 'changed')):
 class CrtList(Named):
     """A list of certificates, over all processes that have it.
 
-    It is a file that a ``crt-list`` of the configuration names, or a directory that a ``crt``
-    names. What is changed here is in HAProxy's memory only: the files stay as they are, and are
-    read again at the next start or reload.
+    It is a file that a ``crt-list`` of the configuration names, a directory that a ``crt`` names,
+    or, as ``@FRONTEND``, what the lines ``ssl-f-use`` of a frontend name (HAProxy 3.2). What is
+    changed here is in HAProxy's memory only: the files stay as they are, and are read again at the
+    next start or reload.
     """
 
     def entries(self):
@@ -43,8 +44,8 @@ class CrtList(Named):
             names it is used, such as ``'www.test'``, ``'*.test'`` and ``'!old.test'``, empty for
             the names in the certificate itself; ``options`` as in the configuration, without
             brackets, such as ``'alpn h2 verify none'``, or None; and the number of its ``line``,
-            which is 0 for what was in a directory at the start, and None if it differs between
-            processes. HAProxy does not list the option ``ca-verify-file``.
+            which is 0 for what was in a directory or ``ssl-f-use`` at the start, and None if it
+            differs between processes. HAProxy does not list the option ``ca-verify-file``.
         :rtype: list of CrtListEntry
         :raises haproxyadmin.exceptions.IncosistentData: if the processes have different entries, or
             in another order; ``by_socket`` contains them.

@@ -2,7 +2,8 @@
 """What lists of certificates do, as functions of processes.
 
 A line number means one entry as long as a process runs: HAProxy does not use it again after the
-entry is removed. A directory is a list, too.
+entry is removed. A directory is a list, too, and so is ``@FRONTEND``, all ``ssl-f-use`` of a
+frontend (3.2).
 """
 import collections
 
@@ -145,7 +146,8 @@ def add_entry(processes, name, entry):
         return False
     for process in lacking:
         # From 3.0 on, what is refused changes the certificate nevertheless.
-        if (entry.sni or entry.options) and any(other.line == 0 for other in before[process]):
+        if (entry.sni or entry.options) and not name.startswith('@') and any(
+                other.line == 0 for other in before[process]):
             raise refused_on(process, 'crt-list {0!r} is a directory, whose entries have no SNI '
                              'filters and no options'.format(name))
     _check_inserting(lacking, entry)

@@ -39,7 +39,8 @@ def parse_entries(lines):
         /etc/haproxy/api.pem:4 [alpn h2,http/1.1\\0 verify none] *.api.test !old.api.test
 
     All versions print a NUL after some options, and no options as ``[]``, up to 2.6 always and
-    later sometimes. All entries of a directory have the line 0, except those that were added.
+    later sometimes. All entries of a directory, and of ``ssl-f-use``, have the line 0, except those
+    that were added.
 
     :return: the entries; ``options`` is None if there are none.
     :rtype: list of CrtListEntry

@@ -69,7 +69,8 @@ class Site(object):
                 for number in (1, 2)]
 
     def _handshake(self, path, sni):
-        context = ssl.SSLContext(ssl.PROTOCOL_SSLv23)
+        context = ssl.create_default_context()
+        context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         connection = socket.socket(socket.AF_UNIX)
         try:
@@ -255,7 +256,7 @@ def test_refused_by_one_process(site, place):
     assert site.crt_list().add(name, ['only.test'], die=False) is False
 
 
-def test_a_directory(site, request):
+def test_a_directory(site):
     found = site.hap.crt_list(site.directory)
     with pytest.raises(exceptions.CommandFailed) as caught:
         found.add(site.directory + '/new.pem', ['new.test'])
@@ -312,3 +313,26 @@ def test_commands(site, sent):
     sent.clear()
     found.add(site.name('three'), ['three.test'])
     assert [command for command in sent.commands if command != 'show info'] == [lines[0]] * 2
+
+
+@pytest.mark.parametrize('version', [each for each in conftest.versions() if each >= '3.2'])
+def test_lines_of_a_frontend(version, tmpdir):
+    """They have the line 0, as the files of a directory; what is added may have filters."""
+    issued = certificates.Authority(str(tmpdir.mkdir('ca'))).issue('one.test')
+    tmpdir.join('one.pem').write(issued.pem)
+    config = CONFIG[:CONFIG.index('frontend f')].format() + """
+frontend f
+    bind "unix@${{HAPROXYADMIN_RUN}}/f.sock" ssl
+    ssl-f-use crt {0}
+""".format(tmpdir.join('one.pem'))
+    with conftest.start(version, config=config) as lab:
+        path, = [path for path in lab.socket_files if '/stats' in path]
+        hap = HAProxy(socket_file=path, retry=None, timeout=conftest.PATIENT)
+        found = hap.crt_list('@f')
+        before = found.entries()
+        assert before == [CrtListEntry(str(tmpdir.join('one.pem')), [], None, 0)]
+        assert found.add(before[0].certificate, ['x.test'], 'alpn h2') == Added(True)
+        assert found.entries() == before + [before[0]._replace(
+            sni=['x.test'], options='alpn h2', line=1)]
+        assert found.remove(found.entries()[1]) == Removed(True)
+        assert found.entries() == before

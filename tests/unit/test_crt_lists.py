@@ -250,6 +250,23 @@ def test_one_that_refuses_undoes_the_others(site):
     assert on.found.add('/a.pem', ['x'], die=False) is False
 
 
+def test_of_two_entries_the_one_with_the_options_is_undone(site):
+    on = site(entries=[A])
+    on.refuse(1, 'add')
+    on.lists[0].after = lambda: on.lists[0].add_line(None, '/a.pem [verify none] x.test')
+    with pytest.raises(exceptions.MultipleCommandResults):
+        on.found.add('/a.pem', ['x.test'], 'alpn h2')
+    assert on.entries()[0] == [tuple(A), ('/a.pem', ['x.test'], 'verify none', 4)]
+
+
+def test_a_line_has_a_length(site):
+    """HAProxy 3.4 takes longer ones, and cuts them short when it lists them."""
+    on = site('3.4')
+    with pytest.raises(ValueError, match='too long'):
+        on.found.add('/a.pem', ['n{0}.a.test'.format(number) for number in range(1400)])
+    assert on.sent() == [[], []]
+
+
 def test_one_that_is_lost_undoes_the_others(site):
     on = site(count=3, entries=[A])
     lost_at(on.fleet[1], b'add ssl', fakes.answering)
