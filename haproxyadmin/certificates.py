@@ -2,9 +2,10 @@
 """TLS certificates: read them, renew, add and delete them, in all processes or in none."""
 import collections
 
+from haproxyadmin import crt_lists
 from haproxyadmin.combine import common_value, find_by_name
 from haproxyadmin.common import Named
-from haproxyadmin.internal import certificates, tls_files
+from haproxyadmin.internal import certificates, crt_lists as lines, tls_files
 from haproxyadmin.internal.calls import read_pairs
 from haproxyadmin.internal.sections import list_sections
 from haproxyadmin.methods import takes_die
@@ -357,8 +358,19 @@ def add(processes, name, pem, crt_list=None, sni=()):
 
     :rtype: Updated
     """
-    name, bundle, line = certificates.check_name(name), parse_bundle(pem), None
-    return _change(processes, lambda process: certificates.Addition(process, name, bundle, line))
+    name, bundle = certificates.check_name(name), parse_bundle(pem)
+    if crt_list is None:
+        if sni:
+            raise ValueError('sni is for a crt-list: pass crt_list, too')
+        return _change(processes, lambda process: certificates.Addition(process, name, bundle))
+    entry = lines.check_entry(name, sni)
+    crt_list = crt_lists.find(processes, crt_list).name
+    before = lines.look_to_add(processes, crt_list, entry)
+    return _change(list(before), lambda process: certificates.Addition(
+        process, name, bundle,
+        lambda process: lines.add_operation(process, crt_list, entry),
+        lambda process, then: lines.remove_added_operation(
+            process, crt_list, entry, before[process], then)))
 
 
 def __dir__():

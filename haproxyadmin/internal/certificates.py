@@ -120,14 +120,14 @@ class CertificateChange(FileChange):
 class Addition(CertificateChange):
     """Adds a certificate, and perhaps a line of a crt-list with it.
 
-    :param line: (optional) an object with ``add(process)``, which returns the operation that adds
-        the line, and ``remove(process)``, which returns the one that removes it again, if it is
-        there.
+    :param add_line: (optional) takes the process; returns the operation that adds the line.
+    :param remove_line: (optional) takes the process, and a function that returns what follows;
+        returns the operation that removes the line again, if it is there.
     """
 
-    def __init__(self, process, name, content, line=None):
+    def __init__(self, process, name, content, add_line=None, remove_line=None):
         super(Addition, self).__init__(process, name, content)
-        self._line = line
+        self._add_line, self._remove_line = add_line, remove_line
         self._was_created = False
 
     def note_look(self, lines):
@@ -153,9 +153,10 @@ class Addition(CertificateChange):
 
     def follow_commit(self):
         """Return the operation that adds the line of the crt-list."""
-        if self._line is None:
+        if self._add_line is None:
             return ''
-        return self._line.add(self.hap_process)
+        self.in_use = True
+        return self._add_line(self.hap_process)
 
     def may_be_made(self, outcome):
         """Return True if there may be something to undo."""
@@ -169,12 +170,6 @@ class Addition(CertificateChange):
                 not self.holds(shown, self.content)):
             raise self.conflict('another client has added {0!r} on {1}'.format(
                 self.name, self.socket_file))
-        if self._line is not None:
-            return self._line.remove(self.hap_process, self._delete)
-        return self._delete()
-
-    def _delete(self):
-        def note(lines):
-            reply = join_lines(lines)
-            return self.note_undone() if replies.is_deleted(reply) else reply
-        return self.hap_process.change_operation(self._command('del', self.name), note)
+        if self._remove_line is not None:
+            return self._remove_line(self.hap_process, lambda: self.delete(self.note_undone))
+        return self.delete(self.note_undone)

@@ -20,6 +20,10 @@ from haproxyadmin.protocol import commands, replies, versions
 from haproxyadmin.protocol.words import check_crt_list_entry, pair_options
 
 
+def _nothing_follows():
+    return ''
+
+
 def check_entry(certificate, sni=(), options=None):
     """Return the entry that a caller wants to add.
 
@@ -84,29 +88,31 @@ def add_operation(process, name, entry):
         lambda lines: '' if replies.is_crt_list_extended(lines) else join_lines(lines)))
 
 
-def remove_operation(process, name, entry):
+def remove_operation(process, name, entry, then=_nothing_follows):
     """Return the operation that removes an entry from a list, by its line.
 
     :type entry: CrtListEntry
+    :param then: (optional) returns what follows: an operation, or ``''``.
     :return: its value is ``''``, or the text of a refusal.
     """
     require(process, versions.SSL_CERTIFICATES)
     return process.change_operation(commands.crt_list('del', name, process.version, entry), (
-        lambda lines: '' if replies.is_crt_list_reduced(lines) else join_lines(lines)))
+        lambda lines: then() if replies.is_crt_list_reduced(lines) else join_lines(lines)))
 
 
-def remove_added_operation(process, name, entry, before=()):
+def remove_added_operation(process, name, entry, before=(), then=_nothing_follows):
     """Return the operation that removes from a list what :func:`add_operation` has added.
 
-    It looks for the line first, and does nothing if there is none.
+    It looks for the line first, and removes nothing if there is none.
 
     :param name: the name of the list.
     :param entry: what was added.
     :param before: (optional) the entries that were there before; those are left alone.
+    :param then: (optional) see :func:`remove_operation`.
     """
     def remove(entries):
         added = find_added(entries, entry, before)
-        return '' if added is None else remove_operation(process, name, added)
+        return then() if added is None else remove_operation(process, name, added, then)
     return entries_operation(process, name, remove)
 
 
@@ -132,6 +138,21 @@ def _is_called(listed, name):
 
 # All processes
 
+def look_to_add(processes, name, entry):
+    """Return the entries of a list in each process, once it is known that one can be added.
+
+    :rtype: collections.OrderedDict
+    """
+    before = _look(processes, name, lambda process: add_operation(process, name, entry))
+    for process, entries in before.items():
+        # From 3.0 on, what is refused changes the certificate nevertheless.
+        if (entry.sni or entry.options) and not name.startswith('@') and any(
+                other.line == 0 for other in entries):
+            raise refused_on(process, 'crt-list {0!r} is a directory, whose entries have no SNI '
+                             'filters and no options'.format(name))
+    return before
+
+
 def add_entry(processes, name, entry):
     """Add an entry to a list where it is not there yet, in all processes or in none.
 
@@ -139,17 +160,11 @@ def add_entry(processes, name, entry):
     :return: True if it was added somewhere.
     :rtype: bool
     """
-    before = _look(processes, name, lambda process: add_operation(process, name, entry))
+    before = look_to_add(processes, name, entry)
     lacking = [process for process, entries in before.items()
                if not any(is_same(entry, other) for other in entries)]
     if not lacking:
         return False
-    for process in lacking:
-        # From 3.0 on, what is refused changes the certificate nevertheless.
-        if (entry.sni or entry.options) and not name.startswith('@') and any(
-                other.line == 0 for other in before[process]):
-            raise refused_on(process, 'crt-list {0!r} is a directory, whose entries have no SNI '
-                             'filters and no options'.format(name))
     _check_inserting(lacking, entry)
 
     def check(process, entries):

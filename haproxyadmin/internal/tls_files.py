@@ -337,9 +337,12 @@ class FileChange(object):
             self.before = shown
         return self._look(note)
 
-    def delete(self):
-        """Return the operation that deletes the file."""
-        return self._silent('del', replies.is_deleted)
+    def delete(self, then=lambda: ''):
+        """Return the operation that deletes the file.
+
+        :param then: (optional) returns what follows: an operation, or the empty reply.
+        """
+        return self._silent('del', replies.is_deleted, then)
 
     def refuse_to_undo(self):
         """Say that a deletion cannot be undone."""
@@ -364,11 +367,11 @@ class FileChange(object):
     def abort(self, then=lambda: ''):
         """Return the operation that ends the transaction.
 
-        :param then: (optional) returns what follows: an operation, or the empty reply.
+        :param then: (optional) see :meth:`delete`.
         """
         return self._silent('abort', replies.is_aborted, then)
 
-    def _silent(self, action, is_success, then=lambda: ''):
+    def _silent(self, action, is_success, then):
         """Return an operation whose reply is empty for a success."""
         def note(lines):
             reply = join_lines(lines)

@@ -57,8 +57,8 @@ FLOORS = [
     ['internal.crt_lists', 'internal.entries', 'internal.replacement', 'internal.sessions', 'internal.tables'],
     # The public modules, which treat all processes as one.
     ['common', 'rotation', 'servers_state'],
-    ['certificates', 'crt_lists', 'facade', 'peers', 'resolvers', 'tables'],
-    ['frontend', 'server'],
+    ['crt_lists', 'facade', 'peers', 'resolvers', 'tables'],
+    ['certificates', 'frontend', 'server'],
     ['backend', 'differences', 'maps', 'overview', 'patterns', 'sessions', 'tls', 'watch',
      'workers'],
     ['reading'],
