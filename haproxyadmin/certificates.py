@@ -331,6 +331,9 @@ def _change(processes, build):
         made = tls_files.change_files(changes)
     except BaseException as error:
         error.result = Updated(False, False, tls_files.account_of(changes, error))
+        if any(change.is_polluting for change in changes):
+            # Even if another process has failed for another reason.
+            error.polluted = True
         raise
     return Updated(any(change.has_changed() for change in made),
                    all(change.in_use for change in made), tls_files.account_of(made))

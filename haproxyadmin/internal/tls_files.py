@@ -77,6 +77,10 @@ class FileChange(object):
         # True from the moment that HAProxy has created a transaction for it.
         self._was_opened = False
         self._has_failed = False
+        # True if what was committed is another client's.
+        self._is_wrong = False
+        # True if the content is in another client's transaction.
+        self.is_polluting = False
         # True if HAProxy may have been left in the middle of the commit.
         self.is_cut = False
         self._restoration = None
@@ -129,7 +133,9 @@ class FileChange(object):
         if self.socket_file in getattr(error, 'replaced', ()):
             return UNKNOWN
         if self._restoration is not None:
-            return RESTORED if self._restoration.after is not None else self._state
+            if self._restoration.after is None:
+                return UNKNOWN if self._is_wrong else self._state
+            return self._state if self.previous is None else RESTORED
         if self._state is not None:
             return self._state
         # Before anything is sent, any error may be raised.
@@ -194,7 +200,7 @@ class FileChange(object):
                     'the new content of {0!r} is now in the transaction of another client for '
                     '{1!r} on {2}, which must not be committed'.format(
                         self.name, found[1], self.socket_file))
-                error.polluted = True
+                error.polluted = self.is_polluting = True
                 raise error
             self._was_opened = True
             return self.set(number + 1) if number + 1 < len(payloads) else self._look_at_set()
@@ -228,6 +234,7 @@ class FileChange(object):
         self.in_use = replies.is_updated(reply, self.name)
         after = self.parse(shown)
         if not self.holds(after, self.content):
+            self._is_wrong = True
             raise self.conflict('another client has changed {0!r} on {1} at the same time'.format(
                 self.name, self.socket_file))
         if not self.in_use and self.before is not None and self.is_used(self.before):
@@ -305,15 +312,27 @@ class FileChange(object):
         """
         if self.before is not None and self.is_alike(shown, self.before):
             return self.note_undone()
-        if not self.holds(shown, self.content):
+        if not self.holds(shown, self.content) and not self._is_wrong:
             self._state = UNKNOWN
             raise self.conflict('another client has changed {0!r} on {1}'.format(
                 self.name, self.socket_file))
         self._state = COMMITTED
-        if self.previous is None:
-            raise refused_on(self, 'what {0} had before is not known'.format(self.socket_file))
-        restoration = self._restoration = type(self)(self.hap_process, self.name, self.previous)
+        unknown = 'what {0} had before is not known'.format(self.socket_file)
+        if self.previous is not None:
+            return self._restore(self.previous, '')
+        if self._is_wrong:
+            # The new content is better than that of another file.
+            return self._restore(self.content, unknown)
+        raise refused_on(self, unknown)
+
+    def _restore(self, content, reply):
+        """Return the operation that sets and commits a content.
+
+        :param reply: what it leads to.
+        """
+        restoration = self._restoration = type(self)(self.hap_process, self.name, content)
         restoration.follow_set = restoration.commit
+        restoration.follow_commit = lambda: reply
         return restoration.set()
 
     def is_alike(self, shown, other):
