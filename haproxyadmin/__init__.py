@@ -25,9 +25,9 @@ _DEFINED_IN = {
 }
 _MODULES = ['backend', 'certificates', 'combine', 'common', 'crt_lists', 'differences',
             'exceptions', 'facade', 'frontend', 'haproxy', 'imports', 'internal', 'maps', 'methods',
-            'overview', 'parsers', 'patterns', 'peers', 'protocol', 'reading', 'resolvers',
+            'ocsp', 'overview', 'parsers', 'patterns', 'peers', 'protocol', 'reading', 'resolvers',
             'rotation', 'server', 'servers_state', 'sessions', 'snapshot', 'spelling', 'tables',
-            'tls', 'utils', 'watch', 'workers']
+            'tickets', 'tls', 'utils', 'watch', 'workers']
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
            'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',

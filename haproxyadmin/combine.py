@@ -355,6 +355,16 @@ def check_server(results):
     return _check_successes(results, replies.is_server_success)
 
 
+def check_ocsp(results):
+    """Judge the replies of all processes to an OCSP response; see :func:`check_command`."""
+    return _check_successes(results, replies.is_ocsp_success)
+
+
+def check_ticket_key(results):
+    """Judge the replies of all processes to a key of TLS tickets; see :func:`check_command`."""
+    return _check_successes(results, replies.is_ticket_key_success)
+
+
 def _check_successes(results, is_success):
     successes = [is_success(reply) for _, reply in results]
     if not elements_of_list_same(successes):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The methods of :class:`haproxyadmin.haproxy.HAProxy` for TLS; the work is in the families."""
-from haproxyadmin.methods import takes_die
+from haproxyadmin.methods import changes, changes_all_or_none, takes_die, waits
 
 
 class TlsMethods(object):
@@ -133,7 +133,144 @@ class TlsMethods(object):
 
     # OCSP responses
 
+    def ocsp_responses(self):
+        """Return the OCSP responses that HAProxy sends to clients ("stapling"), by id.
+
+        Sends ``show ssl ocsp-response`` to each process, and once more for each response
+        (management guide, "show ssl ocsp-response"; HAProxy 2.6, from 3.3 on level admin). If a
+        response contains many certificates, 2.6 cannot show it: that is a
+        :class:`haproxyadmin.exceptions.SocketApplicationError`.
+
+        :rtype: list of :class:`haproxyadmin.ocsp.OcspResponse`
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+
+        Usage::
+
+            >>> for response in hap.ocsp_responses():
+            ...     print(response.certificate, response.status, response.expires_in)
+        """
+        from haproxyadmin import ocsp  # most programs do not need it
+        return ocsp.list_all(self._sources())
+
+    @changes_all_or_none
+    def set_ocsp_response(self, der, die=True):
+        """Set an OCSP response in all processes (management guide, "set ssl ocsp-response").
+
+        HAProxy finds the certificate by what the response says. It only has a place for a response
+        where one was loaded with the certificate (the file ``NAME.ocsp``, which may be empty), or
+        with ``ocsp-update on``. Replacing the certificate takes that place away, unless the
+        transaction contains ``NAME.ocsp`` or HAProxy updates the response by itself.
+
+        If there are several processes, each is first asked for the response that it has (2.6): one
+        that has no place for it is a :class:`haproxyadmin.exceptions.CommandFailed`, and nothing is
+        changed anywhere. What HAProxy 2.8 answers is enough for undoing the change. Older versions
+        do not show the response, so that it cannot be undone there: ``not_undone`` lists the
+        processes that have the new one. The same holds if HAProxy no longer accepts the old one,
+        because its time is over.
+
+        In versions before August 2026 that run several threads, a client that gets the response at
+        the very moment of the change may crash HAProxy, whoever changes it.
+
+        :param der: the response in DER, as ``openssl ocsp -respout FILE`` writes it.
+        :type der: bytes
+        :raises ValueError: for anything else, such as base64, and for a response without success or
+            about several certificates; nothing is sent.
+
+        Usage::
+
+            >>> with open('/etc/haproxy/www.pem.ocsp', 'rb') as response:
+            ...     hap.set_ocsp_response(response.read())
+            True
+        """
+        from haproxyadmin import ocsp  # most programs do not need it
+        return ocsp.set_response(self._found, der)
+
+    @waits
+    def update_ocsp_response(self, name, timeout=60, interval=0.2, progress=None, die=True):
+        """Have HAProxy get an OCSP response from its authority, and wait for it.
+
+        Sends ``update ssl ocsp-response`` to each process that has a response for the certificate
+        (management guide, "update ssl ocsp-response"; HAProxy 2.8), and looks by ``show ssl
+        ocsp-updates`` and ``show ssl ocsp-response`` until it has ended. The address of the
+        authority stands in the certificate. HAProxy makes one update at a time, and tries three
+        times within a few seconds.
+
+        HAProxy reports whether it succeeded only for a certificate with ``ocsp-update on``; then a
+        failure is a :class:`haproxyadmin.exceptions.CommandFailed`. For others, ``changed=False``
+        means that the authority has sent the same response again, or none: look at ``expires_in``
+        of :meth:`ocsp_responses`.
+
+        :param name: the file of the certificate, ``certificate`` of :meth:`ocsp_responses`.
+        :type name: str
+        :return: ``changed``, True if a process has another response now, and ``by_socket``.
+        :rtype: :class:`haproxyadmin.ocsp.OcspUpdated`
+        :raises ValueError: if no process has a response for the certificate; the message contains
+            the nearest names.
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses or reports a failure, or
+            if another process has taken over.
+
+        Usage::
+
+            >>> hap.update_ocsp_response('/etc/haproxy/www.pem').changed
+            True
+        """
+        from haproxyadmin import ocsp  # most programs do not need it
+        from haproxyadmin.internal.waiting import Wait
+        return ocsp.update_response(self._found, name, Wait(timeout, interval, progress))
+
     # Keys of TLS tickets
+
+    def tls_ticket_keys(self):
+        """Return the files with keys of TLS tickets (``tls-ticket-keys``), without the keys.
+
+        Sends one ``show tls-keys`` to each process (management guide, "show tls-keys"; HAProxy 1.8,
+        from 3.4 on level admin), never the form that shows the keys. HAProxy uses three keys of
+        each file.
+
+        :rtype: list of :class:`haproxyadmin.tickets.TicketKeys`
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+
+        Usage::
+
+            >>> [(keys.id, keys.file) for keys in hap.tls_ticket_keys()]
+            [(0, '/etc/haproxy/tickets.key')]
+        """
+        from haproxyadmin import tickets  # most programs do not need it
+        return tickets.list_all(self._sources())
+
+    @changes
+    def set_tls_ticket_key(self, file, key, die=True):
+        """Set the next key of TLS tickets, in all processes that have the file.
+
+        Sends one ``show tls-keys`` and one ``set ssl tls-key`` to each process (management guide,
+        "set ssl tls-key"; HAProxy 1.8, from 3.4 on level admin). HAProxy decrypts tickets with the
+        new key at once, and encrypts new ones with it after the next call: then all processes know
+        it. With three keys, a ticket is good until the second call after it was made; a file is not
+        changed. Setting a key twice makes it two of the three.
+
+        HAProxy cannot take a key back. If a process refuses or is lost, ``not_undone`` lists the
+        sockets of those that have it.
+
+        :param file: the name of the file, or its ``id``.
+        :type file: str or int
+        :param key: a secret of 48 bytes (AES-128) or 80 bytes (AES-256, HAProxy 2.0), as the others
+            of the file are, or its base64, as text or bytes. It appears in no exception and no log.
+        :type key: bytes or str
+        :raises ValueError: for anything else, for a file that no process has, and if the key would
+            be sent to another host without TLS; it is not sent.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> hap.set_tls_ticket_key('/etc/haproxy/tickets.key', os.urandom(48))
+            True
+        """
+        from haproxyadmin import tickets  # most programs do not need it
+        return tickets.set_key(self._found, file, key)
 
 
 def __dir__():

@@ -14,7 +14,7 @@ _DEFINED_IN = {
 _MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'contents', 'crt_lists',
             'differences', 'discovery', 'dynamic', 'endpoint', 'entries', 'fanout', 'files',
             'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'looks', 'lookup', 'masters',
-            'patterns', 'process', 'replacement', 'rotation', 'rows', 'sections', 'server',
+            'ocsp', 'patterns', 'process', 'replacement', 'rotation', 'rows', 'sections', 'server',
             'servers_state', 'sessions', 'settings', 'slots', 'states', 'streaming', 'tables',
             'tls_files', 'transaction', 'waiting']
 

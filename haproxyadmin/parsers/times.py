@@ -7,8 +7,9 @@ from haproxyadmin.protocol import replies
 
 # Not strptime(), which expects the names of months in the language of the program.
 _MONTHS = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split()
-_TIME = Pattern(r'([A-Z][a-z]{2}) {1,2}([0-9]{1,2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)? '
-                r'([0-9]{1,4})(?: GMT)?\Z')
+_TIME = Pattern(r'([A-Z][a-z]{2}) {1,2}([0-9]{1,2}) ([0-9]{2}):([0-9]{2}):([0-9]{2})'
+                r'(?:\.[0-9]+)? ([0-9]{1,4})(?: GMT)?\Z')
+_GENERALIZED = Pattern(r'([0-9]{4})' + r'([0-9]{2})' * 5 + r'(?:\.[0-9]+)?Z\Z')
 _ZERO = datetime.timedelta(0)
 
 
@@ -49,9 +50,20 @@ def parse_time(text):
     if not match or match.group(1) not in _MONTHS:
         raise replies.Malformed('not a date: {0!r}'.format(text[:80]))
     day, hour, minute, second, year = [int(digits) for digits in match.groups()[1:]]
+    return _make(text, year, _MONTHS.index(match.group(1)) + 1, day, hour, minute, second)
+
+
+def parse_generalized(text):
+    """Return a date of DER, such as ``20261124190831Z``; see :func:`parse_time`."""
+    match = _GENERALIZED.match(text)
+    if not match:
+        raise replies.Malformed('not a date: {0!r}'.format(text[:80]))
+    return _make(text, *map(int, match.groups()))
+
+
+def _make(text, *numbers):
     try:
-        return datetime.datetime(year, _MONTHS.index(match.group(1)) + 1, day, hour, minute,
-                                 second, tzinfo=UTC)
+        return datetime.datetime(*numbers, tzinfo=UTC)
     except ValueError:
         raise replies.Malformed('not a date: {0!r}'.format(text[:80]))
 

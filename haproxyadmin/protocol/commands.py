@@ -8,9 +8,9 @@ import itertools
 
 from haproxyadmin.imports import Pattern
 from haproxyadmin.protocol import versions
-from haproxyadmin.protocol.words import (MAX_WORDS, check_identifier, check_number, check_payload,
-                                         check_weight, escape_name, escape_word, is_integer,
-                                         join_words, to_bytes, to_native)
+from haproxyadmin.protocol.words import (MAX_LINE, MAX_WORDS, check_identifier, check_number,
+                                         check_payload, check_weight, escape_name, escape_word,
+                                         is_integer, join_words, to_bytes, to_native)
 
 STATE_ENABLE = 'enable'
 STATE_DISABLE = 'disable'
@@ -35,6 +35,10 @@ SHOW_LEVEL = b'show cli level'
 SHOW_SESSIONS = b'show sess'
 SHOW_RESOLVERS = b'show resolvers'
 SHOW_PEERS = b'show peers'
+SHOW_OCSP_RESPONSES = b'show ssl ocsp-response'
+SHOW_OCSP_UPDATES = b'show ssl ocsp-updates'
+# With a file or `*` it would print the secrets.
+SHOW_TICKET_KEYS = b'show tls-keys'
 # For a master only.
 SHOW_PROC = b'show proc'
 RELOAD = b'reload'
@@ -482,6 +486,46 @@ def tls_file(action, kind, version, name=None, payload=None):
 def show_transaction(kind, name, version):
     """Return the command for what a transaction contains about a file; see :func:`tls_file`."""
     return join_words(b'show ssl', kind.encode('ascii'), b'*' + escape_word(name, version))
+
+
+def show_ocsp_response(ident, der):
+    """Return the command for one OCSP response.
+
+    :param ident: its id, as HAProxy has reported it.
+    :param der: True for DER in base64, False for a text.
+    """
+    return join_words(SHOW_OCSP_RESPONSES, *([b'base64'] * der + [ident.encode('ascii')]))
+
+
+def set_ocsp_response(encoded, version):
+    """Return the command that sets an OCSP response.
+
+    :param encoded: the response in base64, without line breaks.
+    :type encoded: bytes
+    :raises ValueError: if it is too long.
+    """
+    versions.check_danger(versions.OCSP_RESPONSE, version)
+    command = b'set ssl ocsp-response'
+    # A payload may be a little longer than a line.
+    if len(command) + len(encoded) + 2 <= MAX_LINE or not versions.has(version, versions.PAYLOAD):
+        return join_words(command, encoded)
+    return check_payload(command + b' <<\n' + encoded, version)
+
+
+def update_ocsp_response(name, version):
+    """Return the command that has HAProxy update the OCSP response of a certificate."""
+    versions.check_danger(versions.OCSP_UPDATE, version)
+    return join_words(b'update ssl ocsp-response', escape_word(name, version))
+
+
+def set_ticket_key(name, encoded, version):
+    """Return the command that sets a key of TLS tickets.
+
+    :param name: the file; one that begins with ``#`` would be an id.
+    :param encoded: the key in base64.
+    :type encoded: bytes
+    """
+    return join_words(b'set ssl tls-key', escape_name(name, version), encoded)
 
 
 def crt_list(action, name, version, entry=None):

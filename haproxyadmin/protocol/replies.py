@@ -3,6 +3,8 @@
 from haproxyadmin.imports import Pattern
 
 _JSON = Pattern(br'[\[{].*[\]}]\n\Z')
+# Of a sequence in DER.
+_BASE64 = Pattern(br'MI[A-Za-z0-9+/]+={0,2}\n\Z')
 # With `set severity-output number` (1.8) every message begins so, and no data except
 # `[6]: admin`, the answer to `show cli level`.
 _SEVERITY = Pattern(r'\[[0-9]\]: (?!(user|operator|admin)$)')
@@ -78,7 +80,7 @@ def is_whole(reply, reads):
     :param reply: what was received, not empty.
     :type reply: bytes
     :param reads: True for a command that is answered with data, which end in an empty line. Up to
-        2.8 some refusals, and JSON, consist of one line without an empty line after it.
+        2.8 some refusals, and JSON and base64, consist of one line without an empty line after it.
     """
     if not reads:
         # The answer to `prompt` is a prompt.
@@ -86,7 +88,7 @@ def is_whole(reply, reads):
     if reply.endswith(b'\n\n') or reply == b'\n':
         return True
     return reply.find(b'\n') == len(reply) - 1 and (
-        bool(_JSON.match(reply)) or is_refusal(reply.decode('latin-1')))
+        bool(_JSON.match(reply) or _BASE64.match(reply)) or is_refusal(reply.decode('latin-1')))
 
 
 def is_success(reply):
@@ -190,6 +192,21 @@ def is_outdated(reply):
 def is_unknown_certificate(line):
     """Return True if ``show ssl cert`` cannot show a certificate: it is gone, or a bundle (2.2)."""
     return line.startswith("Can't display the certificate")
+
+
+def is_unknown_response(line):
+    """Return True if HAProxy has no OCSP response with an id."""
+    return line.startswith(('Certificate ID ', "'show ssl ocsp-response"))
+
+
+def is_ocsp_success(reply):
+    """Return True if an OCSP response was set."""
+    return reply == 'OCSP Response updated!'
+
+
+def is_ticket_key_success(reply):
+    """Return True if a key of TLS tickets was set."""
+    return reply == 'TLS ticket key updated!'
 
 
 def is_unknown_crt_list(line):

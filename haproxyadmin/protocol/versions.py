@@ -51,6 +51,13 @@ CA_FILES = Feature(
     'changing CA files and revocation lists (older versions would crash)')
 SHOW_CA_FILES = Feature(
     (2, 6), 'reading CA files and revocation lists', '``ca_files`` and ``crl_files``')
+# 1.6 and 1.7 have it, too, but what they answer was not seen.
+TICKET_KEYS = Feature(
+    (1, 8), 'setting keys of TLS tickets', '``tls_ticket_keys`` and ``set_tls_ticket_key``')
+OCSP_RESPONSES = Feature((2, 6), 'reading OCSP responses', '``ocsp_responses``')
+OCSP_UPDATES = Feature(
+    (2, 8), 'having HAProxy update an OCSP response', '``update_ocsp_response``, and undoing '
+    '``set_ocsp_response``')
 # After a client has left in the middle of a commit, older versions show garbage, or crash.
 SHOWING_BROKEN = Feature((3, 0), 'showing a transaction that was cut short')
 # Older versions read no more than a buffer.
@@ -228,6 +235,19 @@ LOSING_CRT = Danger(
     [((2, 6), (2, 6, 16)), ((2, 7), (2, 9))], CommandFailed, 'this version of HAProxy would change '
     'the certificate whose name has no .crt',
     '``update`` of a certificate ``NAME.crt`` where there is a certificate ``NAME``')
+
+# It takes an entry out of a tree that the update which is running puts back later. Fixed in March
+# 2024; the releases are estimated.
+OCSP_UPDATE = Danger(
+    [((2, 8), (2, 8, 8)), ((2, 9), (2, 9, 7))], CommandFailed,
+    'while another update of an OCSP response is running, this version of HAProxy may crash',
+    '``update_ocsp_response``, which may crash')
+# They crash when they end, as at a reload. What it was introduced with was withdrawn in February
+# 2024.
+OCSP_RESPONSE = Danger(
+    [((2, 8, 6), (2, 8, 7)), ((2, 9, 5), (2, 9, 6))], CommandFailed,
+    'after an OCSP response was set, this version of HAProxy crashes when it ends',
+    '``set_ocsp_response``, after which it would crash at a reload')
 
 
 def parse_version(text):

@@ -4,6 +4,7 @@
 Text from a caller reaches HAProxy as one word, whatever it contains, or not at all: what HAProxy
 (or the running version) cannot accept is a :class:`ValueError`.
 """
+import binascii
 import collections
 import os
 
@@ -25,6 +26,10 @@ MAX_SIGNED = 2 ** 63 - 1
 MAX_WEIGHT = 256
 MAX_PERCENT = 100 * MAX_WEIGHT
 MAX_PORT = 65535
+# Of AES-128 and AES-256; HAProxy refuses one that is not as long as the others of its file.
+TICKET_KEY_SIZES = (48, 80)
+_TICKET_KEY = 'a key of TLS tickets must be 48 or 80 bytes, or their base64'
+_BASE64 = Pattern(br'[A-Za-z0-9+/]+={0,2}\Z')
 _DIGITS = Pattern(r'[0-9]+\Z')
 _PERCENT = Pattern(r'([0-9]+)%\Z')
 # `set-proxy-v2-tlv-fmt(0xE1)` is one, too.
@@ -443,6 +448,31 @@ def check_payload(command, version):
             # A line that is in no block of PEM is ignored.
             command += b'#\n'
     return command
+
+
+def check_ticket_key(key):
+    """Return a key of TLS tickets in base64.
+
+    :param key: 48 bytes (AES-128) or 80 bytes (AES-256), or their base64 as text or bytes, with or
+        without line breaks.
+    :rtype: bytes
+    :raises ValueError: for anything else; the message does not contain it.
+    """
+    if isinstance(key, bytearray):
+        key = bytes(key)
+    if isinstance(key, bytes) and len(key) in TICKET_KEY_SIZES:
+        return binascii.b2a_base64(key).strip()
+    if not isinstance(key, _TEXT):
+        raise ValueError('{0}, got {1}'.format(_TICKET_KEY, type(key).__name__))
+    encoded = to_bytes(key)
+    for blank in (b'\r', b'\n', b' '):
+        encoded = encoded.replace(blank, b'')
+    if not _BASE64.match(encoded):
+        raise ValueError('{0}; this is neither'.format(_TICKET_KEY))
+    size = len(encoded) // 4 * 3 - encoded.count(b'=')
+    if size not in TICKET_KEY_SIZES or len(encoded) % 4:
+        raise ValueError('{0}, got {1} characters of base64'.format(_TICKET_KEY, len(encoded)))
+    return encoded
 
 
 def escape_server(backend, name, version):

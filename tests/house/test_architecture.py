@@ -31,9 +31,10 @@ FLOORS = [
     ['protocol.streams'],
     # Pure functions that parse and combine replies.
     ['parsers.lines', 'parsers.times', 'parsers.values', 'spelling'],
-    ['parsers.certificates', 'parsers.crt_lists', 'parsers.errors', 'parsers.info', 'parsers.pattern_files',
-     'parsers.patterns', 'parsers.peers', 'parsers.pem', 'parsers.resolvers', 'parsers.servers_state',
-     'parsers.sessions', 'parsers.stats', 'parsers.tables', 'parsers.workers'],
+    ['parsers.certificates', 'parsers.crt_lists', 'parsers.errors', 'parsers.info',
+     'parsers.ocsp', 'parsers.pattern_files', 'parsers.patterns', 'parsers.peers', 'parsers.pem',
+     'parsers.resolvers', 'parsers.servers_state', 'parsers.sessions', 'parsers.stats',
+     'parsers.tables', 'parsers.tickets', 'parsers.workers'],
     ['parsers.saved_states'],
     ['combine'],
     ['utils'],
@@ -54,10 +55,11 @@ FLOORS = [
     ['internal.certificates', 'internal.rotation'],
     ['internal.bulk', 'internal.differences', 'internal.discovery', 'internal.dynamic'],
     ['internal.contents', 'internal.servers_state'],
-    ['internal.crt_lists', 'internal.entries', 'internal.replacement', 'internal.sessions', 'internal.tables'],
+    ['internal.crt_lists', 'internal.entries', 'internal.ocsp', 'internal.replacement',
+     'internal.sessions', 'internal.tables'],
     # The public modules, which treat all processes as one.
     ['common', 'rotation', 'servers_state'],
-    ['crt_lists', 'facade', 'peers', 'resolvers', 'tables'],
+    ['crt_lists', 'facade', 'ocsp', 'peers', 'resolvers', 'tables', 'tickets'],
     ['certificates', 'frontend', 'server'],
     ['backend', 'differences', 'maps', 'overview', 'patterns', 'sessions', 'tls', 'watch',
      'workers'],
@@ -361,9 +363,9 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
                     'elements_of_list_same', 'info2dict', 'is_unix_socket', 'isint', 'should_die',
                     'stat2dict']
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
-                  'crt_lists', 'differences', 'facade', 'maps', 'overview', 'patterns', 'peers', 'resolvers',
-                  'rotation', 'servers_state', 'sessions', 'tables', 'tls', 'certificates', 'watch',
-                  'workers', 'exceptions']
+                  'crt_lists', 'differences', 'facade', 'maps', 'ocsp', 'overview', 'patterns',
+                  'peers', 'resolvers', 'rotation', 'servers_state', 'sessions', 'tables',
+                  'tickets', 'tls', 'certificates', 'watch', 'workers', 'exceptions']
 
 
 def documented():
@@ -397,8 +399,10 @@ TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimi
               'setagent', 'enable_health', 'disable_health', 'enable_agent', 'disable_agent',
               'setcheckaddr', 'setcheckport', 'setagentaddr', 'setagentsend', 'save_servers_state',
               'restore_servers_state', 'shutdown_sessions', 'replace', 'sync', 'load_file', 'save_file',
-              'CrtList.add', 'CrtList.remove', 'Table.set', 'Table.remove', 'Table.clear', 'update_certificate', 'add_certificate',
-              'Certificate.update', 'Certificate.abort', 'Certificate.delete']
+              'CrtList.add', 'CrtList.remove', 'Table.set', 'Table.remove', 'Table.clear',
+              'update_certificate', 'add_certificate', 'Certificate.update', 'Certificate.abort',
+              'Certificate.delete', 'set_ocsp_response', 'update_ocsp_response',
+              'set_tls_ticket_key']
 DIE_DECORATORS = {'changes', 'changes_all_or_none', 'changes_entries', 'changes_many',
                   'reads_entries', 'takes_die', 'waits'}
 

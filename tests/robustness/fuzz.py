@@ -11,6 +11,7 @@ versions are the corpus.
 from __future__ import print_function
 
 import atexit
+import base64
 import collections
 import itertools
 import os
@@ -24,22 +25,23 @@ from haproxyadmin import (backend, combine, crt_lists, exceptions, frontend, hap
 from haproxyadmin.internal import discovery, lookup
 from haproxyadmin.internal.fanout import level_operation, run
 from haproxyadmin.internal.sessions import Answer
-from haproxyadmin.parsers import (saved_states, servers_state, stats, tables as table_parsers,
-                                  workers)
+from haproxyadmin.parsers import (ocsp as ocsp_parsers, saved_states, servers_state, stats,
+                                  tables as table_parsers, workers)
 from haproxyadmin.parsers.info import info2dict, is_info, parse_description
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.patterns import Listed
 from haproxyadmin.parsers.values import converter
 from haproxyadmin.protocol import addresses, replies, streams, transport, versions, words
 from tests.robustness import injection
-from tests.support import captured
+from tests.support import captured, ocsp
 
 VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 
 # How an allowed ValueError begins: HAProxy does not report the name.
 NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ',
              'no stick table ', 'no resolvers section ', 'no name server ', 'no peers section ',
-             'no peer ', 'no session ', 'several processes have a session ', 'no crt-list ',
+             'no peer ', 'no file ', 'no OCSP response ', 'no session ',
+             'several processes have a session ', 'no crt-list ',
              "certificate '/www.pem' is in crt-list ")
 # What HAProxy could not load again.
 NOT_FOR_A_FILE = ('a key in a file ', 'a value in a file ', 'a pattern in a file ', 'an entry of ')
@@ -143,6 +145,18 @@ def parse_tables(data):
         _read(error)
 
 
+def parse_ocsp(data):
+    """Parse an OCSP response, in DER and in base64."""
+    for parse, value in [(ocsp_parsers.parse_response, data),
+                         (ocsp_parsers.parse_base64, split_lines(data))]:
+        try:
+            parse(value)
+        except replies.Malformed:
+            pass
+        except exceptions.CommandFailed as error:
+            _read(error)
+
+
 def parse_reload(data):
     """Parse a reply to reload; a refusal is documented."""
     try:
@@ -164,7 +178,7 @@ PARSERS = collections.OrderedDict([
     ('parse_info', parse_info), ('parse_stat', parse_stat), ('parse_outputs', parse_outputs),
     ('parse_workers', parse_workers), ('parse_reload', parse_reload),
     ('parse_address', parse_address), ('parse_states', parse_states),
-    ('parse_extras', parse_extras), ('parse_tables', parse_tables)])
+    ('parse_extras', parse_extras), ('parse_tables', parse_tables), ('parse_ocsp', parse_ocsp)])
 
 
 # What masters answer after a reload, and other things that are not in the captured replies.
@@ -190,7 +204,10 @@ TEXTS = [b"""#<PID>          <type>          <relative PID>  <reloads>       <up
 """, b"Can't find the target PID matching the prefix '@!99999'\n", b'/run/haproxy.sock',
          b'unix@/run/haproxy.sock', b'abns@haproxy', b'localhost:9999', b'ipv4@127.0.0.1:9999',
          b'ipv6@[fe80::1%eth0]:9999', b'ssl@haproxy.example.com:9999', b'[::1]:9999',
-         b'100 (initial 100)\n\n',
+         b'100 (initial 100)\n\n', base64.b64decode(ocsp.REVOKED),
+         ocsp.EARLIER.encode('ascii') + b'\n', ocsp.IDS.encode('ascii'),
+         ocsp.DETAILS_REVOKED.encode('ascii'), ocsp.update(1, 2).encode('ascii'),
+         b'# id (file)\n1 (/a.key)\n0 (/b.key)\n\n',
          b'{"servers": {"a/b": {"maxconn": 5}}, "added": {"a/b": {"address": "10.0.0.9:80", '
          b'"check": true, "keywords": {"inter": ["2s"]}, "ready": true, "weight": 50}}}\n']
 
@@ -201,13 +218,16 @@ ARGUMENTS = {
     'acl': '#4', 'mapid': '#0', 'value': 5, 'pattern': 'p', 'key': 'k', 'patterns': ['a', 'b c'],
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
     'ref': '#0', 'other': ['a'], 'cmd': 'show info', 'condition': bool, 'timeout': 0, 'address': '127.0.0.1', 'port': 80,
-    'health': 'up', 'on': True, 'text': 'x', 'id': '0x5555676de290', 'certificate': '/www.pem'}
+    'health': 'up', 'on': True, 'text': 'x', 'id': '0x5555676de290', 'certificate': '/www.pem',
+    'der': base64.b64decode(ocsp.GOOD), 'file': '/b.key'}
 SESSION = ('0x5555676de290: proto=tcpv4 src=127.0.0.1:37252 fe=www be=web srv=w1 ts=00 age=1s '
            'calls=2 rate=1 cpu=0 lat=0 rq[f=49c40080h,i=0,an=8000h,rx=,wx=,ax=] exp=1s')
 # Optional ones: no call waits.
 OPTIONS = {'HAProxy.reload': {'timeout': 0}, 'HAProxy.watch': {'interval': 0, 'timeout': 0.001},
            'HAProxy.shutdown_sessions': {'older_than': 0},
            'Backend.del_server': {'timeout': 0},
+           'HAProxy.update_ocsp_response': {'name': ocsp.PATH, 'timeout': 0},
+           'HAProxy.set_tls_ticket_key': {'key': b'k' * 48},
            'HAProxy.restore_servers_state': {'timeout': 0}, 'Map.setdefault': {'default': 'v'}}
 # Files that are written and read.
 ROOM = tempfile.mkdtemp(prefix='haproxyadmin-')
@@ -238,8 +258,10 @@ ON_3_4 = ['Backend.add_server', 'Backend.del_server', 'Frontend.is_open', 'Serve
           'Acl.load_file', 'Table.peers', 'Table.set', 'Table.remove', 'Table.clear',
           'HAProxy.resolvers', 'HAProxy.peers', 'ResolversSection.nameservers',
           'ResolversSection.nameserver', 'PeersSection.peers', 'PeersSection.peer',
-          'PeersSection.fields_per_socket', 'HAProxy.crt_lists', 'HAProxy.crt_list', 'CrtList.entries',
-          'CrtList.entries_per_socket', 'CrtList.add', 'CrtList.remove']
+          'PeersSection.fields_per_socket', 'HAProxy.ocsp_responses', 'HAProxy.tls_ticket_keys',
+          'HAProxy.update_ocsp_response', 'HAProxy.set_tls_ticket_key', 'HAProxy.crt_lists',
+          'HAProxy.crt_list', 'CrtList.entries', 'CrtList.entries_per_socket', 'CrtList.add',
+          'CrtList.remove']
 
 
 def processes():

@@ -748,6 +748,17 @@ for _name_of_word in ('condition', 'timeout', 'interval', 'progress'):
         lambda hap, text, name=_name_of_word: hap.wait_until(
             **dict({'condition': bool, 'timeout': 5}, **{name: text})))
 
+SLOTS['HAProxy.set_ocsp_response.der'] = _word(lambda hap, text: hap.set_ocsp_response(text))
+SLOTS['HAProxy.update_ocsp_response.name'] = _name(
+    lambda hap, text: hap.update_ocsp_response(text))
+for _name_of_word in ('timeout', 'interval', 'progress'):
+    SLOTS['HAProxy.update_ocsp_response.' + _name_of_word] = _word(
+        lambda hap, text, name=_name_of_word: hap.update_ocsp_response('a.pem', **{name: text}))
+SLOTS['HAProxy.set_tls_ticket_key.file'] = _name(
+    lambda hap, text: hap.set_tls_ticket_key(text, b'k' * 48))
+SLOTS['HAProxy.set_tls_ticket_key.key'] = _word(
+    lambda hap, text: hap.set_tls_ticket_key('a.key', text))
+
 for _name_of_word in ('interval', 'timeout'):
     SLOTS['HAProxy.watch.' + _name_of_word] = _word(
         lambda hap, text, name=_name_of_word: list(

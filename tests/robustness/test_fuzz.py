@@ -8,8 +8,8 @@ import hypothesis
 import hypothesis.strategies as st
 import pytest
 
-from haproxyadmin import exceptions, haproxy
-from haproxyadmin.internal import (certificates, crt_lists, looks, patterns, sections,
+from haproxyadmin import exceptions, haproxy, tickets
+from haproxyadmin.internal import (certificates, crt_lists, looks, ocsp, patterns, sections,
                                    servers_state, sessions, states, tables)
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.parsers.tables import TableHeader
@@ -81,7 +81,7 @@ def test_a_parser_raises_value_errors_alone(target, data):
 
 
 @pytest.mark.parametrize('target', [
-    'parse_address', 'parse_extras', 'parse_reload', 'parse_states', 'parse_workers'])
+    'parse_address', 'parse_extras', 'parse_ocsp', 'parse_reload', 'parse_states', 'parse_workers'])
 @fuzzed(300, fuzz.TEXTS)
 def test_so_does_one_for_masters_and_addresses(target, data):
     fuzz.feed(target, data)
@@ -114,6 +114,11 @@ OPERATIONS = {
     'lookup': lambda process: patterns.lookup_operation(process, 'acl', '#4', 'k'),
     'entries': lambda process: patterns.entries_operation(process, 'map', '0'),
     'show ssl cert': lambda process: certificates.show_operation(process, 'www.pem'),
+    'OCSP responses': ocsp.responses_operation,
+    'an OCSP response': lambda process: ocsp.content_operation(process, '3000', True),
+    'an OCSP response of 2.6': lambda process: ocsp.content_operation(process, '3000', False),
+    'updates of OCSP responses': lambda process: ocsp._state_operation(process, '3000'),
+    'ticket keys': tickets.list_operation,
     'show errors': lambda process: process.errors_operation(None),
     'show info': lambda process: process.info_operation(unchanged),
     'show stat': lambda process: process.dump_operation(unchanged),
@@ -151,7 +156,8 @@ OPERATIONS = {
 
 # 1.5 cannot do it.
 FIRST = {'servers state': 1, 'show resolvers': 1, 'show peers': 1, 'lists of certificates': 1,
-         'entries of a crt-list': 1, 'add to a crt-list': 1, 'remove what was added': 1}
+         'entries of a crt-list': 1, 'add to a crt-list': 1, 'remove what was added': 1,
+         'OCSP responses': 2, 'ticket keys': 1}
 
 
 @pytest.mark.parametrize('name', sorted(OPERATIONS))

@@ -11,6 +11,7 @@
     authority.ocsp(site)         # an OCSP response, as bytes
 """
 import os
+import subprocess
 
 from tests.support.keys import openssl
 
@@ -121,14 +122,26 @@ class Authority(object):
         openssl('ca', '-config', self._path('authority.cnf'), '-gencrl', '-out', path)
         return read(path)
 
-    def ocsp(self, certificate):
-        """Return an OCSP response about a certificate, in DER."""
-        path = self._path('response.der')
-        openssl('ocsp', '-index', self._path('index.txt'), '-CA', self.path, '-rsigner', self.path,
-                '-rkey', self._path('authority.key'), '-issuer', self.path,
-                '-cert', certificate.path, '-ndays', '10', '-respout', path, '-noverify')
+    def ocsp(self, certificate, days=10, others=0):
+        """Return an OCSP response about a certificate, in DER.
+
+        :param days: (optional) how long it is valid.
+        :param others: (optional) how many certificates it contains besides that of its signer.
+        """
+        path, added = self._path('response.der'), self._write('others.crt', self.crt * others)
+        openssl('ocsp', '-issuer', self.path, '-cert', certificate.path, '-ndays', str(days),
+                '-respout', path, '-noverify', *self._responder() + (
+                    ['-rother', added] if others else []))
         with open(path, 'rb') as response:
             return response.read()
+
+    def responder(self):
+        """Return a :class:`Responder` that answers for this authority."""
+        return Responder(self.path, self._responder() + ['-ndays', '3'])
+
+    def _responder(self):
+        return ['-index', self._path('index.txt'), '-CA', self.path, '-rsigner', self.path,
+                '-rkey', self._path('authority.key')]
 
     def _key(self, base, kind):
         path = self._path(base + '.key')
@@ -149,6 +162,34 @@ class Authority(object):
         with open(path, 'w') as output:
             output.write(content)
         return path
+
+
+class Responder(object):
+    """An OCSP responder, which answers until ``stop()``.
+
+    :ivar url: its address.
+    """
+
+    def __init__(self, authority, arguments):
+        self._authority = authority
+        self._process = subprocess.Popen(['openssl', 'ocsp', '-port', '0'] + arguments,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        line = b'start'
+        while line and not line.startswith(b'ACCEPT'):
+            line = self._process.stdout.readline()
+        port = line.split()[1].rpartition(b':')[2].decode('ascii')
+        self.url = 'http://127.0.0.1:' + port
+
+    def learn(self, certificate):
+        """Have it read again what was issued and revoked, which it does after a request."""
+        openssl('ocsp', '-issuer', self._authority, '-cert', certificate.path, '-url', self.url,
+                '-noverify')
+
+    def stop(self):
+        """End it."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            self._process.communicate()
 
 
 def read(path):

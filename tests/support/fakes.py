@@ -28,6 +28,9 @@ from tests.support import captured, listener
 from tests.support.texts import raw, text
 
 MAX_LINE = 15360
+# A payload with its command and the empty line at its end.
+MAX_PAYLOAD = 16000
+MAX_LARGE_PAYLOAD = 131071
 MAX_WORDS = 64
 # The time-out of the library, in seconds, for tests that must not time out on a busy machine.
 LONG = 30
@@ -346,7 +349,9 @@ class Process(listener.Listener):
         whole = command.endswith('\n\n') if line.endswith('<<') else command.count('\n') == 1
         if not whole or not command.endswith('\n'):
             self.problem('not one command line: {0!r}'.format(command[:200]))
-        if len(raw(command)) > MAX_LINE or any(
+        most = MAX_LINE if not line.endswith('<<') else (
+            MAX_PAYLOAD if self.version < '3.4' else MAX_LARGE_PAYLOAD)
+        if len(raw(command)) > most or len(line) > MAX_LINE or any(
                 len(part.split()) > MAX_WORDS for part in re.split(r'(?<!\\);', line)):
             self.problem('wedges or crashes a HAProxy: {0!r}...'.format(command[:80]))
         if '\0' in command or '\r' in line:

@@ -37,6 +37,18 @@ def test_any_other_text_is_malformed(text):
         parse_time(text)
 
 
+@pytest.mark.parametrize('text, expected', [
+    ('20261124190831Z', (2026, 11, 24, 19, 8, 31)), ('20261124190831.5Z', (2026, 11, 24, 19, 8, 31))])
+def test_a_date_of_der(text, expected):
+    assert times.parse_generalized(text) == datetime.datetime(*expected, tzinfo=UTC)
+
+
+@pytest.mark.parametrize('text', ['', '20261124190831', '202611241908Z', '20261324190831Z'])
+def test_any_other_date_of_der_is_malformed(text):
+    with pytest.raises(replies.Malformed, match='not a date'):
+        times.parse_generalized(text)
+
+
 def test_the_language_of_the_program_does_not_matter(monkeypatch):
     def fail(*arguments):
         raise AssertionError('asked for the locale')

@@ -8,7 +8,7 @@ import pytest
 
 from haproxyadmin import combine, exceptions, utils
 from haproxyadmin.protocol import commands, replies, words
-from tests.support import captured, fakes
+from tests.support import captured, fakes, ocsp
 
 # Kinds of replies: a change was made; a refusal; the entries of an ACL or map; the result of a
 # lookup; a failure that looks like a success, so that the library must refuse the command before
@@ -383,6 +383,15 @@ def test_no_surplus_word_can_be_sent(line, words):
 def test_a_reply_that_was_cut_is_known(reply, reads, whole):
     """[errors are not data] Up to 2.8, some refusals of changes end with a single newline."""
     assert replies.is_whole(reply, reads) is whole
+
+
+@pytest.mark.parametrize('text', [ocsp.GOOD, ocsp.EARLIER, ocsp.REVOKED])
+def test_der_in_base64_is_a_single_line(text):
+    reply = text.encode('ascii') + b'\n'
+    assert replies.is_whole(reply, True)
+    for end in range(1, len(reply)):
+        assert not replies.is_whole(reply[:end], True)
+    assert not replies.is_whole(reply + b'x', True) and not replies.is_whole(b'Mx\n', True)
 
 
 @pytest.mark.parametrize('version', captured.VERSIONS)

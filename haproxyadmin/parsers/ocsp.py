@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OCSP responses: what HAProxy says about them, and what is in one."""
+import binascii
+import collections
+
+from haproxyadmin.parsers.lines import first_line, refusal_of
+from haproxyadmin.parsers.times import parse_generalized, parse_time
+from haproxyadmin.protocol import replies
+
+# certificate: None before 2.8.
+ResponseId = collections.namedtuple(
+    'ResponseId', 'id certificate serial issuer_name_hash issuer_key_hash')
+# der: None where HAProxy does not show it.
+Content = collections.namedtuple(
+    'Content', 'status produced_at this_update next_update revoked_at der')
+Update = collections.namedtuple('Update', 'successes failures text')
+
+# HAProxy waits for one.
+NO_CONTENT = Content(None, None, None, None, None, None)
+STATUSES = ('good', 'revoked', 'unknown')
+
+_IDS = '# Certificate IDs'
+_DETAILS = 'OCSP Response Data:'
+_UPDATES = 'OCSP Certid | '
+_FIELDS = {
+    'Certificate ID key': 'id', 'Certificate path': 'certificate', 'Serial Number': 'serial',
+    'Issuer Name Hash': 'issuer_name_hash', 'Issuer Key Hash': 'issuer_key_hash'}
+# What follows is about the signature and about certificates.
+_END = 'Signature Algorithm'
+
+# Tags of DER.
+_INTEGER, _OCTETS, _ENUMERATED, _TIME, _SEQUENCE = 0x02, 0x04, 0x0a, 0x18, 0x30
+_FIRST, _SECOND = 0xa0, 0xa1
+
+
+def parse_ids(lines):
+    """Return what the OCSP responses are for, from the reply to ``show ssl ocsp-response``::
+
+        # Certificate IDs
+        Certificate ID key : 303b300906052b0e03021a050004148b3f01887ddbc767e405da8376ea9ff39bd4d2990
+        Certificate path : /etc/haproxy/www.pem
+         Certificate ID:
+           Issuer Name Hash: 8B3F01887DDBC767E405DA8376EA9FF39BD4D299
+           Issuer Key Hash: 1CCE3C60CFD11BF7B40D4C893F3FC44524831CDB
+           Serial Number: 1000
+
+    Before 2.8 there is no path. The reply is empty, or only the first line, if there is none.
+
+    :rtype: list of :class:`ResponseId`
+    """
+    if lines and lines[0] != _IDS:
+        raise refusal_of(lines)
+    found = []
+    for line in lines[1:]:
+        name, _, value = line.partition(':')
+        field = _FIELDS.get(name.strip())
+        if field == 'id':
+            found.append({'certificate': None})
+        if field and found:
+            found[-1][field] = value.strip(' ')
+    try:
+        return [ResponseId(**fields) for fields in found]
+    except TypeError:
+        raise replies.Malformed('an OCSP response without a field: {0!r}'.format(found)[:300])
+
+
+def parse_details(lines):
+    """Return an OCSP response, from the reply to ``show ssl ocsp-response ID``::
+
+        OCSP Response Data:
+            OCSP Response Status: successful (0x0)
+            Response Type: Basic OCSP Response
+            Version: 1 (0x0)
+            Responder Id: CN = Example CA
+            Produced At: Nov 24 19:08:34 2026 GMT
+            Responses:
+            Certificate ID:
+              Hash Algorithm: sha1
+              Issuer Name Hash: 8B3F01887DDBC767E405DA8376EA9FF39BD4D299
+              Issuer Key Hash: 1CCE3C60CFD11BF7B40D4C893F3FC44524831CDB
+              Serial Number: 1000
+            Cert Status: revoked
+            Revocation Time: Nov 24 19:08:33 2026 GMT
+            This Update: Nov 24 19:08:34 2026 GMT
+            Next Update: Dec 24 19:08:34 2026 GMT
+
+            Signature Algorithm: ecdsa-with-SHA256
+
+    Certificates follow. Used before 2.8; HAProxy cuts off what does not fit into its buffer.
+
+    :rtype: :class:`Content`, or None if there is no such response (any more)
+    """
+    first = first_line(lines)
+    if replies.is_unknown_response(first):
+        return None
+    if first != _DETAILS:
+        raise refusal_of(lines)
+    fields = {}
+    for line in lines[1:]:
+        name, _, value = line.strip().partition(': ')
+        if name.startswith(_END):
+            break
+        fields.setdefault(name, value)
+    status = fields.get('Cert Status')
+    if status not in STATUSES:
+        raise replies.Malformed('an OCSP response of status {0!r}'.format(status))
+    return Content(status, *[fields[name] and parse_time(fields[name]) if name in fields else None
+                             for name in ('Produced At', 'This Update', 'Next Update',
+                                          'Revocation Time')] + [None])
+
+
+def parse_base64(lines):
+    """Return an OCSP response, from the reply to ``show ssl ocsp-response base64 ID``::
+
+        MIICnQoBAKCCApYwggKSBgkrBgEFBQcwAQEEggKDMIICfzCBs6EUMBIxEDAOBgNVBAMMB1Rlc3QgQ0E...
+
+    One line; the reply is empty if HAProxy has not got a response yet (``ocsp-update on``).
+
+    :rtype: :class:`Content`, or None if there is no such response (any more)
+    """
+    first = first_line(lines)
+    if not lines:
+        return NO_CONTENT
+    if replies.is_unknown_response(first):
+        return None
+    # DER in base64 is never a message.
+    if not first.startswith('M') or len(lines) > 1 or len(first) % 4:
+        raise refusal_of(lines)
+    try:
+        der = binascii.a2b_base64(first.encode('ascii'))
+    except ValueError:  # binascii.Error and UnicodeEncodeError are such
+        raise replies.Malformed('not base64: {0!r}'.format(first[:80]))
+    return parse_response(der)[1]
+
+
+def parse_updates(lines):
+    """Return the updates that HAProxy makes, from the reply to ``show ssl ocsp-updates``::
+
+        OCSP Certid | Path | Next Update | Last Update | Successes | Failures | Last Update Status |
+        303b...1000 | /etc/haproxy/www.pem | 26/Nov/2026:19:15:12 +0000 | 26/Nov/2026:18:15:12 +0000
+
+    Each line goes on with ``3 | 0 | 1 | Update successful``. A certificate without ``ocsp-update
+    on`` is listed while it waits for an update, or is being updated.
+
+    :return: :class:`Update` by id.
+    :rtype: dict
+    """
+    if not first_line(lines).startswith(_UPDATES):
+        raise refusal_of(lines)
+    found = {}
+    for line in lines[1:]:
+        fields = [field.strip() for field in line.split(' | ')]
+        # The path may contain anything.
+        numbers = fields[-4:-2]
+        if len(fields) < 8 or not all(number.isdigit() for number in numbers):
+            raise replies.Malformed('not an update of an OCSP response: {0!r}'.format(line[:300]))
+        found[fields[0]] = Update(int(numbers[0]), int(numbers[1]), fields[-1])
+    return found
+
+
+# An OCSP response in DER
+
+def parse_response(der):
+    """Return what an OCSP response is for, and what it says::
+
+        OCSPResponse: SEQUENCE of a status (ENUMERATED) and, in [0], a SEQUENCE of its type and
+        BasicOCSPResponse (in an OCTET STRING): SEQUENCE of a SEQUENCE of
+            [0] version, responder, time, SEQUENCE of SingleResponse
+        SingleResponse: SEQUENCE of a CertID (SEQUENCE of algorithm, hash of the issuer's name, hash
+            of its key, serial number), status, time, [0] time of the next update
+
+    Signatures are not checked.
+
+    :type der: bytes
+    :rtype: tuple of :class:`ResponseId`, :class:`Content`
+    :raises haproxyadmin.protocol.replies.Malformed: for anything else, and for a response that
+        HAProxy does not accept: without success, or about several certificates.
+    """
+    data = bytearray(der)
+    try:
+        whole = _read(data, 0, len(data), _SEQUENCE)
+        if whole.end != len(data):
+            raise replies.Malformed('{0} bytes follow it'.format(len(data) - whole.end))
+        status = _read(data, whole.start, whole.end, _ENUMERATED)
+        if data[status.start:status.end] != b'\0':
+            raise replies.Malformed('its status is not successful (0) but {0}'.format(
+                list(data[status.start:status.end])))
+        outer = _enter(data, _read(data, status.end, whole.end, _FIRST), _SEQUENCE)
+        kind = _read(data, outer.start, outer.end)
+        basic = _enter(data, _read(data, kind.end, outer.end, _OCTETS), _SEQUENCE)
+        return _parse_basic(der, data, _enter(data, basic, _SEQUENCE))
+    except replies.Malformed as error:
+        raise replies.Malformed('not an OCSP response in DER: {0}'.format(error))
+
+
+def _parse_basic(der, data, basic):
+    place = basic.start
+    part = _read(data, place, basic.end)
+    if part.tag == _FIRST:
+        part = _read(data, part.end, basic.end)
+    produced = _read(data, part.end, basic.end, _TIME)
+    responses = _read(data, produced.end, basic.end, _SEQUENCE)
+    single = _enter(data, responses, _SEQUENCE)
+    if single.end != responses.end:
+        raise replies.Malformed('it is about several certificates')
+    cert_id = _enter(data, single, _SEQUENCE)
+    algorithm = _read(data, cert_id.start, cert_id.end, _SEQUENCE)
+    name_hash = _read(data, algorithm.end, cert_id.end, _OCTETS)
+    key_hash = _read(data, name_hash.end, cert_id.end, _OCTETS)
+    serial = _read(data, key_hash.end, cert_id.end, _INTEGER)
+    status = _read(data, cert_id.end, single.end)
+    if status.tag & 0xdf not in (0x80, 0x81, 0x82):
+        raise replies.Malformed('its status of the certificate is unknown')
+    this_update = _read(data, status.end, single.end, _TIME)
+    revoked = next_update = None
+    if status.tag == _SECOND:
+        revoked = _enter(data, status, _TIME)
+    if this_update.end < single.end:
+        part = _read(data, this_update.end, single.end)
+        if part.tag == _FIRST:
+            next_update = _enter(data, part, _TIME)
+    digits = _hex(data, serial.start, serial.end)
+    known = ResponseId(
+        _hex(data, single.start, cert_id.end), None,
+        # Without the byte that only says that the number is positive.
+        (digits[2:] if digits.startswith('00') and len(digits) > 2 else digits).upper(),
+        _hex(data, name_hash.start, name_hash.end).upper(),
+        _hex(data, key_hash.start, key_hash.end).upper())
+    times = [part and parse_generalized(bytes(data[part.start:part.end]).decode('latin-1'))
+             for part in (produced, this_update, next_update, revoked)]
+    return known, Content(*[STATUSES[status.tag & 0x0f]] + times + [bytes(der)])
+
+
+# start, end: of the content.
+_Part = collections.namedtuple('_Part', 'tag start end')
+
+
+def _read(data, place, end, tag=None):
+    """Return the part of DER that begins at a place.
+
+    :param end: where what contains it ends.
+    :param tag: (optional) its tag; None for any.
+    """
+    if end - place < 2:
+        raise replies.Malformed('it is cut short')
+    length, start = data[place + 1], place + 2
+    if length > 0x7f:
+        count = length & 0x7f
+        if not 1 <= count <= 4 or end - start < count:
+            raise replies.Malformed('it has a wrong length')
+        start += count
+        length = int(_hex(data, start - count, start), 16)
+    if length > end - start:
+        raise replies.Malformed('it is cut short')
+    if tag not in (None, data[place]):
+        raise replies.Malformed('expected the tag {0:#04x}, got {1:#04x}'.format(tag, data[place]))
+    return _Part(data[place], start, start + length)
+
+
+def _enter(data, part, tag):
+    """Return the first part within a part."""
+    return _read(data, part.start, part.end, tag)
+
+
+def _hex(data, start, end):
+    return ''.join('{0:02x}'.format(byte) for byte in data[start:end])
