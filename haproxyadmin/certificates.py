@@ -10,7 +10,7 @@ from haproxyadmin.internal.calls import read_pairs
 from haproxyadmin.internal.sections import list_sections
 from haproxyadmin.methods import takes_die
 from haproxyadmin.parsers.certificates import chain_of, field
-from haproxyadmin.parsers.pem import parse_bundle
+from haproxyadmin.parsers.pem import check_ocsp, parse_bundle
 from haproxyadmin.parsers.times import parse_time, seconds_until
 
 __all__ = ['Certificate', 'CertificateDetails', 'ChainCertificate', 'Done', 'Updated', 'add',
@@ -209,7 +209,7 @@ class Certificate(Named):
         return tls_files.is_open(self._changes())
 
     @takes_die
-    def update(self, pem, previous=None, die=True):
+    def update(self, pem, previous=None, ocsp=None, die=True):
         """Replace the certificate, its chain and its key in all processes, or in none.
 
         New connections get it once this returns; those that are open keep the old one. The file on
@@ -229,6 +229,10 @@ class Certificate(Named):
         :param previous: (optional) the text of PEM that is to be put back if only some processes
             accept the commit: what HAProxy has now, which it does not reveal.
         :type previous: str or bytes
+        :param ocsp: (optional) an OCSP response for the new certificate, in DER, if clients are to
+            get one with it: HAProxy drops that of the old one. The certificate of the issuer must
+            be in the chain.
+        :type ocsp: bytes
         :return: ``changed``, ``in_use`` and ``by_socket``. ``in_use`` is False if HAProxy uses the
             certificate in no bind line. Up to 3.0 it is also False after a CA file or revocation
             list was changed: then HAProxy needs a reload to use the certificate.
@@ -253,10 +257,11 @@ class Certificate(Named):
             ...     hap.certificate('/etc/haproxy/www.pem').update(pem.read()).changed
             True
         """
-        bundle = parse_bundle(pem)
+        name, bundle = certificates.check_name(self.name), parse_bundle(pem)
         old = None if previous is None else parse_bundle(previous)
+        response = _encode_ocsp(bundle, ocsp)
         return _change(self._found, lambda process: certificates.CertificateChange(
-            process, certificates.check_name(self.name), bundle, old))
+            process, name, bundle, old, response))
 
     @takes_die
     def abort(self, die=True):
@@ -320,6 +325,16 @@ def _details(shown):
         {'sha1': digits} if digits else {})
 
 
+def _encode_ocsp(bundle, ocsp):
+    """Return an OCSP response in base64, once it is known to be for a certificate."""
+    if ocsp is None:
+        return None
+    from haproxyadmin.internal.ocsp import check_response  # most programs do not need it
+    encoded, known = check_response(ocsp)
+    check_ocsp(bundle, known)
+    return encoded
+
+
 def _change(processes, build):
     """Change a file in all processes; see :meth:`Certificate.update`.
 
@@ -356,21 +371,23 @@ def find(processes, name):
     return find_by_name(list_all(processes), 'certificate', name)
 
 
-def add(processes, name, pem, crt_list=None, sni=()):
+def add(processes, name, pem, crt_list=None, sni=(), ocsp=None):
     """Add a certificate; see :meth:`haproxyadmin.tls.TlsMethods.add_certificate`.
 
     :rtype: Updated
     """
     name, bundle = certificates.check_name(name), parse_bundle(pem)
+    response = _encode_ocsp(bundle, ocsp)
     if crt_list is None:
         if sni:
             raise ValueError('sni is for a crt-list: pass crt_list, too')
-        return _change(processes, lambda process: certificates.Addition(process, name, bundle))
+        return _change(processes, lambda process: certificates.Addition(
+            process, name, bundle, response))
     entry = lines.check_entry(name, sni)
     crt_list = crt_lists.find(processes, crt_list).name
     before = lines.look_to_add(processes, crt_list, entry)
     return _change(list(before), lambda process: certificates.Addition(
-        process, name, bundle,
+        process, name, bundle, response,
         lambda process: lines.add_operation(process, crt_list, entry),
         lambda process, then: lines.remove_added_operation(
             process, crt_list, entry, before[process], then)))

@@ -42,7 +42,7 @@ class TlsMethods(object):
         return certificates.find(self._sources(), name)
 
     @takes_die
-    def update_certificate(self, name, pem, previous=None, die=True):
+    def update_certificate(self, name, pem, previous=None, ocsp=None, die=True):
         """Replace a certificate in all processes, or in none.
 
         It is :meth:`haproxyadmin.certificates.Certificate.update` of the certificate with this
@@ -54,6 +54,8 @@ class TlsMethods(object):
         :type pem: str or bytes
         :param previous: (optional) the text of PEM that HAProxy has now.
         :type previous: str or bytes
+        :param ocsp: (optional) an OCSP response for the new certificate, in DER.
+        :type ocsp: bytes
         :return: ``changed``, ``in_use`` and ``by_socket``.
         :rtype: :class:`haproxyadmin.certificates.Updated`
         :raises ValueError: for a wrong text, and if no process has the certificate.
@@ -67,10 +69,10 @@ class TlsMethods(object):
             True
         """
         from haproxyadmin import certificates  # most programs do not need it
-        return certificates.find(self._found, name).update(pem, previous)
+        return certificates.find(self._found, name).update(pem, previous, ocsp)
 
     @takes_die
-    def add_certificate(self, name, pem, crt_list=None, sni=(), die=True):
+    def add_certificate(self, name, pem, crt_list=None, sni=(), ocsp=None, die=True):
         """Add a certificate in all processes, or in none.
 
         No client gets it unless it is in a crt-list: pass the name of one, or use
@@ -90,6 +92,9 @@ class TlsMethods(object):
         :param sni: (optional) the names that clients may ask for, in the crt-list, such as
             ``['*.example.com', '!www.example.com']``; by default those of the certificate.
         :type sni: list of str
+        :param ocsp: (optional) an OCSP response for the certificate, in DER; see
+            :meth:`haproxyadmin.certificates.Certificate.update`.
+        :type ocsp: bytes
         :return: ``changed``, ``in_use`` (True with a crt-list) and ``by_socket``.
         :rtype: :class:`haproxyadmin.certificates.Updated`
         :raises ValueError: for a wrong name or text; nothing is sent.
@@ -100,7 +105,7 @@ class TlsMethods(object):
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
         """
         from haproxyadmin import certificates  # most programs do not need it
-        return certificates.add(self._found, name, pem, crt_list, sni)
+        return certificates.add(self._found, name, pem, crt_list, sni, ocsp)
 
     # Lists of certificates
 

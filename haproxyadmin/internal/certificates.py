@@ -71,7 +71,14 @@ def check_name(name):
 
 
 class CertificateChange(FileChange):
-    """The change of a certificate in one process; its content is a ``parsers.pem.Bundle``."""
+    """The change of a certificate in one process; its content is a ``parsers.pem.Bundle``.
+
+    :param ocsp: (optional) an OCSP response for the new certificate, in base64.
+    """
+
+    def __init__(self, process, name, content, previous=None, ocsp=None):
+        super(CertificateChange, self).__init__(process, name, content, previous)
+        self._ocsp = ocsp
 
     kind = KIND
     noun = 'certificate'
@@ -84,6 +91,12 @@ class CertificateChange(FileChange):
         if self.name.endswith('.crt') and self.name[:-len('.crt')] in names:
             versions.check_danger(versions.LOSING_CRT, tuple(self.hap_process.version))
         super(CertificateChange, self).note_look(lines)
+
+    def check_before(self):
+        """Check that the certificate can be changed."""
+        super(CertificateChange, self).check_before()
+        if field(self.before, 'OCSP Response Key') and not self.content.chain:
+            versions.check_danger(versions.OCSP_WITHOUT_ISSUER, tuple(self.hap_process.version))
 
     def parse_list(self, lines):
         """Return what is listed."""
@@ -112,6 +125,24 @@ class CertificateChange(FileChange):
         """Return True if HAProxy has no certificate under the name."""
         return field(shown, STATUS) == EMPTY
 
+    def set(self, number=0, refusals=0):
+        """Return the operation that sends the certificate; see :meth:`FileChange.set`."""
+        version = tuple(self.hap_process.version)
+        if self._ocsp is not None:
+            versions.check_danger(versions.OCSP_IN_TRANSACTION, version)
+        return super(CertificateChange, self).set(number, refusals)
+
+    def follow_set(self):
+        """Return the operation that adds the OCSP response to the transaction."""
+        if self._ocsp is None:
+            return ''
+
+        def note(lines):
+            reply = join_lines(lines)
+            return '' if replies.transaction_of(reply) == (replies.UPDATED, self.name) else reply
+        return self.hap_process.change_operation(commands.tls_file(
+            'set', KIND, self.hap_process.version, self.name + '.ocsp', self._ocsp), note)
+
     def payloads(self, version):
         """Return the certificate with its chain and its key."""
         return [self.content.content]
@@ -125,8 +156,8 @@ class Addition(CertificateChange):
         returns the operation that removes the line again, if it is there.
     """
 
-    def __init__(self, process, name, content, add_line=None, remove_line=None):
-        super(Addition, self).__init__(process, name, content)
+    def __init__(self, process, name, content, ocsp=None, add_line=None, remove_line=None):
+        super(Addition, self).__init__(process, name, content, ocsp=ocsp)
         self._add_line, self._remove_line = add_line, remove_line
         self._was_created = False
 

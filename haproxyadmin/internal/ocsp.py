@@ -72,8 +72,7 @@ def set_response(processes, der):
     :param der: see :meth:`haproxyadmin.haproxy.HAProxy.set_ocsp_response`.
     :return: True.
     """
-    encoded = _encode(der)
-    known = parse_response(der)[0]
+    encoded, known = check_response(der)
     current = members_to_change(processes)
     former = {}
     if len(current) > 1:
@@ -88,6 +87,15 @@ def set_response(processes, der):
     change_all_or_none(current, lambda process: _set_operation(process, encoded), undo, check_ocsp,
                        quick=True)
     return True
+
+
+def check_response(der):
+    """Return an OCSP response in base64, and what it is for.
+
+    :rtype: tuple of bytes and :class:`haproxyadmin.parsers.ocsp.ResponseId`
+    :raises ValueError: for anything else.
+    """
+    return _encode(der), parse_response(der)[0]
 
 
 def _encode(der):

@@ -3,6 +3,8 @@
 import binascii
 import collections
 
+from haproxyadmin.parsers.der import (ENUMERATED, FIRST, INTEGER, OCTETS, SECOND, SEQUENCE, TIME,
+                                      enter, hex_of, read_part, serial_of)
 from haproxyadmin.parsers.lines import first_line, refusal_of
 from haproxyadmin.parsers.times import parse_generalized, parse_time
 from haproxyadmin.protocol import replies
@@ -27,10 +29,6 @@ _FIELDS = {
     'Issuer Name Hash': 'issuer_name_hash', 'Issuer Key Hash': 'issuer_key_hash'}
 # What follows is about the signature and about certificates.
 _END = 'Signature Algorithm'
-
-# Tags of DER.
-_INTEGER, _OCTETS, _ENUMERATED, _TIME, _SEQUENCE = 0x02, 0x04, 0x0a, 0x18, 0x30
-_FIRST, _SECOND = 0xa0, 0xa1
 
 
 def parse_ids(lines):
@@ -178,89 +176,51 @@ def parse_response(der):
     """
     data = bytearray(der)
     try:
-        whole = _read(data, 0, len(data), _SEQUENCE)
+        whole = read_part(data, 0, len(data), SEQUENCE)
         if whole.end != len(data):
             raise replies.Malformed('{0} bytes follow it'.format(len(data) - whole.end))
-        status = _read(data, whole.start, whole.end, _ENUMERATED)
+        status = read_part(data, whole.start, whole.end, ENUMERATED)
         if data[status.start:status.end] != b'\0':
             raise replies.Malformed('its status is not successful (0) but {0}'.format(
                 list(data[status.start:status.end])))
-        outer = _enter(data, _read(data, status.end, whole.end, _FIRST), _SEQUENCE)
-        kind = _read(data, outer.start, outer.end)
-        basic = _enter(data, _read(data, kind.end, outer.end, _OCTETS), _SEQUENCE)
-        return _parse_basic(der, data, _enter(data, basic, _SEQUENCE))
+        outer = enter(data, read_part(data, status.end, whole.end, FIRST), SEQUENCE)
+        kind = read_part(data, outer.start, outer.end)
+        basic = enter(data, read_part(data, kind.end, outer.end, OCTETS), SEQUENCE)
+        return _parse_basic(der, data, enter(data, basic, SEQUENCE))
     except replies.Malformed as error:
         raise replies.Malformed('not an OCSP response in DER: {0}'.format(error))
 
 
 def _parse_basic(der, data, basic):
     place = basic.start
-    part = _read(data, place, basic.end)
-    if part.tag == _FIRST:
-        part = _read(data, part.end, basic.end)
-    produced = _read(data, part.end, basic.end, _TIME)
-    responses = _read(data, produced.end, basic.end, _SEQUENCE)
-    single = _enter(data, responses, _SEQUENCE)
+    part = read_part(data, place, basic.end)
+    if part.tag == FIRST:
+        part = read_part(data, part.end, basic.end)
+    produced = read_part(data, part.end, basic.end, TIME)
+    responses = read_part(data, produced.end, basic.end, SEQUENCE)
+    single = enter(data, responses, SEQUENCE)
     if single.end != responses.end:
         raise replies.Malformed('it is about several certificates')
-    cert_id = _enter(data, single, _SEQUENCE)
-    algorithm = _read(data, cert_id.start, cert_id.end, _SEQUENCE)
-    name_hash = _read(data, algorithm.end, cert_id.end, _OCTETS)
-    key_hash = _read(data, name_hash.end, cert_id.end, _OCTETS)
-    serial = _read(data, key_hash.end, cert_id.end, _INTEGER)
-    status = _read(data, cert_id.end, single.end)
+    cert_id = enter(data, single, SEQUENCE)
+    algorithm = read_part(data, cert_id.start, cert_id.end, SEQUENCE)
+    name_hash = read_part(data, algorithm.end, cert_id.end, OCTETS)
+    key_hash = read_part(data, name_hash.end, cert_id.end, OCTETS)
+    serial = read_part(data, key_hash.end, cert_id.end, INTEGER)
+    status = read_part(data, cert_id.end, single.end)
     if status.tag & 0xdf not in (0x80, 0x81, 0x82):
         raise replies.Malformed('its status of the certificate is unknown')
-    this_update = _read(data, status.end, single.end, _TIME)
+    this_update = read_part(data, status.end, single.end, TIME)
     revoked = next_update = None
-    if status.tag == _SECOND:
-        revoked = _enter(data, status, _TIME)
+    if status.tag == SECOND:
+        revoked = enter(data, status, TIME)
     if this_update.end < single.end:
-        part = _read(data, this_update.end, single.end)
-        if part.tag == _FIRST:
-            next_update = _enter(data, part, _TIME)
-    digits = _hex(data, serial.start, serial.end)
+        part = read_part(data, this_update.end, single.end)
+        if part.tag == FIRST:
+            next_update = enter(data, part, TIME)
     known = ResponseId(
-        _hex(data, single.start, cert_id.end), None,
-        # Without the byte that only says that the number is positive.
-        (digits[2:] if digits.startswith('00') and len(digits) > 2 else digits).upper(),
-        _hex(data, name_hash.start, name_hash.end).upper(),
-        _hex(data, key_hash.start, key_hash.end).upper())
+        hex_of(data, single.start, cert_id.end), None,
+        serial_of(data, serial), hex_of(data, name_hash.start, name_hash.end).upper(),
+        hex_of(data, key_hash.start, key_hash.end).upper())
     times = [part and parse_generalized(bytes(data[part.start:part.end]).decode('latin-1'))
              for part in (produced, this_update, next_update, revoked)]
     return known, Content(*[STATUSES[status.tag & 0x0f]] + times + [bytes(der)])
-
-
-# start, end: of the content.
-_Part = collections.namedtuple('_Part', 'tag start end')
-
-
-def _read(data, place, end, tag=None):
-    """Return the part of DER that begins at a place.
-
-    :param end: where what contains it ends.
-    :param tag: (optional) its tag; None for any.
-    """
-    if end - place < 2:
-        raise replies.Malformed('it is cut short')
-    length, start = data[place + 1], place + 2
-    if length > 0x7f:
-        count = length & 0x7f
-        if not 1 <= count <= 4 or end - start < count:
-            raise replies.Malformed('it has a wrong length')
-        start += count
-        length = int(_hex(data, start - count, start), 16)
-    if length > end - start:
-        raise replies.Malformed('it is cut short')
-    if tag not in (None, data[place]):
-        raise replies.Malformed('expected the tag {0:#04x}, got {1:#04x}'.format(tag, data[place]))
-    return _Part(data[place], start, start + length)
-
-
-def _enter(data, part, tag):
-    """Return the first part within a part."""
-    return _read(data, part.start, part.end, tag)
-
-
-def _hex(data, start, end):
-    return ''.join('{0:02x}'.format(byte) for byte in data[start:end])

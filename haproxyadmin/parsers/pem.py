@@ -8,6 +8,8 @@ import collections
 import hashlib
 
 from haproxyadmin.imports import Pattern
+from haproxyadmin.parsers.der import (BITS, FIRST, INTEGER, SEQUENCE, enter, is_sequence, read_part,
+                                      read_parts, serial_of)
 from haproxyadmin.parsers.values import TEXT
 from haproxyadmin.protocol.words import to_bytes
 
@@ -26,8 +28,10 @@ _BLANKS = Pattern(br'\s+')
 _WIDTH = 64
 
 # A certificate with its key. content: the text that is sent. fingerprint: of the first certificate,
-# as HAProxy shows it. chain: how many certificates follow it.
-Bundle = collections.namedtuple('Bundle', 'content fingerprint chain')
+# as HAProxy shows it. chain: how many certificates follow it. certificates: the DER of all.
+Bundle = collections.namedtuple('Bundle', 'content fingerprint chain certificates')
+# What is in a certificate: serial in hexadecimal digits; issuer, subject and key are DER.
+_Identity = collections.namedtuple('_Identity', 'serial issuer subject key')
 
 
 class _Block(collections.namedtuple('_Block', 'label der')):
@@ -71,7 +75,48 @@ def parse_bundle(pem):
         if block.label == CERTIFICATE or block.label in _PARAMETERS or (is_key and first_key):
             kept.append(block)
         first_key = first_key and not is_key
-    return Bundle(_join(kept), fingerprint(certificates[0].der), len(certificates) - 1)
+    return Bundle(_join(kept), fingerprint(certificates[0].der), len(certificates) - 1,
+                  [block.der for block in certificates])
+
+
+def check_ocsp(bundle, response):
+    """Check that an OCSP response is about a certificate, whose issuer is in its chain.
+
+    :type bundle: Bundle
+    :type response: haproxyadmin.parsers.ocsp.ResponseId
+    :raises ValueError: if not: HAProxy would not find the issuer, or would not send the response.
+    """
+    leaf, issuers = _identify(bundle.certificates[0]), map(_identify, bundle.certificates[1:])
+    if response.serial != leaf.serial:
+        raise ValueError('the OCSP response is for the serial number {0}, the certificate has '
+                         '{1}'.format(response.serial, leaf.serial))
+    if not any(issuer.subject == leaf.issuer
+               and _sha1(issuer.subject) == response.issuer_name_hash
+               and _sha1(issuer.key) == response.issuer_key_hash for issuer in issuers):
+        raise ValueError('the PEM does not contain the certificate of the issuer, or the OCSP '
+                         'response is of another one')
+
+
+def _identify(der):
+    """Return what is in a certificate::
+
+        SEQUENCE of a SEQUENCE of [0] version, serial number, algorithm, issuer, validity, subject,
+        and a SEQUENCE of algorithm and BIT STRING, the key
+    """
+    data = bytearray(der)
+    certificate = enter(data, read_part(data, 0, len(data), SEQUENCE), SEQUENCE)
+    parts = read_parts(data, certificate)
+    if parts[0].tag == FIRST:
+        del parts[0]
+    starts = [place.end for place in parts]
+    if len(parts) < 6 or parts[0].tag != INTEGER:
+        raise ValueError('the PEM contains something else than a certificate')
+    key = read_parts(data, parts[5])[-1]
+    if key.tag != BITS:
+        raise ValueError('the PEM contains a certificate without a key')
+    issuer, subject = [der[starts[number - 1]:starts[number]] for number in (2, 4)]
+    # The first byte of the key says how many bits are missing.
+    return _Identity(serial_of(data, parts[0]), issuer, subject, der[key.start + 1:key.end])
 
 
 def parse_blocks(pem, label):
@@ -90,8 +135,12 @@ def parse_blocks(pem, label):
 
 def fingerprint(der):
     """Return the SHA-1 fingerprint of a certificate, as HAProxy shows it."""
-    # It proves nothing; HAProxy shows no other.
-    return hashlib.sha1(der).hexdigest().upper()  # nosec B324
+    return _sha1(der)
+
+
+def _sha1(content):
+    # HAProxy and OCSP use no other; nothing depends on its strength.
+    return hashlib.sha1(content).hexdigest().upper()  # nosec B324
 
 
 def _join(blocks):
@@ -116,7 +165,7 @@ def _parse(pem):
                              _decode(text[begin.end():place], len(blocks) + 1)))
     if not blocks:
         raise ValueError(
-            "this is DER, not PEM; 'openssl' converts it with -inform der" if _is_der(text) else
+            "this is DER, not PEM; 'openssl' converts it with -inform der" if is_sequence(text) else
             "this is not PEM: there is no '-----BEGIN' in it (pass the content of a file, not its "
             'name)')
     return blocks
@@ -136,22 +185,6 @@ def _decode(body, number):
         der = binascii.a2b_base64(_BLANKS.sub(b'', body))
     except ValueError:  # binascii.Error is one
         raise ValueError('block {0} of the PEM is not base64'.format(number))
-    if not _is_der(der):
+    if not is_sequence(der):
         raise ValueError('block {0} of the PEM is cut short, or is no DER'.format(number))
     return der
-
-
-def _is_der(content):
-    """Return True if bytes are one sequence of DER: its length is the one that it declares."""
-    data = bytearray(content[:6])
-    if len(data) < 2 or data[0] != 0x30:
-        return False
-    if data[1] < 0x80:
-        return len(content) == 2 + data[1]
-    count = data[1] & 0x7f
-    if not 1 <= count <= 4 or len(data) < 2 + count:
-        return False
-    declared = 0
-    for byte in data[2:2 + count]:
-        declared = declared << 8 | byte
-    return len(content) == 2 + count + declared

@@ -229,6 +229,17 @@ ABORT = Danger(
     [((2, 2), (2, 2, 9))], CommandFailed, 'ending a transaction would make this version of HAProxy '
     'lose the certificate; only a reload ends it',
     '``abort`` of a certificate, which would remove it')
+# With "ocsp-update on", the commit fails half-way, which ends the process (seen with 2.8.0, where
+# the response was in the transaction; the release of the fix is estimated).
+OCSP_WITHOUT_ISSUER = Danger(
+    [((2, 8), (2, 8, 5)), ((2, 9), (2, 9, 1))], CommandFailed, 'the certificate has an OCSP '
+    'response: without its chain, the new one may crash this version of HAProxy',
+    '``update`` of a certificate that has an OCSP response, without a chain, which may crash')
+# It frees the id of the response twice (fixed in December 2023; the releases are estimated).
+OCSP_IN_TRANSACTION = Danger(
+    [((2, 8), (2, 8, 5)), ((2, 9), (2, 9, 1))], CommandFailed, 'changing a certificate together '
+    'with its OCSP response may crash this version of HAProxy',
+    '``ocsp`` of ``update``, ``update_certificate`` and ``add_certificate``, which may crash')
 # It takes the name for that of another certificate, the one without ".crt". Fixed in August 2023;
 # the release is estimated.
 LOSING_CRT = Danger(

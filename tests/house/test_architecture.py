@@ -30,7 +30,7 @@ FLOORS = [
     ['protocol.transport'],
     ['protocol.streams'],
     # Pure functions that parse and combine replies.
-    ['parsers.lines', 'parsers.times', 'parsers.values', 'spelling'],
+    ['parsers.der', 'parsers.lines', 'parsers.times', 'parsers.values', 'spelling'],
     ['parsers.certificates', 'parsers.crt_lists', 'parsers.errors', 'parsers.info',
      'parsers.ocsp', 'parsers.pattern_files', 'parsers.patterns', 'parsers.peers', 'parsers.pem',
      'parsers.resolvers', 'parsers.servers_state', 'parsers.sessions', 'parsers.stats',
