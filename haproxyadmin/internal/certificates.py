@@ -13,8 +13,8 @@ from haproxyadmin.protocol.words import to_native
 KIND = 'cert'
 # HAProxy takes these at the end of a name for a part of another certificate.
 _PARTS = ('.key', '.ocsp', '.sctl', '.issuer')
-# What the same certificate may show differently.
-_VARYING = frozenset(['Filename', STATUS, 'OCSP Response Key'])
+# What the same certificate may show differently, besides the names of files.
+_VARYING = (STATUS, 'OCSP Response Key', 'Option')
 
 
 def list_operation(process):
@@ -56,6 +56,11 @@ def _parse_shown(lines):
     return [] if replies.is_unknown_certificate(first_line(lines)) else parse_certificate(lines)
 
 
+def _lasting(shown):
+    return [(name, text) for name, text in shown
+            if name not in _VARYING and not name.endswith('ilename')]
+
+
 def check_name(name):
     """Check the name of a certificate that is changed.
 
@@ -76,14 +81,22 @@ class CertificateChange(FileChange):
     :param ocsp: (optional) an OCSP response for the new certificate, in base64.
     """
 
-    def __init__(self, process, name, content, previous=None, ocsp=None):
-        super(CertificateChange, self).__init__(process, name, content, previous)
-        self._ocsp = ocsp
-
     kind = KIND
     noun = 'certificate'
     is_secret = True
     dangers_of_abort = (versions.ABORT,)
+
+    def __init__(self, process, name, content, previous=None, ocsp=None):
+        super(CertificateChange, self).__init__(process, name, content, previous)
+        self._ocsp = ocsp
+
+    def look(self):
+        """Return the operation that looks at the certificate; see :meth:`FileChange.look`."""
+        operation = super(CertificateChange, self).look()
+        if self._ocsp is not None:
+            versions.check_danger(
+                versions.OCSP_IN_TRANSACTION, tuple(self.hap_process.version))
+        return operation
 
     def note_look(self, lines):
         """Note what is there."""
@@ -114,8 +127,7 @@ class CertificateChange(FileChange):
 
     def is_alike(self, shown, other):
         """Return True if HAProxy shows the same certificate with the same chain twice."""
-        return shown is not None and [pair for pair in shown if pair[0] not in _VARYING] == [
-            pair for pair in other if pair[0] not in _VARYING]
+        return shown is not None and _lasting(shown) == _lasting(other)
 
     def is_used(self, shown):
         """Return True if HAProxy uses the certificate."""
@@ -124,13 +136,6 @@ class CertificateChange(FileChange):
     def is_empty(self, shown):
         """Return True if HAProxy has no certificate under the name."""
         return field(shown, STATUS) == EMPTY
-
-    def set(self, number=0, refusals=0):
-        """Return the operation that sends the certificate; see :meth:`FileChange.set`."""
-        version = tuple(self.hap_process.version)
-        if self._ocsp is not None:
-            versions.check_danger(versions.OCSP_IN_TRANSACTION, version)
-        return super(CertificateChange, self).set(number, refusals)
 
     def follow_set(self):
         """Return the operation that adds the OCSP response to the transaction."""
