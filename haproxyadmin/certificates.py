@@ -10,7 +10,7 @@ from haproxyadmin.internal.calls import read_pairs
 from haproxyadmin.internal.sections import list_sections
 from haproxyadmin.methods import takes_die
 from haproxyadmin.parsers.certificates import chain_of, field
-from haproxyadmin.parsers.pem import check_ocsp, parse_bundle
+from haproxyadmin.parsers.pem import check_no_pem, check_ocsp, parse_bundle
 from haproxyadmin.parsers.times import parse_time, seconds_until
 
 __all__ = ['Certificate', 'CertificateDetails', 'ChainCertificate', 'Done', 'Updated', 'add',
@@ -368,6 +368,7 @@ def find(processes, name):
 
     :rtype: Certificate
     """
+    check_no_pem(name)
     return find_by_name(list_all(processes), 'certificate', name)
 
 

@@ -7,6 +7,7 @@ from haproxyadmin.internal.tls_files import FileChange
 from haproxyadmin.parsers.certificates import (EMPTY, FINGERPRINT, STATUS, USED, chain_of, field,
                                                parse_certificate, parse_list)
 from haproxyadmin.parsers.lines import first_line, join_lines
+from haproxyadmin.parsers.pem import check_no_pem
 from haproxyadmin.protocol import commands, replies, versions
 from haproxyadmin.protocol.words import to_native
 
@@ -67,6 +68,7 @@ def check_name(name):
     :rtype: str
     :raises ValueError: for one that HAProxy reads differently.
     """
+    check_no_pem(name)
     name = to_native(name)
     if not isinstance(name, str) or not name or name.startswith('*'):
         raise ValueError('expected the name of a certificate, got {0!r}'.format(name))
@@ -197,6 +199,10 @@ class Addition(CertificateChange):
     def may_be_made(self, outcome):
         """Return True if there may be something to undo."""
         return self._was_created or super(Addition, self).may_be_made(outcome)
+
+    def was_begun(self):
+        """Return True if something was created."""
+        return self._was_created or super(Addition, self).was_begun()
 
     def undo(self, shown):
         """Return what removes it again."""

@@ -201,6 +201,7 @@ class FileChange(object):
                     '{1!r} on {2}, which must not be committed'.format(
                         self.name, found[1], self.socket_file))
                 error.polluted = self.is_polluting = True
+                self._state = UNKNOWN
                 raise error
             self._was_opened = True
             return self.set(number + 1) if number + 1 < len(payloads) else self._look_at_set()
@@ -284,7 +285,11 @@ class FileChange(object):
                                      self.socket_file, self.name))
             if self._was_opened or self.holds(parts[2], self.content):
                 self.check_abort()
-                return self.abort(lambda: self.undo(shown))
+                return self.abort(lambda: self._follow_abort(shown))
+        return self.undo(shown)
+
+    def _follow_abort(self, shown):
+        self._was_opened = True
         return self.undo(shown)
 
     def check_abort(self):
@@ -300,9 +305,13 @@ class FileChange(object):
                 self._state = UNCHANGED
                 raise refused_on(self, str(error))
 
+    def was_begun(self):
+        """Return True if something of the change was made."""
+        return self._was_opened
+
     def note_undone(self):
         """Note that nothing is left of the change; return the empty reply."""
-        self._state = ABORTED if self._was_opened else UNCHANGED
+        self._state = ABORTED if self.was_begun() else UNCHANGED
         return ''
 
     def undo(self, shown):

@@ -21,23 +21,38 @@ _TRUSTED = b'TRUSTED CERTIFICATE'
 # What HAProxy uses besides certificates and keys.
 _PARAMETERS = (b'DH PARAMETERS',)
 _SAME = {b'X509 CERTIFICATE': CERTIFICATE}
+_USED = _KEYS + _PARAMETERS + (CERTIFICATE, REVOCATIONS)
 
 _BEGIN = Pattern(br'-----BEGIN ([A-Z0-9][A-Z0-9 .]*)-----')
 _BASE64 = Pattern(br'[A-Za-z0-9+/\s]+=?\s*=?\s*\Z')
 _BLANKS = Pattern(br'\s+')
 _WIDTH = 64
 
-# A certificate with its key. content: the text that is sent. fingerprint: of the first certificate,
-# as HAProxy shows it. chain: how many certificates follow it. certificates: the DER of all.
-Bundle = collections.namedtuple('Bundle', 'content fingerprint chain certificates')
 # What is in a certificate: serial in hexadecimal digits; issuer, subject and key are DER.
 _Identity = collections.namedtuple('_Identity', 'serial issuer subject key')
 
 
-class _Block(collections.namedtuple('_Block', 'label der')):
-    """A block of a text of PEM: what kind it is, and its bytes."""
+class Bundle(collections.namedtuple('Bundle', 'content fingerprint chain certificates')):
+    """A certificate with its key.
+
+    ``content`` is the text that is sent, ``fingerprint`` that of the first certificate, as HAProxy
+    shows it, ``chain`` the number of certificates that follow it, and ``certificates`` the DER of
+    all.
+    """
 
     __slots__ = ()
+
+    def __repr__(self):
+        return 'Bundle({0!r}, chain={1})'.format(self.fingerprint, self.chain)
+
+
+class _Block(collections.namedtuple('_Block', 'label der')):
+    """A block of a text of PEM: what kind it is, and its bytes, which are empty if not used."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return '_Block({0!r})'.format(self.label)
 
     @property
     def text(self):
@@ -46,6 +61,15 @@ class _Block(collections.namedtuple('_Block', 'label der')):
         lines = [encoded[place:place + _WIDTH] for place in range(0, len(encoded), _WIDTH)]
         return b'\n'.join([b'-----BEGIN ' + self.label + b'-----'] + lines
                           + [b'-----END ' + self.label + b'-----'])
+
+
+def check_no_pem(name):
+    """Check that a name is not what belongs into another argument.
+
+    :raises ValueError: if it is a text of PEM; the message does not contain it.
+    """
+    if '-----BEGIN' in repr(name):
+        raise ValueError('expected a name, got a text of PEM')
 
 
 def parse_bundle(pem):
@@ -151,7 +175,13 @@ def _parse(pem):
     if not isinstance(pem, TEXT):
         raise ValueError('expected the text of a PEM file, got an object of type {0}'.format(
             type(pem).__name__))
-    text = to_bytes(pem)
+    try:
+        text = to_bytes(pem)
+    except UnicodeError:
+        text = None
+    if text is None:
+        # Outside of the handler: that exception contains the whole text.
+        raise ValueError('the PEM contains what is no text')
     blocks, place = [], 0
     while True:
         begin = _BEGIN.search(text, place)
@@ -161,8 +191,10 @@ def _parse(pem):
         place = text.find(b'-----END ' + label + b'-----', begin.end())
         if place < 0:
             raise ValueError('block {0} of the PEM has no end'.format(len(blocks) + 1))
-        blocks.append(_Block(_SAME.get(label, label),
-                             _decode(text[begin.end():place], len(blocks) + 1)))
+        label = _SAME.get(label, label)
+        # Others may be no DER at all, such as "EC PARAMETERS".
+        blocks.append(_Block(label, _decode(text[begin.end():place], len(blocks) + 1)
+                             if label in _USED else b''))
     if not blocks:
         raise ValueError(
             "this is DER, not PEM; 'openssl' converts it with -inform der" if is_sequence(text) else

@@ -11,9 +11,17 @@
     authority.ocsp(site)         # an OCSP response, as bytes
 """
 import os
+import re
 import subprocess
 
 from tests.support.keys import openssl
+
+# Parts of all private keys that were made; see :func:`leaked`.
+_PARTS = set()
+# Characters of such a part.
+_LENGTH = 24
+_RUNS = re.compile(r'[A-Za-z0-9+/]{%d,}' % _LENGTH)
+_KEY = re.compile(r'-----BEGIN [A-Z ]*PRIVATE KEY-----([^-]*)-----END')
 
 CONFIG = """
 [req]
@@ -63,6 +71,7 @@ class Certificate(object):
         self.key = read(key)
         self.chain = chain
         self.pem = self.crt + self.chain + self.key
+        remember(self.key)
         words = openssl('x509', '-in', path, '-noout', '-serial').decode('ascii')
         self.serial = words.strip().partition('=')[2]
 
@@ -190,6 +199,26 @@ class Responder(object):
         if self._process.poll() is None:
             self._process.terminate()
             self._process.communicate()
+
+
+def remember(key):
+    """Remember the text of a private key, for :func:`leaked`."""
+    for body in _KEY.findall(key):
+        body = ''.join(body.split())
+        # The beginning is the same for all keys, and what follows the public key of others.
+        secret = body[len(body) // 2:] if len(body) > 600 else body[12:90]
+        _PARTS.update(secret[place:place + _LENGTH] for place in range(len(secret) - _LENGTH + 1))
+
+
+def leaked(text):
+    """Return what a text contains of the private keys that were made, None if that is nothing."""
+    if 'PRIVATE KEY' in text:
+        return 'PRIVATE KEY'
+    for run in _RUNS.findall(text) if _PARTS else ():
+        for place in range(len(run) - _LENGTH + 1):
+            if run[place:place + _LENGTH] in _PARTS:
+                return run[place:place + _LENGTH]
+    return None
 
 
 def read(path):

@@ -1,0 +1,496 @@
+# SPDX-License-Identifier: Apache-2.0
+"""certificates.py and internal/tls_files.py: certificates, with fakes of many versions."""
+import base64
+import hashlib
+import logging
+import re
+
+import pytest
+
+from haproxyadmin import certificates, exceptions
+from haproxyadmin.protocol import words
+from tests.support import fakes
+
+VERSIONS = ['2.2', '2.4', '2.6', '2.8', '3.0', '3.2', '3.4']
+NAME, OTHER = '/etc/www.pem', '/etc/api.pem'
+SHOWN = ('Filename: {0}\nStatus: {1}\nSerial: {2}\nnotBefore: Nov 24 19:08:31 2026 GMT\n'
+         'notAfter: Nov 24 19:08:31 2027 GMT\n'
+         'Subject Alternative Name: DNS:www.example.com, DNS:*.example.com, IP Address:::1\n'
+         'Algorithm: RSA2048\nSHA1 FingerPrint: {3}\nSubject: /CN=www.example.com\n'
+         'Issuer: /CN=Example CA\n')
+UNKNOWN = "Can't display the certificate: Not found or the certificate is a bundle!\n\n"
+
+
+def block(label, *content):
+    der = bytes(bytearray((0x30, len(content)) + content))
+    return '-----BEGIN {0}-----\n{1}\n-----END {0}-----\n'.format(
+        label, base64.b64encode(der).decode('ascii'))
+
+
+def pem(serial, chain=0, key=None):
+    """Return a certificate with a key, which fits if it has the same number."""
+    return (block('CERTIFICATE', 2, 1, serial) + block('CERTIFICATE', 2, 1, 99) * chain
+            + block('PRIVATE KEY', 2, 1, key or serial, *b'a' * 40 if str is not bytes
+                    else [97] * 40))
+
+
+class Stored(object):
+    """What a fake has of a certificate; ``serial`` is None if it is empty."""
+
+    def __init__(self, text=''):
+        blocks = [base64.b64decode(found) for found in re.findall(
+            'BEGIN CERTIFICATE-----([^-]*)-----END', text)]
+        keys = re.findall('BEGIN PRIVATE KEY-----([^-]*)-----END', text)
+        self.serial = bytearray(blocks[0])[4] if blocks else None
+        self.fingerprint = hashlib.sha1(blocks[0]).hexdigest().upper() if blocks else None
+        self.chain = len(blocks) - 1
+        self.key = bytearray(base64.b64decode(keys[0]))[4] if keys else None
+
+    def show(self, name, status):
+        if self.serial is None:
+            return 'Filename: {0}\nStatus: Empty\n\n'.format(name)
+        return SHOWN.format(name, status, '%02X' % self.serial, self.fingerprint) + (
+            'Chain Subject: /CN=CA\nChain Issuer: /CN=Root\n' * self.chain) + '\n'
+
+
+class FakeCertificates(object):
+    """The certificates of a fake process.
+
+    ``refuse`` contains a reply by the beginning of a command; it is given once.
+    """
+
+    def __init__(self, process, used=(NAME, OTHER)):
+        self.process = process
+        self.stored = dict((name, Stored(pem(number))) for number, name in enumerate(used, 1))
+        self.used = set(used)
+        self.transaction = None
+        self.refuse = {}
+        self.before = {}
+        process.handler = self.answer
+
+    @property
+    def serials(self):
+        return dict((name, found.serial) for name, found in self.stored.items())
+
+    def answer(self, command):
+        line, _, payload = command.partition('\n')
+        if ';' in line or ' ssl cert' not in line:
+            return None
+        for beginning in list(self.before):
+            if command.startswith(beginning):
+                self.before.pop(beginning)()
+        for beginning in list(self.refuse):
+            if command.startswith(beginning):
+                return self.refuse.pop(beginning)
+        words = line.split(' ')
+        return getattr(self, '_' + words[0])((words[3:4] or [None])[0], payload)
+
+    def _show(self, name, _):
+        if name is None:
+            opened = '# transaction\n*{0}\n'.format(self.transaction[0]) if self.transaction else ''
+            return opened + '# filename\n' + ''.join(
+                found + '\n' for found in sorted(self.stored)) + '\n'
+        if name.startswith('*'):
+            if not self.transaction or self.transaction[0] != name[1:]:
+                return UNKNOWN
+            return self.transaction[1].show(
+                name, 'Uncommitted' if self.process.version >= '3.2' else 'Unused')
+        if name not in self.stored:
+            return UNKNOWN
+        return self.stored[name].show(name, 'Used' if name in self.used else 'Unused')
+
+    def _new(self, name, _):
+        if name in self.stored:
+            return "Certificate '{0}' already exists!\n\n".format(name)
+        self.stored[name] = Stored()
+        return "New empty certificate store '{0}'!\n\n".format(name)
+
+    def _set(self, name, payload):
+        if name not in self.stored:
+            return ("Can't replace a certificate which is not referenced by the configuration!\n"
+                    "Can't update {0}!\n\n".format(name))
+        word = 'updated' if self.transaction else 'created'
+        into = self.transaction[0] if self.transaction else name
+        if into != name and not '2.4' <= self.process.version < '3.0':
+            return ("The ongoing transaction is about '{0}' but you are trying to set '{1}'\n"
+                    "Can't update {1}!\n\n".format(into, name))
+        self.transaction = (into, Stored(payload))
+        return 'Transaction {0} for certificate {1}!\n\n'.format(word, into)
+
+    def _commit(self, name, _):
+        if not self.transaction:
+            return "No ongoing transaction! !\nCan't commit {0}!\n\n".format(name)
+        own, content = self.transaction
+        if own != name:
+            return ("The ongoing transaction is about '{0}' but you are trying to set '{1}'\n"
+                    "Can't commit {1}!\n\n".format(own, name))
+        if content.serial != content.key:
+            return ("inconsistencies between private key and certificate loaded '{0}'.\n"
+                    "Can't commit {0}!\n\n".format(name))
+        self.stored[name], self.transaction = content, None
+        return 'Committing {0}{1}\nSuccess!\n\n'.format(name, '.' * (name in self.used))
+
+    def _abort(self, name, _):
+        if not self.transaction:
+            return 'No ongoing transaction!\n\n'
+        self.transaction = None
+        return "Transaction aborted for certificate '{0}'!\n\n".format(name)
+
+    def _del(self, name, _):
+        if name in self.used:
+            return ("Can't remove the certificate: certificate '{0}' in use, can't be "
+                    'deleted!\n\n'.format(name))
+        del self.stored[name]
+        return "Certificate '{0}' deleted!\n\n".format(name)
+
+
+class Running(object):
+    """Fakes with certificates, and the library's view of them."""
+
+    def __init__(self, fleet, version, count=3):
+        self.fleet = fleet(version, count)
+        self.fakes = [FakeCertificates(process) for process in self.fleet.processes]
+        self.hap = self.fleet.haproxy()
+        # Knows the version.
+        self.hap.info()
+        self.certificate = self.hap.certificate(NAME)
+        self.fleet.forget()
+
+    def update(self, text, **options):
+        return self.certificate.update(text, **options)
+
+    def fails(self, text, kind=exceptions.HAProxyBaseError, **options):
+        with pytest.raises(kind) as caught:
+            self.update(text, **options)
+        assert 'PRIVATE' not in str(caught.value)
+        return caught.value
+
+    @property
+    def serials(self):
+        return [fake.serials[NAME] for fake in self.fakes]
+
+    @property
+    def transactions(self):
+        return [fake.transaction and fake.transaction[0] for fake in self.fakes]
+
+    @property
+    def sent(self):
+        return [[command.split('\n')[0] for command in commands if command != 'show info']
+                for commands in self.fleet.commands]
+
+
+@pytest.fixture(params=VERSIONS)
+def on(request, fleet):
+    return Running(fleet, request.param)
+
+
+def states(result):
+    return [state for _, state in result.by_socket]
+
+
+def test_what_is_sent(on):
+    """[certificates] Look, set, look, commit and look: five commands in four exchanges."""
+    updated = on.update(pem(7, chain=2))
+    assert updated == (True, True, [(path, 'committed') for path in on.fleet.paths])
+    assert on.sent == [[
+        'show ssl cert;show ssl cert ' + NAME, 'set ssl cert {0} <<'.format(NAME),
+        'show ssl cert *' + NAME, 'commit ssl cert {0};show ssl cert {0}'.format(NAME)]] * 3
+    assert (on.serials, on.transactions) == ([7] * 3, [None] * 3)
+    assert on.update(pem(7, chain=2)).changed is False
+    on.fleet.forget()
+    on.hap.update_certificate(NAME, pem(8))
+    assert [commands[0] for commands in on.sent] == ['show ssl cert'] * 3
+
+
+def test_reading(on):
+    """[certificates] Each property sends one command to each process."""
+    certificate = on.certificate
+    for name, value in [
+            ('status', 'Used'), ('serial', '01'), ('subject', '/CN=www.example.com'),
+            ('issuer', '/CN=Example CA'), ('names', ['www.example.com', '*.example.com',
+                                                     'IP Address:::1']),
+            ('chain', []), ('algorithm', 'RSA2048')]:
+        on.fleet.forget()
+        assert getattr(certificate, name) == value
+        assert on.sent == [['show ssl cert ' + NAME]] * 3
+    assert certificate.not_after.isoformat() == '2027-11-24T19:08:31+00:00'
+    assert certificate.not_before.year == 2026
+    assert isinstance(certificate.expires_in, int)
+    assert certificate.fingerprints == {'sha1': on.fakes[0].stored[NAME].fingerprint}
+    assert certificate.transaction is False
+    assert [found.name for found in on.hap.certificates()] == [OTHER, NAME]
+    on.fakes[1].stored[NAME] = Stored(pem(9))
+    with pytest.raises(exceptions.IncosistentData) as caught:
+        certificate.serial
+    assert dict(caught.value.by_socket)[on.fleet.paths[1]] == '09'
+    assert [details.serial for _, details in certificate.details_per_socket()] == [
+        '01', '09', '01']
+    del on.fakes[1].stored[NAME]
+    with pytest.raises(KeyError):
+        certificate.serial
+
+
+def test_an_empty_one(on):
+    for fake in on.fakes:
+        fake.stored[NAME] = Stored()
+    details = on.certificate.details()
+    assert (details.status, details.serial, details.not_after, details.expires_in,
+            details.names, details.fingerprints) == ('Empty', None, None, None, [], {})
+
+
+def test_a_key_that_does_not_fit(on):
+    """[certificates] The transaction is ended in all processes."""
+    error = on.fails(pem(7, key=8), exceptions.CommandFailed)
+    assert states(error.result) == ['aborted'] * 3
+    assert list(error.undone) == on.fleet.paths
+    assert (on.serials, on.transactions) == ([1] * 3, [None] * 3)
+
+
+REFUSED = [('set ssl cert', "unable to load certificate from file '/etc/www.pem': no start line.\n"
+            "Can't load the payload\nCan't update /etc/www.pem!\n\n", 'unchanged', 'aborted'),
+           ('set ssl cert', 'Permission denied\n\n', 'unchanged', 'aborted'),
+           ('commit ssl cert', "The transaction must contain at least a certificate and a private "
+            "key!\nCan't commit /etc/www.pem!\n\n", 'aborted', 'committed'),
+           ('commit ssl cert', "Can't commit the certificate!\n"
+            'Operations on certificates are currently locked!\n\n', 'aborted', 'committed')]
+
+
+@pytest.mark.parametrize('command, reply, there, elsewhere', REFUSED)
+def test_a_process_that_refuses(command, reply, there, elsewhere, on):
+    """[certificates] The account says what has become of the change in each process."""
+    on.fakes[1].refuse[command] = reply
+    error = on.fails(pem(7))
+    assert states(error.result) == [elsewhere, there, elsewhere]
+    assert on.transactions == [None] * 3
+    assert on.serials == [7 if elsewhere == 'committed' else 1, 1,
+                          7 if elsewhere == 'committed' else 1]
+    on.fakes[1].refuse[command] = reply
+    if elsewhere == 'committed':
+        for fake in on.fakes:
+            fake.stored[NAME] = Stored(pem(1))
+        error = on.fails(pem(7), previous=pem(1))
+        assert states(error.result) == ['restored', there, 'restored']
+        assert on.serials == [1] * 3 and list(error.not_undone) == []
+
+
+def test_a_foreign_transaction(on):
+    """[foreign transactions] It is a conflict, and nothing is set anywhere."""
+    for name in [NAME, OTHER]:
+        on.fakes[1].transaction = (name, Stored(pem(50)))
+        on.fleet.forget()
+        error = on.fails(pem(7), exceptions.Conflict)
+        assert name in str(error) and not error.polluted
+        assert states(error.result) == ['unchanged'] * 3
+        assert on.sent == [['show ssl cert;show ssl cert ' + NAME]] * 3
+        assert on.fakes[1].transaction[1].serial == 50
+    assert on.certificate.transaction is False
+    assert on.certificate.abort() == certificates.Done(False)
+    assert on.hap.certificate(OTHER).transaction is True
+    assert on.hap.certificate(OTHER).abort() == certificates.Done(True)
+    assert on.transactions == [None] * 3
+
+
+@pytest.mark.parametrize('name', [NAME, OTHER])
+def test_a_foreign_transaction_that_gets_our_text(name, on):
+    """[foreign transactions] 2.4 to 2.8 accept it for another name; it is told loudly."""
+    fake = on.fakes[1]
+
+    def begin():
+        fake.transaction = (name, Stored(pem(50)))
+    fake.before['set ssl cert'] = begin
+    error = on.fails(pem(7), exceptions.Conflict)
+    polluted = name == NAME or '2.4' <= on.fleet.version < '3.0'
+    assert error.polluted is polluted
+    assert states(error.result) == ['aborted', 'unknown' if polluted else 'unchanged', 'aborted']
+    assert on.transactions == [None, name, None]
+    assert fake.transaction[1].serial == (7 if polluted else 50)
+    assert on.serials == [1] * 3
+
+
+def test_what_haproxy_has_understood_is_compared(on):
+    """[certificates] Before the first commit: the certificate, and the length of the chain."""
+    for content in [pem(50), pem(7), pem(7, chain=1)]:
+        fake = on.fakes[1]
+
+        def change(fake=fake, content=content):
+            fake.transaction = (NAME, Stored(content))
+        fake.before['show ssl cert *'] = change
+        error = on.fails(pem(7, chain=2), exceptions.Conflict)
+        assert states(error.result) == ['aborted'] * 3
+        assert (on.serials, on.transactions) == ([1] * 3, [None] * 3)
+
+
+def test_a_used_one_that_no_bind_line_uses_afterwards(on):
+    """[certificates] No dot says that nothing was updated (up to 3.0, after a CA file)."""
+    fake = on.fakes[2]
+
+    def forget():
+        fake.used.discard(NAME)
+    fake.before['commit ssl cert'] = forget
+    error = on.fails(pem(7))
+    assert 'no bind line uses it' in str(error)
+
+
+def test_one_that_is_not_used(on):
+    for fake in on.fakes:
+        fake.used.discard(NAME)
+    assert on.update(pem(7))[:2] == (True, False)
+
+
+def test_after_a_commit_that_failed_half_way(on):
+    """[nothing that kills] 2.2 and 2.4 would crash if the transaction were ended."""
+    reply = ("Committing /etc/www.pem\n '/etc/www.pem.ocsp' is present and activates OCSP but it is "
+             "impossible to compute the OCSP certificate ID\nFailed!\n\n")
+    for fake in on.fakes:
+        fake.refuse['commit ssl cert'] = reply
+    error = on.fails(pem(7), exceptions.CommandFailed)
+    assert 'impossible to compute' in str(error) and 'Committing' not in str(error)
+    aborts = [command for commands in on.sent for command in commands if 'abort' in command]
+    assert len(aborts) == (0 if on.fleet.version < '2.6' else 3)
+
+
+@pytest.mark.parametrize('version', ['2.2', '2.4'])
+def test_an_error_of_an_earlier_one(version, fleet):
+    """[stale errors] 2.2 and 2.4 may refuse what follows a refused commit; it is sent again."""
+    on = Running(fleet, version)
+    on.fakes[1].refuse['set ssl cert'] = (
+        "unable to load certificate chain from file '/etc/www.pem'.\nCan't load the payload\n"
+        "Can't update /etc/www.pem!\n\n")
+    assert states(on.update(pem(7))) == ['committed'] * 3
+    assert [len([1 for command in commands if command.startswith('set')])
+            for commands in on.sent] == [1, 2, 1]
+
+
+@pytest.mark.parametrize('command', ['set ssl cert', 'show ssl cert *', 'commit ssl cert'])
+def test_an_exchange_that_is_lost(command, on):
+    """[certificates] It is looked how far the change has come."""
+    fake, process = on.fakes[1], on.fleet.processes[1]
+
+    def lose():
+        raise fakes.socket.error('lost')
+    fake.before[command] = lose
+    error = on.fails(pem(7), exceptions.HAProxySocketError)
+    final = states(error.result)
+    assert final[1] in ('unchanged', 'aborted', 'unknown')
+    assert final[0] == final[2] == ('committed' if command.startswith('commit') else 'aborted')
+    assert on.serials == [7 if state == 'committed' else 1 for state in final]
+    assert (process.path in error.not_undone) is (final[1] == 'unknown')
+    if command.startswith('commit'):
+        # HAProxy may have been left in the middle of it: only what is harmless is sent.
+        assert on.sent[1][-1] == 'show ssl cert;show ssl cert ' + NAME
+
+
+@pytest.mark.parametrize('count', range(0, 60, 7))
+@pytest.mark.parametrize('step', range(4))
+def test_a_reply_that_is_cut_short(step, count, fleet):
+    """[certificates] It is never taken for a success."""
+    on = Running(fleet, '3.2')
+    process = on.fleet.processes[1]
+    process.script = [fakes.answering] * step + [fakes.cut(count)]
+    error = on.fails(pem(7))
+    assert states(error.result)[0] in ('unchanged', 'aborted', 'committed')
+    assert on.serials[0] == (7 if states(error.result)[0] == 'committed' else 1)
+    for fake, state in zip(on.fakes, states(error.result)):
+        assert state == 'unknown' or fake.serials[NAME] == (7 if state == 'committed' else 1)
+
+
+def test_sizes(on):
+    """[sizes] What is too long is refused before anything is sent; 3.4 reads more."""
+    limit = words.MAX_LARGE_PAYLOAD if on.fleet.version == '3.4' else words.MAX_PAYLOAD
+    own = len('set ssl cert {0} <<\n'.format(NAME)) + len(pem(7)) + 2
+    count = (limit - own) // len(block('CERTIFICATE', 2, 1, 99))
+    if limit > 16000:
+        # The fake is as strict as older versions.
+        for process in on.fleet.processes:
+            process._check = lambda command: None
+    assert on.fails(pem(7, count + 1), ValueError)
+    assert on.sent == [[]] * 3
+    if limit == words.MAX_PAYLOAD:
+        on.fails(pem(7), ValueError, previous=pem(1, count + 1))
+        assert on.sent == [[]] * 3
+
+
+def test_an_error_before_anything_is_sent(on, monkeypatch):
+    """[secrets] A key is not sent in plain to another host."""
+    def refuse(endpoint):
+        raise ValueError('plain')
+    monkeypatch.setattr('haproxyadmin.internal.endpoint.Endpoint.check_secret', refuse)
+    for call in [lambda: on.update(pem(7)), lambda: on.hap.add_certificate('new', pem(7))]:
+        with pytest.raises(ValueError, match='plain') as caught:
+            call()
+        assert states(caught.value.result) == ['unchanged'] * 3
+    assert on.sent == [[]] * 3
+    assert on.update(pem(7), die=False) is False
+
+
+def test_adding(on):
+    """[certificates] It is made, set and committed in all processes or in none."""
+    added = on.hap.add_certificate('new', pem(7))
+    assert (added[:2], states(added)) == ((True, False), ['committed'] * 3)
+    assert [fake.serials['new'] for fake in on.fakes] == [7] * 3
+    with pytest.raises(exceptions.CommandFailed):
+        on.hap.add_certificate('new', pem(8))
+    on.fakes[1].refuse['new ssl cert'] = 'Permission denied\n\n'
+    with pytest.raises(exceptions.HAProxyBaseError) as caught:
+        on.hap.add_certificate('more', pem(8))
+    assert states(caught.value.result) == ['aborted', 'unchanged', 'aborted']
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        on.hap.add_certificate('more', pem(8, key=9))
+    assert states(caught.value.result) == ['aborted'] * 3
+    assert [sorted(fake.stored) for fake in on.fakes] == [[OTHER, NAME, 'new']] * 3
+    assert on.transactions == [None] * 3
+
+
+def test_deleting(on):
+    """[certificates] What is used, or being changed, is refused before anything is deleted."""
+    with pytest.raises(exceptions.CommandFailed):
+        on.certificate.delete()
+    on.fakes[0].used.discard(NAME)
+    on.fleet.forget()
+    with pytest.raises(exceptions.CommandFailed):
+        on.certificate.delete()
+    assert on.sent == [['show ssl cert;show ssl cert ' + NAME]] * 3
+    for fake in on.fakes:
+        fake.used.clear()
+    on.fakes[2].transaction = (NAME, Stored(pem(7)))
+    with pytest.raises(exceptions.Conflict):
+        on.certificate.delete()
+    assert on.certificate.abort() == certificates.Done(True)
+    assert on.certificate.delete() == certificates.Done(True)
+    assert on.certificate.delete() == certificates.Done(False)
+    assert [sorted(fake.stored) for fake in on.fakes] == [[OTHER]] * 3
+
+
+@pytest.mark.parametrize('name', ['', '*', '*x', 'a.key', 'a.ocsp', 'a.sctl', 'a.issuer', None, 7,
+                                  'a\nb', 'a\0b'])
+def test_names_that_mean_something_else(name, on):
+    with pytest.raises(ValueError):
+        on.hap.add_certificate(name, pem(7))
+    assert on.sent == [[]] * 3
+
+
+@pytest.mark.parametrize('version', ['1.8', '2.0'])
+def test_versions_that_cannot(version, fleet):
+    """[nothing that kills] Nothing is sent but the question who they are."""
+    started = fleet(version, 1)
+    hap = started.haproxy()
+    for call in [lambda: hap.certificates(), lambda: hap.certificate(NAME),
+                 lambda: hap.update_certificate(NAME, pem(7)),
+                 lambda: hap.add_certificate(NAME, pem(7))]:
+        with pytest.raises(exceptions.NotSupported) as caught:
+            call()
+        assert caught.value.needs == '2.2'
+    assert set(sum(started.commands, [])) <= set(['show info'])
+
+
+def test_no_key_in_the_log(on, caplog):
+    """[secrets] Not even at level DEBUG."""
+    caplog.set_level(logging.DEBUG, 'haproxyadmin')
+    key = re.search('PRIVATE KEY-----\n(.*)\n', pem(7)).group(1)
+    on.update(pem(7))
+    on.fails(pem(7, key=8))
+    on.fakes[1].refuse['set ssl cert'] = 'Permission denied\n\n'
+    on.fails(pem(7))
+    assert 'set ssl cert' in caplog.text
+    for text in [caplog.text] + [repr(record.args) for record in caplog.records]:
+        assert 'PRIVATE' not in text and key[8:24] not in text
