@@ -377,6 +377,7 @@ def add(processes, name, pem, crt_list=None, sni=(), ocsp=None):
 
     :rtype: Updated
     """
+    check_no_pem((crt_list, sni))
     name, bundle = certificates.check_name(name), parse_bundle(pem)
     response = _encode_ocsp(bundle, ocsp)
     if crt_list is None:

@@ -150,6 +150,8 @@ class FileChange(object):
         """
         operation = self._look(self.note_look)
         self.set()
+        if self.previous is not None:
+            type(self)(self.hap_process, self.name, self.previous).set()
         return operation
 
     def note_look(self, lines):

@@ -77,7 +77,9 @@ class Interfering(listener.Listener):
 
     def __init__(self, path, target):
         super(Interfering, self).__init__(path)
+        # Those that were received, and those that were answered.
         self.commands = []
+        self.answered = []
         self.errors = []
         self._target = target
         self._plans = []
@@ -108,6 +110,7 @@ class Interfering(listener.Listener):
             if plan and plan[2] and plan[2](command, client) is False:
                 return
             client.sendall(reply)
+            self.answered.append(command)
         except socket.error:
             pass  # one of them has closed
         except Exception as error:  # the test reports it
@@ -119,6 +122,7 @@ class Interfering(listener.Listener):
         """Forget what has happened, and what was to be done."""
         self._plans = []
         self.commands = []
+        self.answered = []
 
 
 def exchange(path, command):
@@ -252,7 +256,7 @@ class Site(lab.Stopped):
                 if self.shown(name, [number]) != [issued.serial]:
                     # 2.2 may refuse the first ones after a commit that was refused.
                     replies = []
-                    while 'ransaction' not in ''.join(replies[-1:]):
+                    while 'ransaction created' not in ''.join(replies[-1:]):
                         assert len(replies) < 20, replies
                         replies.append(self.set(number, name, issued.pem))
                     reply = self.raw(number, 'commit ssl cert ' + name)

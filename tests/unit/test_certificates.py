@@ -380,7 +380,7 @@ def test_an_exchange_that_is_lost(command, on):
         assert on.sent[1][-1] == 'show ssl cert;show ssl cert ' + NAME
 
 
-@pytest.mark.parametrize('count', range(0, 60, 7))
+@pytest.mark.parametrize('count', range(0, 50, 7))
 @pytest.mark.parametrize('step', range(4))
 def test_a_reply_that_is_cut_short(step, count, fleet):
     """[certificates] It is never taken for a success."""

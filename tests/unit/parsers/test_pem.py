@@ -75,7 +75,7 @@ REFUSED = [
     (LEAF + KEY.replace(SECRET, SECRET[:-1]), 'not base64'),
     (LEAF + KEY.replace(SECRET, SECRET[:9] + '!' + SECRET[9:]), 'not base64'),
     (LEAF + KEY.replace(SECRET, SECRET[:9] + u'\xfc' + SECRET[9:]), 'not base64'),
-    (LEAF + KEY.replace(SECRET, ''), 'not base64'),
+    (LEAF + KEY.replace(SECRET, ''), 'cut short'),
     (LEAF + block('PRIVATE KEY', b'abc'), 'no DER'), (LEAF + block('PRIVATE KEY', b'0'), 'no DER'),
     (LEAF + block('PRIVATE KEY', b'\x30\x80'), 'no DER'), (b'\x30\x03\x02\x01\x05', 'this is DER'),
 ]
