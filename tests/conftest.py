@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from tests.support import ROOT, lab as labs
+from tests.support import ROOT, certificates, lab as labs
 
 # pytest puts the checkout first on the path, but an installed package is the one to test.
 sys.path[:] = [path for path in sys.path if path != ROOT] + [ROOT]
@@ -155,6 +155,42 @@ def known_version(request, monkeypatch):
     """Keep a version known even if the machine stalls: asking again would cost a command."""
     if 'upgrades' not in os.path.basename(str(request.node.fspath)):
         monkeypatch.setattr('haproxyadmin.internal.endpoint.VERSION_AGE', 3600)
+
+
+class Secrets(logging.Handler):
+    """Notes what of private keys is in the log."""
+
+    def __init__(self):
+        logging.Handler.__init__(self)
+        self.leaks = []
+
+    def emit(self, record):
+        found = certificates.leaked(record.getMessage())
+        if found:
+            self.leaks.append('{0!r} in {1!r}'.format(found, record.msg))
+
+
+SECRETS = Secrets()
+
+
+@pytest.fixture(scope='session', autouse=True)
+def everything_is_logged():
+    """Look at everything that the library logs, at any level, in all tests."""
+    logger = logging.getLogger('haproxyadmin')
+    level = logger.level
+    logger.addHandler(SECRETS)
+    logger.setLevel(logging.DEBUG)
+    yield
+    logger.removeHandler(SECRETS)
+    logger.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def no_key_is_logged(everything_is_logged):
+    """Fail a test in which a private key gets into the log."""
+    del SECRETS.leaks[:]
+    yield
+    assert SECRETS.leaks == []
 
 
 class Sent(logging.Handler):

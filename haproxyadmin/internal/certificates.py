@@ -70,7 +70,8 @@ def check_name(name):
     """
     check_no_pem(name)
     name = to_native(name)
-    if not isinstance(name, str) or not name or name.startswith('*'):
+    # An asterisk stands for the transaction; 3.2 ignores a backslash there, for it may escape one.
+    if not isinstance(name, str) or not name or name.startswith(('*', '\\')):
         raise ValueError('expected the name of a certificate, got {0!r}'.format(name))
     if name.endswith(_PARTS):
         raise ValueError('HAProxy takes {0!r} for a part of another certificate'.format(name))

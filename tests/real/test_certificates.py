@@ -712,7 +712,7 @@ def test_names_of_all_kinds(name, site):
 
 
 @pytest.mark.parametrize('name', [
-    '', '*', '*x', 'a.key', 'a.ocsp', 'a.sctl', 'a.issuer', 'a\nb', 'a\0b', 'a\r', None, 7])
+    '', '*', '*x', '\\', '\\x', '\\*x', 'a.key', 'a.ocsp', 'a.sctl', 'a.issuer', 'a\nb', 'a\0b', 'a\r', None, 7])
 def test_names_that_are_refused(name, site):
     with pytest.raises(ValueError):
         site.hap.add_certificate(name, site.ec.pem)

@@ -20,9 +20,10 @@ import sys
 import tempfile
 import time
 
-from haproxyadmin import (backend, combine, crt_lists, exceptions, frontend, haproxy, internal,
-                          patterns, peers, resolvers, server, sessions, tables, utils)
+from haproxyadmin import (backend, certificates, combine, crt_lists, exceptions, frontend, haproxy,
+                          internal, patterns, peers, resolvers, server, sessions, tables, utils)
 from haproxyadmin.internal import discovery, lookup
+from haproxyadmin.internal.certificates import CertificateChange
 from haproxyadmin.internal.fanout import level_operation, run
 from haproxyadmin.internal.sessions import Answer
 from haproxyadmin.parsers import (ocsp as ocsp_parsers, saved_states, servers_state, stats,
@@ -30,6 +31,7 @@ from haproxyadmin.parsers import (ocsp as ocsp_parsers, saved_states, servers_st
 from haproxyadmin.parsers.info import info2dict, is_info, parse_description
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.patterns import Listed
+from haproxyadmin.parsers.pem import parse_bundle
 from haproxyadmin.parsers.values import converter
 from haproxyadmin.protocol import addresses, replies, streams, transport, versions, words
 from tests.robustness import injection
@@ -41,7 +43,7 @@ VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ',
              'no stick table ', 'no resolvers section ', 'no name server ', 'no peers section ',
              'no peer ', 'no file ', 'no OCSP response ', 'no session ',
-             'several processes have a session ', 'no crt-list ',
+             'several processes have a session ', 'no crt-list ', 'no certificate ',
              "certificate '/www.pem' is in crt-list ")
 # What HAProxy could not load again.
 NOT_FOR_A_FILE = ('a key in a file ', 'a value in a file ', 'a pattern in a file ', 'an entry of ')
@@ -214,12 +216,14 @@ TEXTS = [b"""#<PID>          <type>          <relative PID>  <reloads>       <up
 
 # Public calls: they raise an error of the library for bytes that are not a reply.
 
+PEM = ''.join('-----BEGIN {0}-----\nMAMCAQE=\n-----END {0}-----\n'.format(label)
+              for label in ('CERTIFICATE', 'PRIVATE KEY'))
 ARGUMENTS = {
     'acl': '#4', 'mapid': '#0', 'value': 5, 'pattern': 'p', 'key': 'k', 'patterns': ['a', 'b c'],
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
     'ref': '#0', 'other': ['a'], 'cmd': 'show info', 'condition': bool, 'timeout': 0, 'address': '127.0.0.1', 'port': 80,
     'health': 'up', 'on': True, 'text': 'x', 'id': '0x5555676de290', 'certificate': '/www.pem',
-    'der': base64.b64decode(ocsp.GOOD), 'file': '/b.key'}
+    'der': base64.b64decode(ocsp.GOOD), 'file': '/b.key', 'pem': PEM}
 SESSION = ('0x5555676de290: proto=tcpv4 src=127.0.0.1:37252 fe=www be=web srv=w1 ts=00 age=1s '
            'calls=2 rate=1 cpu=0 lat=0 rq[f=49c40080h,i=0,an=8000h,rx=,wx=,ax=] exp=1s')
 # Optional ones: no call waits.
@@ -261,7 +265,11 @@ ON_3_4 = ['Backend.add_server', 'Backend.del_server', 'Frontend.is_open', 'Serve
           'PeersSection.fields_per_socket', 'HAProxy.ocsp_responses', 'HAProxy.tls_ticket_keys',
           'HAProxy.update_ocsp_response', 'HAProxy.set_tls_ticket_key', 'HAProxy.crt_lists',
           'HAProxy.crt_list', 'CrtList.entries', 'CrtList.entries_per_socket', 'CrtList.add',
-          'CrtList.remove']
+          'CrtList.remove', 'HAProxy.certificates', 'HAProxy.certificate',
+          'HAProxy.update_certificate', 'HAProxy.add_certificate', 'Certificate.details',
+          'Certificate.serial', 'Certificate.names', 'Certificate.chain', 'Certificate.transaction',
+          'Certificate.expires_in', 'Certificate.update', 'Certificate.abort',
+          'Certificate.delete']
 
 
 def processes():
@@ -301,7 +309,8 @@ def _things(first=0):
             tables.Table('st_src', hap._processes, 'string'),
             resolvers.ResolversSection('dns1', hap._processes),
             peers.PeersSection('mypeers', hap._processes), session_on(hap._processes[-1]),
-            crt_lists.CrtList('/list.txt', hap._processes)]
+            crt_lists.CrtList('/list.txt', hap._processes),
+            certificates.Certificate('/www.pem', hap._processes)]
 
 
 def _listed(number):
@@ -311,6 +320,11 @@ def _listed(number):
 def session_on(process):
     """Return a session of a process."""
     return sessions.Session(Answer(process, 0, ['Name: HAProxy', 'Version: 3.4.0', 'Process_num: 1', 'Pid: 1', 'Uptime_sec: 1']), SESSION)
+
+
+def change_of(process):
+    """Return the change of a certificate in a process."""
+    return CertificateChange(process, '/www.pem', parse_bundle(PEM))
 
 
 def server_on(process):

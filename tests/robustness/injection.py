@@ -19,15 +19,18 @@ import logging
 import os
 import random
 import re
+import shutil
 import socket
 import sys
+import tempfile
 
 import six
 
-from haproxyadmin import (backend, crt_lists, exceptions, frontend, haproxy, internal, patterns,
+from haproxyadmin import (backend, certificates, crt_lists, exceptions, frontend, haproxy, internal, patterns,
                           peers, resolvers, server, servers_state, sessions, tables)
 from haproxyadmin.protocol import words
 from tests.support import group, lab
+from tests.support.certificates import Authority
 from tests.support.group import ACL, KEY_LENGTH, MAP, TABLE
 from tests.support.texts import raw, text as native
 
@@ -364,6 +367,29 @@ def _added(name, **options):
 ADDRESSES = ['{0}', 'unix@{0}', 'abns@{0}', 'abnsz@{0}', '{0}:1', '[{0}]:1', 'ipv4@{0}:1',
              'ipv6@{0}:1', 'ipv6@[{0}]:1', 'ssl@{0}:1', 'ssl@[{0}]:1', '127.0.0.1:{0}',
              'ipv6@[::1]:{0}', 'ssl@127.0.0.1:{0}', '{0}@127.0.0.1:1', 'unix@{0}/a', '{0} @1']
+
+
+_made = []
+
+
+def a_pem():
+    """Return a certificate with its key."""
+    if not _made:
+        directory = tempfile.mkdtemp(prefix='haproxyadmin-')
+        try:
+            _made.append(Authority(directory).issue('injected.test').pem)
+        finally:
+            shutil.rmtree(directory)
+    return _made[0]
+
+
+def _added_certificate(hap, text):
+    """Add a certificate, look whether it is there, and delete it."""
+    hap.add_certificate(text, a_pem())
+    names = [raw(found.name) for found in hap.certificates()]
+    if raw(text) not in names:
+        _breach('listed are {0!r}'.format(names)[:300])
+    return hap.certificate(text).delete()
 
 
 def _place(make):
@@ -748,6 +774,23 @@ for _name_of_word in ('condition', 'timeout', 'interval', 'progress'):
         lambda hap, text, name=_name_of_word: hap.wait_until(
             **dict({'condition': bool, 'timeout': 5}, **{name: text})))
 
+SLOTS['HAProxy.certificate.name'] = _name(lambda hap, text: hap.certificate(text))
+SLOTS['HAProxy.update_certificate.name'] = _name(
+    lambda hap, text: hap.update_certificate(text, a_pem()))
+SLOTS['HAProxy.add_certificate.name'] = Slot('addition', lambda hap, text: _added_certificate(
+    hap, text))
+for _name_of_word in ('pem', 'ocsp', 'crt_list', 'sni'):
+    SLOTS['HAProxy.add_certificate.' + _name_of_word] = _name(
+        lambda hap, text, name=_name_of_word: hap.add_certificate(
+            **dict({'name': '/new.pem', 'pem': a_pem(), 'crt_list': '/none'}, **{name: text})))
+for _name_of_word in ('pem', 'previous', 'ocsp'):
+    SLOTS['HAProxy.update_certificate.' + _name_of_word] = _name(
+        lambda hap, text, name=_name_of_word: hap.update_certificate(
+            **dict({'name': '/none.pem', 'pem': a_pem()}, **{name: text})))
+    SLOTS['Certificate.update.' + _name_of_word] = _word(
+        lambda found, text, name=_name_of_word: found.update(
+            **dict({'pem': a_pem()}, **{name: text})))
+
 SLOTS['HAProxy.set_ocsp_response.der'] = _word(lambda hap, text: hap.set_ocsp_response(text))
 SLOTS['HAProxy.update_ocsp_response.name'] = _name(
     lambda hap, text: hap.update_ocsp_response(text))
@@ -768,9 +811,11 @@ CLASSES = collections.OrderedDict([
     ('HAProxy', haproxy.HAProxy), ('Frontend', frontend.Frontend), ('Backend', backend.Backend),
     ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl), ('Table', tables.Table),
     ('ResolversSection', resolvers.ResolversSection), ('PeersSection', peers.PeersSection),
-    ('Session', sessions.Session), ('CrtList', crt_lists.CrtList)])
+    ('Session', sessions.Session), ('CrtList', crt_lists.CrtList),
+    ('Certificate', certificates.Certificate)])
 # They are created from internal objects: see Site.made_by_hand().
-CONSTRUCTORS = ('Frontend', 'Backend', 'Server', 'ResolversSection', 'PeersSection', 'CrtList')
+CONSTRUCTORS = ('Frontend', 'Backend', 'Server', 'ResolversSection', 'PeersSection', 'CrtList',
+                'Certificate')
 # So are they; HAProxy itself says what they are called.
 COLLECTIONS = ('Map', 'Acl', 'Table')
 # HAProxy alone says what there is.
@@ -968,6 +1013,8 @@ class Site(lab.Stopped):
             return frontend.Frontend([internal._Frontend(process, 'f', 2) for process in processes])
         if kind == 'CrtList':
             return crt_lists.CrtList(CRT_LIST, processes)
+        if kind == 'Certificate':
+            return certificates.Certificate('/none.pem', processes)
         if kind in ('ResolversSection', 'PeersSection'):
             return CLASSES[kind]('p', processes)
         backends = [internal._Backend(process, 'b', 3) for process in processes]
@@ -986,7 +1033,7 @@ class Site(lab.Stopped):
             server.Server([internal._Server(each, text, 1) for each in backends], 'b'),
             server.Server([internal._Server(each, 's', 1) for each in hostile], text),
             resolvers.ResolversSection(text, processes), peers.PeersSection(text, processes),
-            crt_lists.CrtList(text, processes)]
+            crt_lists.CrtList(text, processes), certificates.Certificate(text, processes)]
 
     def reset(self, family=None, entries=(), without=None):
         """Reset the ACL and the map to the decoys except one, and add entries to one of the two."""
@@ -1081,9 +1128,12 @@ class _Sent(logging.Handler):
         logging.Handler.__init__(self)
         self.lines = []
         self._listeners = 0
+        self._level = None
 
     def listen(self):
         """Collect exchanges until :meth:`end` has been called as often."""
+        if not self._listeners:
+            self._level = LOG.level
         self._listeners += 1
         LOG.addHandler(self)
         LOG.setLevel(logging.DEBUG)
@@ -1093,7 +1143,7 @@ class _Sent(logging.Handler):
         self._listeners -= 1
         if not self._listeners:
             LOG.removeHandler(self)
-            LOG.setLevel(logging.NOTSET)
+            LOG.setLevel(self._level)
 
     def emit(self, record):
         if record.levelno == logging.DEBUG:
@@ -1241,7 +1291,7 @@ IDS = [Text('#{0}'.format(number), b'#%d' % number if not six.PY2 else '#%d' % n
        for number in range(5)]
 
 # Arguments of public methods, by parameter name.
-ARGUMENTS = {'certificate': '/none', 'value': 5, 'state': 'drain', 'name': 'scur', 'timeout': 5, 'health': 'up', 'on': True,
+ARGUMENTS = {'certificate': '/none', 'pem': 'x', 'value': 5, 'state': 'drain', 'name': 'scur', 'timeout': 5, 'health': 'up', 'on': True,
              'address': '127.0.0.1:9', 'port': 9, 'text': 'hello'}
 # Attributes that need no reply of HAProxy.
 KNOWN = ('name', 'backendname', 'process_nb')
@@ -1295,6 +1345,9 @@ def _used(thing, name, use):
         raise Breach('{0!r}.{1}: {2}'.format(thing, name, error))
     except exceptions.HAProxyBaseError as error:
         raise Breach('{0!r}.{1}: {2}'.format(thing, name, error))
+    if isinstance(thing, certificates.Certificate) and value in (False, (False,)):
+        # There is no transaction, and nothing to delete.
+        return 'nothing'
     raise Breach('{0!r}.{1} returned {2!r}'.format(thing, name, value))
 
 

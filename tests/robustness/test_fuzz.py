@@ -136,6 +136,13 @@ OPERATIONS = {
         process, 'st_src', [('gpc0', 'gt', 0), ('gpc1', 'gt', 0)]),
     'entry of a stick table': lambda process: tables.key_operation(
         process, TableHeader('st_src', 'ip', 1, 1), b'127.0.0.1'),
+    'certificates': certificates.list_operation,
+    'details of a certificate': lambda process: certificates.details_operation(process, '/www.pem'),
+    'look at a certificate': lambda process: fuzz.change_of(process).look(),
+    'set a certificate': lambda process: fuzz.change_of(process).begin(),
+    'commit a certificate': lambda process: fuzz.change_of(process).commit(),
+    'settle a certificate': lambda process: fuzz.change_of(process).settle(),
+    'delete a certificate': lambda process: fuzz.change_of(process).delete(),
     'lists of certificates': crt_lists.list_operation,
     'entries of a crt-list': lambda process: crt_lists.entries_operation(process, '/list.txt'),
     'add to a crt-list': lambda process: crt_lists.add_operation(
@@ -157,7 +164,9 @@ OPERATIONS = {
 # 1.5 cannot do it.
 FIRST = {'servers state': 1, 'show resolvers': 1, 'show peers': 1, 'lists of certificates': 1,
          'entries of a crt-list': 1, 'add to a crt-list': 1, 'remove what was added': 1,
-         'OCSP responses': 2, 'ticket keys': 1}
+         'certificates': 1, 'details of a certificate': 1, 'look at a certificate': 1,
+         'set a certificate': 1, 'commit a certificate': 1, 'settle a certificate': 1,
+         'delete a certificate': 1, 'OCSP responses': 2, 'ticket keys': 1}
 
 
 @pytest.mark.parametrize('name', sorted(OPERATIONS))

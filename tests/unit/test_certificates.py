@@ -9,7 +9,8 @@ import pytest
 
 from haproxyadmin import certificates, exceptions
 from haproxyadmin.protocol import words
-from tests.support import fakes
+from tests import conftest
+from tests.support import certificates as made, fakes
 
 VERSIONS = ['2.2', '2.4', '2.6', '2.8', '3.0', '3.2', '3.4']
 NAME, OTHER = '/etc/www.pem', '/etc/api.pem'
@@ -395,7 +396,7 @@ def test_a_reply_that_is_cut_short(step, count, fleet):
 
 
 def test_sizes(on):
-    """[sizes] What is too long is refused before anything is sent; 3.4 reads more."""
+    """[certificates] What is too long is refused before anything is sent; 3.4 reads more."""
     limit = words.MAX_LARGE_PAYLOAD if on.fleet.version == '3.4' else words.MAX_PAYLOAD
     own = len('set ssl cert {0} <<\n'.format(NAME)) + len(pem(7)) + 2
     count = (limit - own) // len(block('CERTIFICATE', 2, 1, 99))
@@ -461,7 +462,7 @@ def test_deleting(on):
     assert [sorted(fake.stored) for fake in on.fakes] == [[OTHER]] * 3
 
 
-@pytest.mark.parametrize('name', ['', '*', '*x', 'a.key', 'a.ocsp', 'a.sctl', 'a.issuer', None, 7,
+@pytest.mark.parametrize('name', ['', '*', '*x', '\\', '\\x', '\\*x', 'a.key', 'a.ocsp', 'a.sctl', 'a.issuer', None, 7,
                                   'a\nb', 'a\0b'])
 def test_names_that_mean_something_else(name, on):
     with pytest.raises(ValueError):
@@ -481,6 +482,20 @@ def test_versions_that_cannot(version, fleet):
             call()
         assert caught.value.needs == '2.2'
     assert set(sum(started.commands, [])) <= set(['show info'])
+
+
+def test_the_whole_suite_looks_for_keys_in_the_log():
+    """[secrets] See the fixture ``no_key_is_logged``."""
+    logger = logging.getLogger('haproxyadmin')
+    assert logger.isEnabledFor(logging.DEBUG)
+    key = pem(7).partition('\n-----BEGIN PRIVATE KEY-----')[2]
+    made.remember('-----BEGIN PRIVATE KEY-----' + key)
+    for text in [key, key.replace('\n', ''), 'x' + key[14:44], '-----BEGIN RSA PRIVATE KEY-----']:
+        logger.debug('%s', text)
+        assert len(conftest.SECRETS.leaks) == 1
+        del conftest.SECRETS.leaks[:]
+    logger.debug('%s on %s', 'show ssl cert', '/tmp/' + 'x' * 60)
+    assert conftest.SECRETS.leaks == []
 
 
 def test_no_key_in_the_log(on, caplog):

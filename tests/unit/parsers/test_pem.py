@@ -47,7 +47,7 @@ def texts(content):
     (LEAF + KEY.replace('PRIVATE', 'EC PRIVATE'), LEAF + KEY.replace('PRIVATE', 'EC PRIVATE'), 0),
 ])
 def test_what_is_sent(text, expected, chain):
-    """[PEM] Certificates, parameters and the key, in their order, without anything else."""
+    """[certificates] Certificates, parameters and the key, in their order, without anything else."""
     for form in [text, text.encode('ascii')]:
         bundle = pem.parse_bundle(form)
         assert texts(bundle.content) == texts(expected.encode('ascii'))
