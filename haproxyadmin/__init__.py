@@ -23,7 +23,7 @@ _DEFINED_IN = {
     'HAPROXY_METRICS': 'protocol.metrics',
     'SERVER_METRICS': 'protocol.metrics',
 }
-_MODULES = ['backend', 'certificates', 'combine', 'common', 'crt_lists', 'differences',
+_MODULES = ['backend', 'ca_files', 'certificates', 'combine', 'common', 'crt_lists', 'differences',
             'exceptions', 'facade', 'frontend', 'haproxy', 'imports', 'internal', 'maps', 'methods',
             'ocsp', 'overview', 'parsers', 'patterns', 'peers', 'protocol', 'reading', 'resolvers',
             'rotation', 'server', 'servers_state', 'sessions', 'snapshot', 'spelling', 'tables',

@@ -14,7 +14,7 @@ from haproxyadmin.parsers.pem import check_no_pem, check_ocsp, parse_bundle
 from haproxyadmin.parsers.times import parse_time, seconds_until
 
 __all__ = ['Certificate', 'CertificateDetails', 'ChainCertificate', 'Done', 'Updated', 'add',
-           'find', 'list_all']
+           'change', 'describe', 'find', 'list_all']
 
 _NAMES, _DNS = 'Subject Alternative Name', 'DNS:'
 
@@ -260,7 +260,7 @@ class Certificate(Named):
         name, bundle = certificates.check_name(self.name), parse_bundle(pem)
         old = None if previous is None else parse_bundle(previous)
         response = _encode_ocsp(bundle, ocsp)
-        return _change(self._found, lambda process: certificates.CertificateChange(
+        return change(self._found, lambda process: certificates.CertificateChange(
             process, name, bundle, old, response))
 
     @takes_die
@@ -314,15 +314,27 @@ class Certificate(Named):
 
 def _details(shown):
     """Return the details of a certificate; see ``parsers.certificates.parse_certificate``."""
+    return CertificateDetails(
+        status=field(shown, 'Status'), chain=[ChainCertificate(*pair) for pair in chain_of(shown)],
+        **describe(shown))
+
+
+def describe(shown):
+    """Return what HAProxy shows of a certificate by the names of :class:`CertificateDetails`.
+
+    :param shown: see ``parsers.certificates.parse_certificate``.
+    :return: all but its status and chain.
+    :rtype: dict
+    """
     begin, end, names, digits = [field(shown, name) for name in (
         'notBefore', 'notAfter', _NAMES, 'SHA1 FingerPrint')]
-    return CertificateDetails(
-        field(shown, 'Status'), field(shown, 'Subject'), field(shown, 'Issuer'),
-        field(shown, 'Serial'), begin and parse_time(begin), end and parse_time(end),
-        [name[len(_DNS):] if name.startswith(_DNS) else name
-         for name in (names or '').split(', ') if name],
-        [ChainCertificate(*pair) for pair in chain_of(shown)], field(shown, 'Algorithm'),
-        {'sha1': digits} if digits else {})
+    return {
+        'subject': field(shown, 'Subject'), 'issuer': field(shown, 'Issuer'),
+        'serial': field(shown, 'Serial'), 'not_before': begin and parse_time(begin),
+        'not_after': end and parse_time(end),
+        'names': [name[len(_DNS):] if name.startswith(_DNS) else name
+                  for name in (names or '').split(', ') if name],
+        'algorithm': field(shown, 'Algorithm'), 'fingerprints': {'sha1': digits} if digits else {}}
 
 
 def _encode_ocsp(bundle, ocsp):
@@ -335,7 +347,7 @@ def _encode_ocsp(bundle, ocsp):
     return encoded
 
 
-def _change(processes, build):
+def change(processes, build):
     """Change a file in all processes; see :meth:`Certificate.update`.
 
     :param build: takes a process, returns its :class:`haproxyadmin.internal.tls_files.FileChange`.
@@ -350,8 +362,8 @@ def _change(processes, build):
             # Even if another process has failed for another reason.
             error.polluted = True
         raise
-    return Updated(any(change.has_changed() for change in made),
-                   all(change.in_use for change in made), tls_files.account_of(made))
+    return Updated(any(one.has_changed() for one in made), all(one.in_use for one in made),
+                   tls_files.account_of(made))
 
 
 def list_all(processes):
@@ -383,12 +395,12 @@ def add(processes, name, pem, crt_list=None, sni=(), ocsp=None):
     if crt_list is None:
         if sni:
             raise ValueError('sni is for a crt-list: pass crt_list, too')
-        return _change(processes, lambda process: certificates.Addition(
+        return change(processes, lambda process: certificates.Addition(
             process, name, bundle, response))
     entry = lines.check_entry(name, sni)
     crt_list = crt_lists.find(processes, crt_list).name
     before = lines.look_to_add(processes, crt_list, entry)
-    return _change(list(before), lambda process: certificates.Addition(
+    return change(list(before), lambda process: certificates.Addition(
         process, name, bundle, response,
         lambda process: lines.add_operation(process, crt_list, entry),
         lambda process, then: lines.remove_added_operation(

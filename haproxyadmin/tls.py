@@ -136,6 +136,120 @@ class TlsMethods(object):
 
     # Authorities and revocation lists
 
+    def ca_files(self):
+        """Return all CA files, in HAProxy's order, with ``@system-ca``, what the machine trusts.
+
+        Sends one ``show ssl ca-file`` to each process (management guide, "show ssl ca-file";
+        HAProxy 2.6, level operator).
+
+        :rtype: list of :class:`haproxyadmin.ca_files.CaFile`
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+
+        Usage::
+
+            >>> for ca_file in hap.ca_files():
+            ...     print(ca_file.name, len(ca_file.certificates()))
+        """
+        from haproxyadmin import ca_files  # most programs do not need it
+        return ca_files.list_all(ca_files.CaFile, self._sources())
+
+    def ca_file(self, name):
+        """Return one CA file; costs as much as :meth:`ca_files`.
+
+        :param name: its name: the file that HAProxy has loaded it from.
+        :type name: str
+        :rtype: :class:`haproxyadmin.ca_files.CaFile`
+        :raises ValueError: if no process has it; the message contains the nearest names.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        """
+        from haproxyadmin import ca_files  # most programs do not need it
+        return ca_files.find(ca_files.CaFile, self._sources(), name)
+
+    @takes_die
+    def add_ca_file(self, name, pem, die=True):
+        """Add a CA file in all processes, or in none.
+
+        Nothing uses it until a line that names it is added to a crt-list, or a server with it.
+
+        Sends ``new ssl ca-file``, and then what :meth:`haproxyadmin.ca_files.CaFile.update` sends,
+        to each process (management guide, "new ssl ca-file"; HAProxy 3.2, level admin). If it
+        fails in one process, the file is deleted again in the others.
+
+        :param name: the name that it is to have; HAProxy reads no file.
+        :type name: str
+        :param pem: the text of PEM, with certificates in any number.
+        :type pem: str or bytes
+        :return: ``changed``, ``in_use`` (False) and ``by_socket``.
+        :rtype: :class:`haproxyadmin.certificates.Updated`
+        :raises ValueError: for a wrong name or text; nothing is sent.
+        :raises haproxyadmin.exceptions.Conflict: if another client changes a CA file.
+        :raises haproxyadmin.exceptions.CommandFailed: if there is one with this name already, or
+            HAProxy refuses.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        """
+        from haproxyadmin import ca_files  # most programs do not need it
+        return ca_files.add(ca_files.CaFile, self._found, name, pem)
+
+    def crl_files(self):
+        """Return all CRL files, in HAProxy's order.
+
+        Sends one ``show ssl crl-file`` to each process (management guide, "show ssl crl-file";
+        HAProxy 2.6, level operator).
+
+        :rtype: list of :class:`haproxyadmin.ca_files.CrlFile`
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+        :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+
+        Usage::
+
+            >>> for crl_file in hap.crl_files():
+            ...     print(crl_file.name, crl_file.status)
+        """
+        from haproxyadmin import ca_files  # most programs do not need it
+        return ca_files.list_all(ca_files.CrlFile, self._sources())
+
+    def crl_file(self, name):
+        """Return one CRL file; costs as much as :meth:`crl_files`.
+
+        :param name: its name: the file that HAProxy has loaded it from.
+        :type name: str
+        :rtype: :class:`haproxyadmin.ca_files.CrlFile`
+        :raises ValueError: if no process has it; the message contains the nearest names.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        """
+        from haproxyadmin import ca_files  # most programs do not need it
+        return ca_files.find(ca_files.CrlFile, self._sources(), name)
+
+    @takes_die
+    def add_crl_file(self, name, pem, die=True):
+        """Add a CRL file in all processes, or in none.
+
+        Nothing uses it until a line that names it is added to a crt-list, or a server with it.
+
+        Sends ``new ssl crl-file``, and then what :meth:`haproxyadmin.ca_files.CrlFile.update` sends,
+        to each process (management guide, "new ssl crl-file"; HAProxy 3.2, level admin). If it
+        fails in one process, the file is deleted again in the others.
+
+        :param name: the name that it is to have; HAProxy reads no file.
+        :type name: str
+        :param pem: the text of PEM, with one revocation list or several.
+        :type pem: str or bytes
+        :return: ``changed``, ``in_use`` (False) and ``by_socket``.
+        :rtype: :class:`haproxyadmin.certificates.Updated`
+        :raises ValueError: for a wrong name or text; nothing is sent.
+        :raises haproxyadmin.exceptions.Conflict: if another client changes a CRL file.
+        :raises haproxyadmin.exceptions.CommandFailed: if there is one with this name already, or
+            HAProxy refuses.
+        :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
+        :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+        """
+        from haproxyadmin import ca_files  # most programs do not need it
+        return ca_files.add(ca_files.CrlFile, self._found, name, pem)
+
     # OCSP responses
 
     def ocsp_responses(self):

@@ -11,7 +11,8 @@ _DEFINED_IN = {
     '_HAProxyProcess': 'haproxy',
     '_Server': 'server',
 }
-_MODULES = ['backend', 'base', 'batches', 'bulk', 'calls', 'certificates', 'contents', 'crt_lists',
+_MODULES = ['backend', 'base', 'batches', 'bulk', 'ca_files', 'calls', 'certificates', 'contents',
+            'crt_lists',
             'differences', 'discovery', 'dynamic', 'endpoint', 'entries', 'fanout', 'files',
             'frontend', 'frozen', 'grouping', 'haproxy', 'listing', 'looks', 'lookup', 'masters',
             'ocsp', 'patterns', 'process', 'replacement', 'rotation', 'rows', 'sections', 'server',

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What processes say about their TLS certificates, and how one is changed."""
 from haproxyadmin.exceptions import NoSuchObject
-from haproxyadmin.internal.calls import refused_on, require, require_if_known
+from haproxyadmin.internal.calls import require, require_if_known
 from haproxyadmin.internal.fanout import Operation
-from haproxyadmin.internal.tls_files import FileChange
+from haproxyadmin.internal.tls_files import FileChange, NewFile
 from haproxyadmin.parsers.certificates import (EMPTY, FINGERPRINT, STATUS, USED, chain_of, field,
                                                parse_certificate, parse_list)
 from haproxyadmin.parsers.lines import first_line, join_lines
@@ -54,7 +54,7 @@ def details_operation(process, name):
 
 
 def _parse_shown(lines):
-    return [] if replies.is_unknown_certificate(first_line(lines)) else parse_certificate(lines)
+    return [] if replies.is_unknown_file(first_line(lines)) else parse_certificate(lines)
 
 
 def _lasting(shown):
@@ -103,7 +103,7 @@ class CertificateChange(FileChange):
 
     def note_look(self, lines):
         """Note what is there."""
-        names = self.parse_list(replies.split_shown(lines)[0]).names
+        names = self._split(lines, self.name)[0].names
         if self.name.endswith('.crt') and self.name[:-len('.crt')] in names:
             versions.check_danger(versions.LOSING_CRT, tuple(self.hap_process.version))
         super(CertificateChange, self).note_look(lines)
@@ -156,7 +156,7 @@ class CertificateChange(FileChange):
         return [self.content.content]
 
 
-class Addition(CertificateChange):
+class Addition(NewFile, CertificateChange):
     """Adds a certificate, and perhaps a line of a crt-list with it.
 
     :param add_line: (optional) takes the process; returns the operation that adds the line.
@@ -167,28 +167,6 @@ class Addition(CertificateChange):
     def __init__(self, process, name, content, ocsp=None, add_line=None, remove_line=None):
         super(Addition, self).__init__(process, name, content, ocsp=ocsp)
         self._add_line, self._remove_line = add_line, remove_line
-        self._was_created = False
-
-    def note_look(self, lines):
-        """Check that there is no such certificate, and no transaction."""
-        listed, _ = replies.split_shown(lines)
-        if self.name in self.parse_list(listed).names:
-            raise refused_on(self, 'there is a certificate {0!r} on {1} already; update() changes '
-                             'it'.format(self.name, self.socket_file))
-        super(Addition, self).note_look(lines)
-
-    def check_before(self):
-        """Check nothing: there is none."""
-
-    def begin(self):
-        """Return the operation that creates it, which the others follow."""
-        def note(lines):
-            reply = join_lines(lines)
-            if not replies.is_created(reply):
-                return reply
-            self._was_created = True
-            return self.set()
-        return self.hap_process.change_operation(self._command('new', self.name), note)
 
     def follow_commit(self):
         """Return the operation that adds the line of the crt-list."""
@@ -197,22 +175,9 @@ class Addition(CertificateChange):
         self.in_use = True
         return self._add_line(self.hap_process)
 
-    def may_be_made(self, outcome):
-        """Return True if there may be something to undo."""
-        return self._was_created or super(Addition, self).may_be_made(outcome)
-
-    def was_begun(self):
-        """Return True if something was created."""
-        return self._was_created or super(Addition, self).was_begun()
-
-    def undo(self, shown):
-        """Return what removes it again."""
-        if shown is None:
-            return self.note_undone()
-        if not self._was_created and field(shown, FINGERPRINT) is not None and (
-                not self.holds(shown, self.content)):
-            raise self.conflict('another client has added {0!r} on {1}'.format(
-                self.name, self.socket_file))
-        if self._remove_line is not None:
-            return self._remove_line(self.hap_process, lambda: self.delete(self.note_undone))
-        return self.delete(self.note_undone)
+    def remove(self):
+        """Return what removes the line and the certificate again."""
+        remove = super(Addition, self).remove
+        if self._remove_line is None:
+            return remove()
+        return self._remove_line(self.hap_process, remove)

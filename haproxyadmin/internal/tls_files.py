@@ -58,7 +58,12 @@ class FileChange(object):
 
     # HAProxy's word for the kind of file, in commands, and what it is called in messages.
     kind = noun = None
-    feature = versions.SSL_CERTIFICATES
+    # Which versions can change it, and which can show it.
+    feature = shown_by = versions.SSL_CERTIFICATES
+    # Where a change would be dangerous.
+    dangers = ()
+    # The command that sends the first part of the content.
+    first_action = 'set'
     # True if it contains private keys.
     is_secret = False
     # Where a transaction must not be ended.
@@ -107,6 +112,10 @@ class FileChange(object):
         """Return True if HAProxy has no content for a file."""
         raise NotImplementedError
 
+    def is_alike(self, shown, other):
+        """Return True if what HAProxy shows of a file is the same twice."""
+        raise NotImplementedError
+
     def payloads(self, version):
         """Return what is sent: the first one sets the content, each further one adds to it."""
         raise NotImplementedError
@@ -141,6 +150,12 @@ class FileChange(object):
         # Before anything is sent, any error may be raised.
         return UNKNOWN if self.socket_file in getattr(error, 'not_undone', ()) else UNCHANGED
 
+    def check_version(self):
+        """Check that the version of the process can change such a file without harm."""
+        require(self.hap_process, self.feature)
+        for danger in self.dangers:
+            versions.check_danger(danger, self.hap_process.version)
+
     # The steps
 
     def look(self):
@@ -148,18 +163,18 @@ class FileChange(object):
 
         :raises ValueError: if the content is too long to be sent.
         """
-        operation = self._look(self.note_look)
-        self.set()
+        self.check_version()
+        self._commands_to_set()
         if self.previous is not None:
-            type(self)(self.hap_process, self.name, self.previous).set()
-        return operation
+            type(self)(self.hap_process, self.name, self.previous)._commands_to_set()
+        return self._look(self.note_look)
 
     def note_look(self, lines):
         """Note what is there.
 
         :raises haproxyadmin.exceptions.Conflict: if a transaction is open.
         """
-        listed, shown = self._split(lines)
+        listed, shown = self._split(lines, self.name)
         if listed.transaction is not None:
             raise self._is_open(listed.transaction)
         self.before = shown
@@ -184,9 +199,7 @@ class FileChange(object):
 
         :param refusals: (optional) how often HAProxy has refused it already.
         """
-        process = self.hap_process
-        version = tuple(process.version)
-        payloads = self.payloads(version)
+        to_set = self._commands_to_set()
 
         def note(lines):
             reply = join_lines(lines)
@@ -206,9 +219,14 @@ class FileChange(object):
                 self._state = UNKNOWN
                 raise error
             self._was_opened = True
-            return self.set(number + 1) if number + 1 < len(payloads) else self._look_at_set()
-        return process.change_operation(commands.tls_file(
-            'add' if number else 'set', self.kind, version, self.name, payloads[number]), note)
+            return self.set(number + 1) if number + 1 < len(to_set) else self._look_at_set()
+        return self.hap_process.change_operation(to_set[number], note)
+
+    def _commands_to_set(self):
+        version = tuple(self.hap_process.version)
+        return [commands.tls_file('add' if number else self.first_action, self.kind, version,
+                                  self.name, payload)
+                for number, payload in enumerate(self.payloads(version))]
 
     def _look_at_set(self):
         """Return the operation that looks at what HAProxy has understood."""
@@ -277,7 +295,8 @@ class FileChange(object):
         return Operation(process.endpoint, commands.join_commands(lines), self._settle)
 
     def _settle(self, lines):
-        parts = self._split(lines)
+        names = [self.name] if self.is_cut else [self.name, '*' + self.name]
+        parts = self._split(lines, *names)
         listed, shown = parts[:2]
         if listed.transaction == self.name:
             if self.is_cut:
@@ -346,10 +365,6 @@ class FileChange(object):
         restoration.follow_commit = lambda: reply
         return restoration.set()
 
-    def is_alike(self, shown, other):
-        """Return True if what HAProxy shows of a file is the same twice."""
-        raise NotImplementedError
-
     # Deleting it, and ending a transaction
 
     def look_to_delete(self):
@@ -358,13 +373,14 @@ class FileChange(object):
         HAProxy 2.2 and 2.4 delete a file that a transaction is open for, and crash later.
         """
         def note(lines):
-            listed, shown = self._split(lines)
+            listed, shown = self._split(lines, self.name)
             if listed.transaction == self.name:
                 raise self._is_open(listed.transaction)
             if shown is not None and self.is_used(shown):
                 raise refused_on(self, '{0!r} is in use on {1}'.format(
                     self.name, self.socket_file))
             self.before = shown
+        self.check_version()
         return self._look(note)
 
     def delete(self, then=lambda: ''):
@@ -381,7 +397,7 @@ class FileChange(object):
     def look_for_transaction(self):
         """Return the operation that tells whether a transaction is open for the file."""
         process = self.hap_process
-        require(process, self.feature)
+        require(process, self.shown_by)
         return Operation(process.endpoint, self._command('show'),
                          lambda lines: self.parse_list(lines).transaction == self.name)
 
@@ -412,7 +428,6 @@ class FileChange(object):
 
     def _look(self, note):
         process = self.hap_process
-        require(process, self.feature)
         return Operation(process.endpoint, commands.join_commands([
             self._command('show'), self._command('show', self.name)]), note)
 
@@ -427,9 +442,9 @@ class FileChange(object):
     def _show_set(self):
         return commands.show_transaction(self.kind, self.name, self.hap_process.version)
 
-    def _split(self, lines):
-        """Return what is listed, and what is shown of each file after it."""
-        listed, shown = replies.split_shown(lines)
+    def _split(self, lines, *names):
+        """Return what is listed, and what is shown of the files after it."""
+        listed, shown = replies.split_shown(lines, names)
         return [self.parse_list(listed)] + [self.parse(part) for part in shown]
 
     def conflict(self, message):
@@ -437,6 +452,57 @@ class FileChange(object):
         error = Conflict(message)
         error.set_context(None, self.socket_file)
         return error
+
+
+class NewFile(FileChange):
+    """Adds a file; a base class before that of the kind of file."""
+
+    def __init__(self, *args):
+        super(NewFile, self).__init__(*args)
+        self._was_created = False
+
+    def note_look(self, lines):
+        """Check that there is no such file, and no transaction."""
+        listed, _ = self._split(lines, self.name)
+        if self.name in listed.names:
+            raise refused_on(self, 'there is a {0} {1!r} on {2} already; update() changes '
+                             'it'.format(self.noun, self.name, self.socket_file))
+        super(NewFile, self).note_look(lines)
+
+    def check_before(self):
+        """Check nothing: there is none."""
+
+    def begin(self):
+        """Return the operation that creates it, which the others follow."""
+        def note(lines):
+            reply = join_lines(lines)
+            if not replies.is_created(reply):
+                return reply
+            self._was_created = True
+            return self.set()
+        return self.hap_process.change_operation(self._command('new', self.name), note)
+
+    def may_be_made(self, outcome):
+        """Return True if there may be something to undo."""
+        return self._was_created or super(NewFile, self).may_be_made(outcome)
+
+    def was_begun(self):
+        """Return True if something was created."""
+        return self._was_created or super(NewFile, self).was_begun()
+
+    def undo(self, shown):
+        """Return what removes it again."""
+        if shown is None:
+            return self.note_undone()
+        if not self._was_created and not self.is_empty(shown) and (
+                not self.holds(shown, self.content)):
+            raise self.conflict('another client has added {0!r} on {1}'.format(
+                self.name, self.socket_file))
+        return self.remove()
+
+    def remove(self):
+        """Return the operation that deletes the file again."""
+        return self.delete(self.note_undone)
 
 
 def change_files(changes):
@@ -481,9 +547,12 @@ def abort_files(changes):
     :return: True if there was one.
     :rtype: bool
     """
+    def look(change):
+        change.check_version()
+        return change.look_for_transaction()
+
     changes = members_to_change(changes)
-    opened = [change for change, is_open in read_pairs(
-        changes, lambda change: change.look_for_transaction()) if is_open]
+    opened = [change for change, is_open in read_pairs(changes, look) if is_open]
     for change in opened:
         change.check_abort()
     read_each([change for change in opened if versions.has(

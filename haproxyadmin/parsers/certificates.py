@@ -65,6 +65,11 @@ def parse_certificate(lines):
     """
     if not first_line(lines).startswith(_FIRST):
         raise refusal_of(lines)
+    return parse_fields(lines)
+
+
+def parse_fields(lines):
+    """Return pairs of name and text of the lines that have a colon."""
     parts = [line.partition(':') for line in lines]
     return [(name, text.strip(' ')) for name, colon, text in parts if colon]
 

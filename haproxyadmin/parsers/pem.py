@@ -20,6 +20,7 @@ _ENCRYPTED = b'ENCRYPTED PRIVATE KEY'
 _TRUSTED = b'TRUSTED CERTIFICATE'
 # What HAProxy uses besides certificates and keys.
 _PARAMETERS = (b'DH PARAMETERS',)
+_TRUSTED = b'TRUSTED CERTIFICATE'
 _SAME = {b'X509 CERTIFICATE': CERTIFICATE}
 _USED = _KEYS + _PARAMETERS + (CERTIFICATE, REVOCATIONS)
 
@@ -148,9 +149,13 @@ def parse_blocks(pem, label):
 
     :param label: ``CERTIFICATE`` or ``REVOCATIONS``.
     :rtype: list of tuple
-    :raises ValueError: if there is none.
+    :raises ValueError: if there is none, or one in another format.
     """
-    found = [(block.text, block.der) for block in _parse(pem) if block.label == label]
+    blocks = _parse(pem)
+    found = [(block.text, block.der) for block in blocks if block.label == label]
+    if label == CERTIFICATE and any(block.label == _TRUSTED for block in blocks):
+        raise ValueError("a 'TRUSTED CERTIFICATE' is OpenSSL's own format; 'openssl x509' converts "
+                         'it')
     if not found:
         raise ValueError('the PEM contains no {0}'.format(
             'certificate' if label == CERTIFICATE else 'revocation list (X509 CRL)'))

@@ -189,9 +189,9 @@ def is_outdated(reply):
     return str(reply).startswith('Version number out of range')
 
 
-def is_unknown_certificate(line):
-    """Return True if ``show ssl cert`` cannot show a certificate: it is gone, or a bundle (2.2)."""
-    return line.startswith("Can't display the certificate")
+def is_unknown_file(line):
+    """Return True if HAProxy cannot show a TLS file: it is gone, or a bundle (2.2)."""
+    return line.startswith(_FILE[1])
 
 
 def is_unknown_response(line):
@@ -234,15 +234,26 @@ def is_unknown_command(line):
     return line.startswith('Unknown command')
 
 
-def split_shown(lines):
+def split_shown(lines, names):
     """Split a list of TLS files, and what is shown of single ones after it.
 
-    :return: the lines of the list, and a list of the lines about each file.
+    :param names: of the files that are shown.
+    :return: the lines of the list, and a list of the lines about each file; none about an empty CA
+        file, of which HAProxy shows nothing.
     :rtype: tuple
+    :raises Malformed: if more is shown.
     """
     starts = [number for number, line in enumerate(lines) if line.startswith(_FILE)]
     listed = [line for line in lines[:starts[0] if starts else None] if line]
-    return listed, [lines[start:end] for start, end in zip(starts, starts[1:] + [None])]
+    parts = [lines[start:end] for start, end in zip(starts, starts[1:] + [None])]
+    shown = []
+    for number, name in enumerate(names):
+        is_there = len(parts) >= len(names) - number or (
+            bool(parts) and parts[0][0] == _FILE[0] + name)
+        shown.append(parts.pop(0) if is_there else [])
+    if parts:
+        raise Malformed('more files than were asked for: {0!r}'.format(parts[0][0][:80]))
+    return listed, shown
 
 
 def split_commit(lines):

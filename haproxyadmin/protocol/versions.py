@@ -246,6 +246,13 @@ LOSING_CRT = Danger(
     [((2, 6), (2, 6, 16)), ((2, 7), (2, 9))], CommandFailed, 'this version of HAProxy would change '
     'the certificate whose name has no .crt',
     '``update`` of a certificate ``NAME.crt`` where there is a certificate ``NAME``')
+# The first releases that have the feature still forget which bind lines use a CA file, like those
+# before them. Fixed in October 2025.
+CA_COMMITS = Danger(
+    [((3, 2), (3, 2, 8))], CommandFailed,
+    'this version of HAProxy would forget which bind lines use the file, and crash at the next '
+    'change', 'changing CA files and revocation lists, which would crash')
+
 
 # It takes an entry out of a tree that the update which is running puts back later. Fixed in March
 # 2024; the releases are estimated.

@@ -9,8 +9,8 @@ import re
 import pytest
 
 import haproxyadmin
-from haproxyadmin import (backend, certificates, crt_lists, exceptions, frontend, haproxy, maps,
-                          patterns, peers, resolvers, server, sessions, snapshot, tables, tls)
+from haproxyadmin import (backend, ca_files, certificates, crt_lists, exceptions, frontend, haproxy,
+                          maps, patterns, peers, resolvers, server, sessions, snapshot, tables, tls)
 from haproxyadmin.facade import Facade
 from haproxyadmin.overview import Overview
 from haproxyadmin.parsers import stats
@@ -33,9 +33,9 @@ FLOORS = [
     ['parsers.der', 'parsers.lines', 'parsers.times', 'parsers.values', 'spelling'],
     ['parsers.certificates', 'parsers.crt_lists', 'parsers.errors', 'parsers.info',
      'parsers.ocsp', 'parsers.pattern_files', 'parsers.patterns', 'parsers.peers', 'parsers.pem',
-     'parsers.resolvers', 'parsers.servers_state', 'parsers.sessions', 'parsers.stats',
-     'parsers.tables', 'parsers.tickets', 'parsers.workers'],
-    ['parsers.saved_states'],
+     'parsers.resolvers', 'parsers.revocations', 'parsers.servers_state', 'parsers.sessions',
+     'parsers.stats', 'parsers.tables', 'parsers.tickets', 'parsers.workers'],
+    ['parsers.ca_files', 'parsers.saved_states'],
     ['combine'],
     ['utils'],
     # The view of one process, and how processes are queried.
@@ -52,7 +52,7 @@ FLOORS = [
     ['internal.process'],
     ['internal.haproxy', 'internal.frozen', 'internal.masters', 'internal.patterns',
      'internal.batches', 'internal.tls_files', 'internal.looks'],
-    ['internal.certificates', 'internal.rotation'],
+    ['internal.ca_files', 'internal.certificates', 'internal.rotation'],
     ['internal.bulk', 'internal.differences', 'internal.discovery', 'internal.dynamic'],
     ['internal.contents', 'internal.servers_state'],
     ['internal.crt_lists', 'internal.entries', 'internal.ocsp', 'internal.replacement',
@@ -61,6 +61,7 @@ FLOORS = [
     ['common', 'rotation', 'servers_state'],
     ['crt_lists', 'facade', 'ocsp', 'peers', 'resolvers', 'tables', 'tickets'],
     ['certificates', 'frontend', 'server'],
+    ['ca_files'],
     ['backend', 'differences', 'maps', 'overview', 'patterns', 'sessions', 'tls', 'watch',
      'workers'],
     ['reading'],
@@ -338,7 +339,8 @@ def test_no_class_holds_state_but_the_documented_heads():
 PUBLIC = [crt_lists.CrtList, haproxy.HAProxy, frontend.Frontend, backend.Backend, server.Server, Reading,
           snapshot.Snapshot, Facade, stats.CSVLine, Overview, patterns.Acl, patterns.Map,
           peers.PeersSection, resolvers.ResolversSection, sessions.Session, tables.Table,
-          certificates.Certificate, tls.TlsMethods] + [
+          certificates.Certificate, ca_files.TrustFile, ca_files.CaFile, ca_files.CrlFile,
+          tls.TlsMethods] + [
     kind for _, kind in inspect.getmembers(exceptions, inspect.isclass)
     if kind.__module__ == 'haproxyadmin.exceptions' and not kind.__name__.startswith('_')]
 
@@ -365,7 +367,7 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
                   'crt_lists', 'differences', 'facade', 'maps', 'ocsp', 'overview', 'patterns',
                   'peers', 'resolvers', 'rotation', 'servers_state', 'sessions', 'tables',
-                  'tickets', 'tls', 'certificates', 'watch', 'workers', 'exceptions']
+                  'tickets', 'tls', 'certificates', 'ca_files', 'watch', 'workers', 'exceptions']
 
 
 def documented():
@@ -402,7 +404,8 @@ TAKING_DIE = ['setmaxconn', 'setratelimitconn', 'setratelimitsess', 'setratelimi
               'CrtList.add', 'CrtList.remove', 'Table.set', 'Table.remove', 'Table.clear',
               'update_certificate', 'add_certificate', 'Certificate.update', 'Certificate.abort',
               'Certificate.delete', 'set_ocsp_response', 'update_ocsp_response',
-              'set_tls_ticket_key']
+              'set_tls_ticket_key', 'add_ca_file', 'add_crl_file', 'TrustFile.update',
+              'TrustFile.abort', 'TrustFile.delete', 'CaFile.add']
 DIE_DECORATORS = {'changes', 'changes_all_or_none', 'changes_entries', 'changes_many',
                   'reads_entries', 'takes_die', 'waits'}
 

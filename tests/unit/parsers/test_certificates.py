@@ -77,7 +77,7 @@ def test_a_refusal_is_an_error(parse, reply, error):
 
 def test_a_certificate_that_is_not_there():
     line = "Can't display the certificate: Not found or the certificate is a bundle!"
-    assert replies.is_unknown_certificate(line)
+    assert replies.is_unknown_file(line)
     with pytest.raises(CommandFailed):
         parse_certificate([line])
     with pytest.raises(CommandFailed):
