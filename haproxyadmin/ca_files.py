@@ -264,8 +264,7 @@ class CrlFile(TrustFile):
 
         See the management guide, "show ssl crl-file"; HAProxy 2.6, level operator.
 
-        :return: ordered by issuer; HAProxy does not show more of a list than about 200 revoked
-            certificates.
+        :return: ordered by issuer; see ``is_complete`` of each for a long file.
         :rtype: list of RevocationList
         :raises ValueError: if the name contains a colon, which HAProxy cannot show.
         :raises haproxyadmin.exceptions.IncosistentData: if the processes differ.

@@ -150,7 +150,7 @@ class CrlFileChange(_Change):
 
     def holds(self, shown, content):
         """Return True if the file contains these lists, as far as HAProxy shows them."""
-        if shown is None or len(shown.content) != len(content.things):
+        if shown is None:
             return False
         missing = list(content.things)
         for listed in shown.content:
@@ -158,7 +158,7 @@ class CrlFileChange(_Change):
             if not same:
                 return False
             missing.remove(same[0])
-        return True
+        return not missing or any(not listed.is_complete for listed in shown.content)
 
     def is_alike(self, shown, other):
         """Return True if HAProxy shows the same lists twice."""

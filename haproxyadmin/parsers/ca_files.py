@@ -16,7 +16,8 @@ _CERTIFICATE = Pattern(r'Certificate #[0-9]+:\Z')
 _LIST = Pattern(r'Certificate Revocation List #[0-9]+:\Z')
 _REVOKED, _NONE_REVOKED = 'Revoked Certificates:', 'No Revoked Certificates.'
 _SERIAL = Pattern(r' *Serial Number: (-?[0-9A-F]+)\Z')
-# HAProxy shows of a list what fits into a buffer of 16384 bytes, without a word about the rest.
+# HAProxy shows of a CRL file what fits into a buffer, 16384 bytes by default, and leaves out the
+# rest without a word.
 _SURELY_WHOLE = 16000
 
 # What HAProxy shows of a file. content: list of what is in it.
@@ -29,7 +30,8 @@ class RevocationList(collections.namedtuple(
 
     ``issuer`` is the authority, a text such as ``/CN=My CA``; ``last_update`` and ``next_update``
     are aware datetimes in UTC; ``revoked`` are the serial numbers in hexadecimal digits, ascending.
-    ``is_complete`` is False if there are so many, about 200, that HAProxy may not have shown all.
+    ``is_complete`` is False if the file is so long that HAProxy may have left out some of them, and
+    of the lists: it shows no more than about 200 revoked certificates of a file.
     """
 
     __slots__ = ()
@@ -111,22 +113,27 @@ def parse_crl_file(lines):
     :rtype: Shown
     """
     status, parts = _split(lines, _LIST)
-    return Shown(status, sorted(_parse_revocations(part, _SURELY_WHOLE - len(lines[0]))
-                                for part in parts))
+    is_complete = sum(len(line) + 1 for line in lines) < _SURELY_WHOLE
+    found = [_parse_list(part, is_complete) for part in parts]
+    return Shown(status, sorted(one for one in found if one is not None))
 
 
-def _parse_revocations(lines, room):
+def _parse_list(lines, is_complete):
+    """Return a revocation list; None for one that HAProxy has left out but for the beginning."""
     fields = parse_fields(lines)
     issuer, last_update, next_update = [
         field(fields, name) for name in ('Issuer', 'Last Update', 'Next Update')]
-    if None in (issuer, last_update, next_update) or not (
-            _REVOKED in lines or _NONE_REVOKED in lines):
+    is_cut = not (issuer and last_update and next_update) or not (
+        _REVOKED in lines or _NONE_REVOKED in lines)
+    if is_cut and is_complete:
         raise replies.Malformed('a revocation list was cut short: {0!r}'.format(fields[:1]))
+    if is_cut:
+        return None
     matches = [_SERIAL.match(line) for line in lines]
     revoked = sorted((match.group(1) for match in matches if match),
                      key=lambda digits: int(digits, 16))
     return RevocationList(issuer, parse_time(last_update), parse_time(next_update), revoked,
-                          sum(len(line) + 1 for line in lines) < room)
+                          is_complete)
 
 
 def _split(lines, heading):

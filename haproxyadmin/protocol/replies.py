@@ -244,6 +244,10 @@ def split_shown(lines, names):
     :raises Malformed: if more is shown.
     """
     starts = [number for number, line in enumerate(lines) if line.startswith(_FILE)]
+    # HAProxy repeats the name of a CA file after each buffer.
+    starts = [start for place, start in enumerate(starts)
+              if not place or not lines[start].startswith(_FILE[0])
+              or lines[start] != lines[starts[place - 1]]]
     listed = [line for line in lines[:starts[0] if starts else None] if line]
     parts = [lines[start:end] for start, end in zip(starts, starts[1:] + [None])]
     shown = []
@@ -261,7 +265,7 @@ def split_commit(lines):
 
     :rtype: tuple of list
     """
-    start = max([number for number, line in enumerate(lines) if line.startswith(_FILE)]
+    start = min([number for number, line in enumerate(lines) if line.startswith(_FILE)]
                 or [len(lines)])
     return [line for line in lines[:start] if line], lines[start:]
 
