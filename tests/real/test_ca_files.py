@@ -220,7 +220,7 @@ def test_versions_that_would_crash_are_left_alone(trust):
 
 @pytest.mark.parametrize('version', sorted(set(conftest.versions()) & set(['2.6', '3.0'])))
 def test_a_foreign_change_that_makes_an_old_version_forget(version, tmpdir):
-    """[in use] The certificate is renewed, but no client sees it: in_use says so."""
+    """[ca files] The certificate is renewed, but no client sees it: in_use says so."""
     with Trust(version, tmpdir, count=1) as trust:
         certificate = trust.hap.certificate(trust.mutual)
         assert certificate.update(trust.renewed.pem)[:2] == (True, True)
@@ -240,7 +240,7 @@ def test_a_foreign_change_that_makes_an_old_version_forget(version, tmpdir):
 # A sequence of changes
 
 def test_a_client_of_a_new_authority_gets_in(able):
-    """[in use] Certificates can still be renewed after each change of a CA file."""
+    """[ca files] Certificates can still be renewed after each change of a CA file."""
     assert able.admits('new') == [False] * COUNT
     added = able.ca_file.add(able.new_authority.crt)
     assert added == (True, True, [(path, 'committed') for path in able.addresses])
@@ -261,7 +261,7 @@ def test_a_client_of_a_new_authority_gets_in(able):
 
 
 def test_a_revoked_client_is_refused(able):
-    """[in use] Certificates can still be renewed after each change of a CRL file."""
+    """[ca files] Certificates can still be renewed after each change of a CRL file."""
     assert able.admits('revoked') == [True] * COUNT
     able.old_authority.revoke(able.revoked)
     new = able.old_authority.crl() + able.new_authority.crl()
@@ -280,7 +280,7 @@ def test_a_revoked_client_is_refused(able):
 # What is sent
 
 def test_a_bundle_that_is_longer_than_a_payload(able):
-    """[bundle] Certificates are never cut, duplicates are sent once."""
+    """[ca files] Certificates are never cut, duplicates are sent once."""
     texts = many(able.new_authority.crt, 400)
     pem = '\n\n# a comment\n'.join(texts) + able.served.key
     assert len(pem) > 200 * 1024
@@ -419,7 +419,7 @@ def test_one_process_refuses_the_content(able, kind):
 
 @pytest.mark.parametrize('action', [refuse, drop])
 def test_one_process_does_not_commit(able, action):
-    """[previous] Without the old content, the others keep the new one, and the result says so."""
+    """[ca files] Without the old content, the others keep the new one, and the result says so."""
     able.relays[1].on('commit ssl', before=action)
     error = fails((exceptions.MultipleCommandResults, exceptions.HAProxySocketError),
                   able.ca_file.update, able.new_authority.crt)
@@ -432,7 +432,7 @@ def test_one_process_does_not_commit(able, action):
 
 
 def test_the_old_content_is_put_back(able):
-    """[previous]"""
+    """[ca files]"""
     able.relays[2].on('commit ssl', before=refuse)
     error = fails(exceptions.MultipleCommandResults, able.ca_file.update, able.new_authority.crt,
                   previous=able.old_authority.crt)
@@ -454,7 +454,7 @@ def test_the_old_content_is_put_back(able):
 
 
 def test_added_certificates_cannot_be_taken_away_again(able):
-    """[previous]"""
+    """[ca files]"""
     able.relays[0].on('commit ssl', before=refuse)
     error = fails(exceptions.MultipleCommandResults, able.ca_file.add, able.new_authority.crt)
     assert states(error.result) == ['aborted', 'committed', 'committed']
@@ -466,7 +466,7 @@ def test_added_certificates_cannot_be_taken_away_again(able):
 
 @pytest.mark.parametrize('version', sorted(set(conftest.versions()) - set(['2.2', '2.6', '3.0'])))
 def test_a_process_that_is_killed(version, tmpdir):
-    """[killed] Nothing has changed if it was before the commit, nor later if it can be undone."""
+    """[ca files] Nothing has changed if it was before the commit, nor later if it can be undone."""
     for number, (word, options, expected) in enumerate([
             ('show ssl ca-file *', {}, ['aborted', 'unknown']),
             ('commit ssl', {'previous': 'old'}, ['restored', 'unknown']),
@@ -486,7 +486,7 @@ def test_a_process_that_is_killed(version, tmpdir):
 # Other clients
 
 def test_a_transaction_of_another_client(able):
-    """[foreign] It is not touched, unless abort() says so."""
+    """[ca files] It is not touched, unless abort() says so."""
     for thing, kind, name, pem in [
             (able.ca_file, 'ca-file', able.ca, able.new_authority.crt),
             (able.crl_file, 'crl-file', able.crl, able.new_authority.crl())]:
@@ -508,7 +508,7 @@ def test_a_transaction_of_another_client(able):
 
 
 def test_another_client_comes_in_between(able):
-    """[foreign]"""
+    """[ca files]"""
     other = many(able.new_authority.crt, 1)[0]
     set_other = [lambda *_: able.change(2, 'ca-file', able.ca, other, 'set') and None,
                  lambda *_: able.change(2, 'ca-file', able.ca, other, 'add') and None]

@@ -93,6 +93,16 @@ def crt_lists():
     return _load('crt_lists.jsonl.gz')
 
 
+def ca_files():
+    """Return the replies about CA files and CRL files, from 2.2 on; 2.2 and 2.4 have none.
+
+    :return: dictionaries with the keys ``version``, ``command`` and ``reply``. Each builds on those
+        before it; of several that are the same, some belong to other states.
+    :rtype: ``list``
+    """
+    return _load('ca_files.jsonl.gz')
+
+
 def _load(name):
     with gzip.open(os.path.join(DATA, name), 'rb') as captured:
         return [json.loads(line.decode('utf-8')) for line in captured]
