@@ -116,6 +116,11 @@ class TrustFile(Named):
         file, or a CRL file, then. This also ends that of a client that is still at work; it cannot
         commit then.
 
+        If more than ten bind lines use the file, and a client was killed in the middle of its
+        commit, HAProxy does not show that; after ``abort`` it would crash at the next change, and a
+        reload is the only safe way (seen with 3.2). This library never leaves in the middle of a
+        commit.
+
         Sends ``show ssl ca-file`` to each process, and ``abort ssl ca-file`` where a transaction is
         open, or the same of ``crl-file`` (management guide, "abort ssl ca-file"; HAProxy 3.2, level
         admin).
@@ -244,7 +249,8 @@ class CrlFile(TrustFile):
     """A CRL file: which certificates their authorities have revoked.
 
     HAProxy (seen with 2.6 to 3.2) crashes when it shows a list that does not say when the next one
-    is due. This library never sends it such a list; do not read a file that contains one.
+    is due. This library never sends it such a list; do not read or change a file that HAProxy has
+    loaded with one.
 
     Usage::
 

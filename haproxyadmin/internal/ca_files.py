@@ -73,6 +73,7 @@ class _Change(FileChange):
     feature = versions.CA_FILES
     shown_by = versions.SHOW_CA_FILES
     dangers = (versions.CA_COMMITS,)
+    showing_broken = None
     # The parser of a file.
     _parse = None
 

@@ -68,6 +68,9 @@ class FileChange(object):
     is_secret = False
     # Where a transaction must not be ended.
     dangers_of_abort = ()
+    # The first version that shows a transaction as empty if a client has left it in the middle of a
+    # commit; None if HAProxy shows it like any other.
+    showing_broken = versions.SHOWING_BROKEN
 
     def __init__(self, process, name, content, previous=None):
         self.hap_process = process
@@ -555,8 +558,8 @@ def abort_files(changes):
     opened = [change for change, is_open in read_pairs(changes, look) if is_open]
     for change in opened:
         change.check_abort()
-    read_each([change for change in opened if versions.has(
-        change.hap_process.version, versions.SHOWING_BROKEN)],
+    read_each([change for change in opened if change.showing_broken and versions.has(
+        change.hap_process.version, change.showing_broken)],
               lambda change: change.look_at_transaction())
     if opened:
         change_each(opened, lambda change: change.abort())

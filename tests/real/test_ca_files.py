@@ -417,16 +417,17 @@ def test_one_process_refuses_the_content(able, kind):
     assert able.admits('old') == [True] * COUNT and able.admits('new') == [False] * COUNT
 
 
-@pytest.mark.parametrize('action', [refuse, drop])
-def test_one_process_does_not_commit(able, action):
+@pytest.mark.parametrize('action, state', [(refuse, 'aborted'), (drop, 'unknown')])
+def test_one_process_does_not_commit(able, action, state):
     """[ca files] Without the old content, the others keep the new one, and the result says so."""
     able.relays[1].on('commit ssl', before=action)
     error = fails((exceptions.MultipleCommandResults, exceptions.HAProxySocketError),
                   able.ca_file.update, able.new_authority.crt)
-    assert states(error.result) == ['committed', 'aborted', 'committed']
-    assert error.not_undone == [able.addresses[0], able.addresses[2]]
+    assert states(error.result) == ['committed', state, 'committed']
+    assert set(error.not_undone) >= set([able.addresses[0], able.addresses[2]])
     assert able.admits('new') == [True, False, True]
-    assert able.ca_file.transaction is False
+    # It may be in the middle of the commit; ending the transaction would make it crash then.
+    assert able.ca_file.transaction is (action is drop)
     differing = fails(exceptions.IncosistentData, able.ca_file.certificates)
     assert [address for address, _ in differing.by_socket] == able.addresses
 
@@ -559,8 +560,9 @@ def test_files_are_added_and_deleted(able, kind):
     assert (able.ca_file.status, able.crl_file.status) == ('Used', 'Used')
 
 
-@pytest.mark.parametrize('word', ['new ssl', 'set ssl', 'show ssl ca-file *', 'commit ssl'])
-@pytest.mark.parametrize('action', [refuse, drop])
+@pytest.mark.parametrize('word, action', [
+    (word, action) for word in ('new ssl', 'set ssl', 'show ssl ca-file *', 'commit ssl')
+    for action in (refuse, drop) if (word, action) != ('commit ssl', drop)])
 def test_an_addition_that_one_process_refuses(able, word, action):
     able.relays[1].on(word, before=action)
     error = fails((exceptions.MultipleCommandResults, exceptions.CommandFailed,
