@@ -26,7 +26,8 @@ def check_name(name):
     :raises ValueError: for one that HAProxy reads differently.
     """
     name = to_native(name)
-    if not isinstance(name, str) or not name or name.startswith('*'):
+    # From 3.2 on, "show" takes a backslash at the beginning for an escape of what follows.
+    if not isinstance(name, str) or not name or name.startswith(('*', '\\')):
         raise ValueError('expected the name of a file, got {0!r}'.format(name))
     if ':' in name:
         raise ValueError('HAProxy takes what follows the colon in {0!r} for a number'.format(name))

@@ -164,12 +164,14 @@ class FileChange(object):
     def look(self):
         """Return the operation that looks at the file, and whether a transaction is open.
 
-        :raises ValueError: if the content is too long to be sent.
+        :raises ValueError: if the content, or the name, is too long to be sent.
         """
         self.check_version()
         self._commands_to_set()
         if self.previous is not None:
             type(self)(self.hap_process, self.name, self.previous)._commands_to_set()
+        # The longest line of all contains the name twice.
+        self.settle()
         return self._look(self.note_look)
 
     def note_look(self, lines):

@@ -20,9 +20,11 @@ import sys
 import tempfile
 import time
 
-from haproxyadmin import (backend, certificates, combine, crt_lists, exceptions, frontend, haproxy,
-                          internal, patterns, peers, resolvers, server, sessions, tables, utils)
+from haproxyadmin import (backend, ca_files, certificates, combine, crt_lists, exceptions, frontend,
+                          haproxy, internal, patterns, peers, resolvers, server, sessions, tables,
+                          utils)
 from haproxyadmin.internal import discovery, lookup
+from haproxyadmin.internal.ca_files import CrlFileChange, parse_lists
 from haproxyadmin.internal.certificates import CertificateChange
 from haproxyadmin.internal.fanout import level_operation, run
 from haproxyadmin.internal.sessions import Answer
@@ -43,7 +45,8 @@ VERSIONS = [(1, 5, 8), (2, 2, 9), (3, 4, 0)]
 NOT_THERE = ('unknown metric ', 'no frontend ', 'no backend ', 'no server ', 'no map ', 'no acl ',
              'no stick table ', 'no resolvers section ', 'no name server ', 'no peers section ',
              'no peer ', 'no file ', 'no OCSP response ', 'no session ',
-             'several processes have a session ', 'no crt-list ', 'no certificate ',
+             'several processes have a session ', 'no crt-list ', 'no CA file ', 'no CRL file ',
+             'no certificate ',
              "certificate '/www.pem' is in crt-list ")
 # What HAProxy could not load again.
 NOT_FOR_A_FILE = ('a key in a file ', 'a value in a file ', 'a pattern in a file ', 'an entry of ')
@@ -223,7 +226,9 @@ ARGUMENTS = {
     'pairs': [('a', 'b'), ('c d', 'e')], 'keys': ['a', 'b c'], 'hostname': 's', 'state': 'drain',
     'ref': '#0', 'other': ['a'], 'cmd': 'show info', 'condition': bool, 'timeout': 0, 'address': '127.0.0.1', 'port': 80,
     'health': 'up', 'on': True, 'text': 'x', 'id': '0x5555676de290', 'certificate': '/www.pem',
-    'der': base64.b64decode(ocsp.GOOD), 'file': '/b.key', 'pem': PEM}
+    'der': base64.b64decode(ocsp.GOOD), 'file': '/b.key',
+    'pem': injection.NO_AUTHORITY + injection.NO_LIST + (
+        injection.NO_AUTHORITY.replace('CERTIFICATE', 'PRIVATE KEY'))}
 SESSION = ('0x5555676de290: proto=tcpv4 src=127.0.0.1:37252 fe=www be=web srv=w1 ts=00 age=1s '
            'calls=2 rate=1 cpu=0 lat=0 rq[f=49c40080h,i=0,an=8000h,rx=,wx=,ax=] exp=1s')
 # Optional ones: no call waits.
@@ -269,7 +274,11 @@ ON_3_4 = ['Backend.add_server', 'Backend.del_server', 'Frontend.is_open', 'Serve
           'HAProxy.update_certificate', 'HAProxy.add_certificate', 'Certificate.details',
           'Certificate.serial', 'Certificate.names', 'Certificate.chain', 'Certificate.transaction',
           'Certificate.expires_in', 'Certificate.update', 'Certificate.abort',
-          'Certificate.delete']
+          'Certificate.delete',
+          'CrtList.remove', 'HAProxy.ca_files', 'HAProxy.crl_file', 'HAProxy.add_ca_file',
+          'HAProxy.add_crl_file', 'CaFile.certificates', 'CaFile.certificates_per_socket',
+          'CaFile.status', 'CaFile.transaction', 'CaFile.update', 'CaFile.add', 'CaFile.abort',
+          'CaFile.delete', 'CrlFile.lists', 'CrlFile.lists_per_process', 'CrlFile.update']
 
 
 def processes():
@@ -310,7 +319,9 @@ def _things(first=0):
             resolvers.ResolversSection('dns1', hap._processes),
             peers.PeersSection('mypeers', hap._processes), session_on(hap._processes[-1]),
             crt_lists.CrtList('/list.txt', hap._processes),
-            certificates.Certificate('/www.pem', hap._processes)]
+            certificates.Certificate('/www.pem', hap._processes),
+            ca_files.CaFile('DIR/ca-bind.pem', hap._processes),
+            ca_files.CrlFile('DIR/crl.pem', hap._processes)]
 
 
 def _listed(number):
@@ -325,6 +336,11 @@ def session_on(process):
 def change_of(process):
     """Return the change of a certificate in a process."""
     return CertificateChange(process, '/www.pem', parse_bundle(PEM))
+
+
+def change_on(process):
+    """Return a change of a CRL file of a process."""
+    return CrlFileChange(process, 'DIR/crl.pem', parse_lists(injection.NO_LIST))
 
 
 def server_on(process):
@@ -504,7 +520,8 @@ def seeds():
                 with open(PATHS['restore_servers_state'], 'wb') as saved:
                     saved.write(state)
     found.extend(case['reply'].encode('utf-8')
-                 for case in captured.replies() + captured.tables() + captured.crt_lists())
+                 for case in captured.replies() + captured.tables() + captured.crt_lists()
+                 + captured.ca_files())
     found += TEXTS + [b'', b'\n', b'\n\n', b'Done.\n\n', b'Permission denied\n\n', b'Key not found.\n\n']
     return sorted(set(_shortened(reply) for reply in found))
 

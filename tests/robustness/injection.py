@@ -26,8 +26,9 @@ import tempfile
 
 import six
 
-from haproxyadmin import (backend, certificates, crt_lists, exceptions, frontend, haproxy, internal, patterns,
-                          peers, resolvers, server, servers_state, sessions, tables)
+from haproxyadmin import (backend, ca_files, certificates, crt_lists, exceptions, frontend, haproxy,
+                          internal, patterns, peers, resolvers, server, servers_state, sessions,
+                          tables)
 from haproxyadmin.protocol import words
 from tests.support import group, lab
 from tests.support.certificates import Authority
@@ -478,6 +479,11 @@ class _Resolver(object):
         raise socket.gaierror(socket.EAI_NONAME, 'no such host')
 
 
+# They look like a certificate and a revocation list.
+NO_AUTHORITY = '-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n'
+NO_LIST = ('-----BEGIN X509 CRL-----\nMDswLQIBATADBgEqMAMCAQAXDTI2MTEyNjE4MDEwMloYDzIwNjAxMjI0MjM1OTU5'
+           '\nWjADBgEqAwUAc2lnbg==\n-----END X509 CRL-----\n')
+
 SLOTS = {
     'HAProxy.socket_dir': Slot('path', lambda hap, text: haproxy.HAProxy(socket_dir=text)),
     'HAProxy.socket_file': _place(
@@ -757,6 +763,21 @@ SLOTS.update({
     'CrtList.remove.certificate': _name(lambda found, text: found.remove(text).changed),
     'CrtList.remove.line': _word(lambda found, text: found.remove('/none', text)),
 })
+SLOTS.update({
+    'HAProxy.ca_file.name': _name(lambda hap, text: hap.ca_file(text)),
+    'HAProxy.crl_file.name': _name(lambda hap, text: hap.crl_file(text)),
+    # HAProxy refuses the certificate or list after it has created the file.
+    'HAProxy.add_ca_file.name': _word(lambda hap, text: hap.add_ca_file(text, NO_AUTHORITY)),
+    'HAProxy.add_ca_file.pem': _word(lambda hap, text: hap.add_ca_file('/none', text)),
+    'HAProxy.add_crl_file.name': _word(lambda hap, text: hap.add_crl_file(text, NO_LIST)),
+    'HAProxy.add_crl_file.pem': _word(lambda hap, text: hap.add_crl_file('/none', text)),
+    'CaFile.add.pem': _word(lambda found, text: found.add(text)),
+})
+for _kind in ('CaFile', 'CrlFile'):
+    for _name_of_word in ('pem', 'previous'):
+        SLOTS['{0}.update.{1}'.format(_kind, _name_of_word)] = _word(
+            lambda found, text, name=_name_of_word: found.update(
+                **dict({'pem': NO_AUTHORITY + NO_LIST}, **{name: text})))
 SLOTS['HAProxy.session.id'] = _name(lambda hap, text: hap.session(text))
 SLOTS['HAProxy.session.socket'] = _word(lambda hap, text: hap.session('0x1', text))
 for _name_of_filter in ('server', 'backend', 'frontend', 'source'):
@@ -812,10 +833,11 @@ CLASSES = collections.OrderedDict([
     ('Server', server.Server), ('Map', patterns.Map), ('Acl', patterns.Acl), ('Table', tables.Table),
     ('ResolversSection', resolvers.ResolversSection), ('PeersSection', peers.PeersSection),
     ('Session', sessions.Session), ('CrtList', crt_lists.CrtList),
-    ('Certificate', certificates.Certificate)])
+    ('Certificate', certificates.Certificate), ('CaFile', ca_files.CaFile),
+    ('CrlFile', ca_files.CrlFile)])
 # They are created from internal objects: see Site.made_by_hand().
 CONSTRUCTORS = ('Frontend', 'Backend', 'Server', 'ResolversSection', 'PeersSection', 'CrtList',
-                'Certificate')
+                'Certificate', 'CaFile', 'CrlFile')
 # So are they; HAProxy itself says what they are called.
 COLLECTIONS = ('Map', 'Acl', 'Table')
 # HAProxy alone says what there is.
@@ -1015,6 +1037,8 @@ class Site(lab.Stopped):
             return crt_lists.CrtList(CRT_LIST, processes)
         if kind == 'Certificate':
             return certificates.Certificate('/none.pem', processes)
+        if kind in ('CaFile', 'CrlFile'):
+            return CLASSES[kind]('/none', processes)
         if kind in ('ResolversSection', 'PeersSection'):
             return CLASSES[kind]('p', processes)
         backends = [internal._Backend(process, 'b', 3) for process in processes]
@@ -1033,7 +1057,8 @@ class Site(lab.Stopped):
             server.Server([internal._Server(each, text, 1) for each in backends], 'b'),
             server.Server([internal._Server(each, 's', 1) for each in hostile], text),
             resolvers.ResolversSection(text, processes), peers.PeersSection(text, processes),
-            crt_lists.CrtList(text, processes), certificates.Certificate(text, processes)]
+            crt_lists.CrtList(text, processes), certificates.Certificate(text, processes),
+            ca_files.CaFile(text, processes), ca_files.CrlFile(text, processes)]
 
     def reset(self, family=None, entries=(), without=None):
         """Reset the ACL and the map to the decoys except one, and add entries to one of the two."""
@@ -1291,8 +1316,8 @@ IDS = [Text('#{0}'.format(number), b'#%d' % number if not six.PY2 else '#%d' % n
        for number in range(5)]
 
 # Arguments of public methods, by parameter name.
-ARGUMENTS = {'certificate': '/none', 'pem': 'x', 'value': 5, 'state': 'drain', 'name': 'scur', 'timeout': 5, 'health': 'up', 'on': True,
-             'address': '127.0.0.1:9', 'port': 9, 'text': 'hello'}
+ARGUMENTS = {'certificate': '/none', 'value': 5, 'state': 'drain', 'name': 'scur', 'timeout': 5, 'health': 'up', 'on': True,
+             'address': '127.0.0.1:9', 'port': 9, 'text': 'hello', 'pem': NO_AUTHORITY + NO_LIST}
 # Attributes that need no reply of HAProxy.
 KNOWN = ('name', 'backendname', 'process_nb')
 # Returns what sends something only in a ``with`` statement.
@@ -1345,8 +1370,8 @@ def _used(thing, name, use):
         raise Breach('{0!r}.{1}: {2}'.format(thing, name, error))
     except exceptions.HAProxyBaseError as error:
         raise Breach('{0!r}.{1}: {2}'.format(thing, name, error))
-    if isinstance(thing, certificates.Certificate) and value in (False, (False,)):
-        # There is no transaction, and nothing to delete.
+    # Nothing is open, nothing was there.
+    if value is False or value == (False,):
         return 'nothing'
     raise Breach('{0!r}.{1} returned {2!r}'.format(thing, name, value))
 

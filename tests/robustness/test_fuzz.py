@@ -9,7 +9,7 @@ import hypothesis.strategies as st
 import pytest
 
 from haproxyadmin import exceptions, haproxy, tickets
-from haproxyadmin.internal import (certificates, crt_lists, looks, ocsp, patterns, sections,
+from haproxyadmin.internal import (ca_files, certificates, crt_lists, looks, ocsp, patterns, sections,
                                    servers_state, sessions, states, tables)
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.parsers.tables import TableHeader
@@ -143,6 +143,13 @@ OPERATIONS = {
     'commit a certificate': lambda process: fuzz.change_of(process).commit(),
     'settle a certificate': lambda process: fuzz.change_of(process).settle(),
     'delete a certificate': lambda process: fuzz.change_of(process).delete(),
+    'list of CA files': lambda process: ca_files.names_operation(process, ca_files.CaFileChange),
+    'a CA file': lambda process: ca_files.show_operation(process, ca_files.CaFileChange, '/a'),
+    'a CRL file': lambda process: ca_files.show_operation(process, ca_files.CrlFileChange, '/a'),
+    'look at a CRL file': lambda process: fuzz.change_on(process).look(),
+    'set a CRL file': lambda process: fuzz.change_on(process).set(),
+    'commit a CRL file': lambda process: fuzz.change_on(process).commit(),
+    'settle a CRL file': lambda process: fuzz.change_on(process).settle(),
     'lists of certificates': crt_lists.list_operation,
     'entries of a crt-list': lambda process: crt_lists.entries_operation(process, '/list.txt'),
     'add to a crt-list': lambda process: crt_lists.add_operation(
@@ -166,7 +173,10 @@ FIRST = {'servers state': 1, 'show resolvers': 1, 'show peers': 1, 'lists of cer
          'entries of a crt-list': 1, 'add to a crt-list': 1, 'remove what was added': 1,
          'certificates': 1, 'details of a certificate': 1, 'look at a certificate': 1,
          'set a certificate': 1, 'commit a certificate': 1, 'settle a certificate': 1,
-         'delete a certificate': 1, 'OCSP responses': 2, 'ticket keys': 1}
+         'delete a certificate': 1,
+         'OCSP responses': 2, 'ticket keys': 1, 'list of CA files': 2, 'a CA file': 2,
+         'a CRL file': 2, 'look at a CRL file': 2, 'set a CRL file': 2, 'commit a CRL file': 2,
+         'settle a CRL file': 2}
 
 
 @pytest.mark.parametrize('name', sorted(OPERATIONS))

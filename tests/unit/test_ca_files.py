@@ -406,6 +406,7 @@ def test_an_interruption_before_anything_is_sent(site, monkeypatch):
     lambda on: CaFile('/a:1', on.hap._found).transaction,
     lambda on: CrlFile('*a', on.hap._found).lists(),
     lambda on: on.hap.add_ca_file('', authorities(1)),
+    lambda on: on.hap.add_ca_file('\\a', authorities(1)),
     lambda on: on.hap.add_ca_file(None, authorities(1)),
     lambda on: on.hap.add_ca_file('a\nb', authorities(1)),
     lambda on: on.hap.add_crl_file('@a', lists(b'\x01')),
@@ -481,3 +482,13 @@ def test_what_is_shown_is_compared_with_what_was_sent(sent, shown, expected):
     change = internal.CrlFileChange(Known(), CRL, None)
     assert change.holds(Shown('Used', shown), internal.Content([], sent)) is expected
     assert change.holds(None, internal.Content([], sent)) is False
+
+
+def test_a_name_is_not_too_long_for_what_undoes_a_change(site):
+    """It would be found out only once the file is there."""
+    on = site()
+    for length in (7700, 15000):
+        with pytest.raises(ValueError):
+            on.hap.add_ca_file('/' + length * 'x', authorities(1))
+    assert on.sent() == [[], []]
+    assert on.hap.add_ca_file('/' + 7000 * 'x', authorities(1)).changed is True
