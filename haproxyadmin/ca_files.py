@@ -43,7 +43,7 @@ class TrustFile(Named):
     at the next one: with them, all changes are refused, and nothing is sent.
     """
 
-    # The classes of a change and of an addition; the function that checks what a file is to contain.
+    # The classes of a change and of an addition, and the function that checks a content.
     _change = _addition = _check = None
 
     @property

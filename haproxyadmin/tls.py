@@ -171,7 +171,7 @@ class TlsMethods(object):
     def add_ca_file(self, name, pem, die=True):
         """Add a CA file in all processes, or in none.
 
-        Nothing uses it until a line that names it is added to a crt-list, or a server with it.
+        Nothing uses it until a line of a crt-list, or a server, that names it is added.
 
         Sends ``new ssl ca-file``, and then what :meth:`haproxyadmin.ca_files.CaFile.update` sends,
         to each process (management guide, "new ssl ca-file"; HAProxy 3.2, level admin). If it
@@ -228,11 +228,11 @@ class TlsMethods(object):
     def add_crl_file(self, name, pem, die=True):
         """Add a CRL file in all processes, or in none.
 
-        Nothing uses it until a line that names it is added to a crt-list, or a server with it.
+        Nothing uses it until a line of a crt-list, or a server, that names it is added.
 
-        Sends ``new ssl crl-file``, and then what :meth:`haproxyadmin.ca_files.CrlFile.update` sends,
-        to each process (management guide, "new ssl crl-file"; HAProxy 3.2, level admin). If it
-        fails in one process, the file is deleted again in the others.
+        Sends ``new ssl crl-file``, and then what :meth:`haproxyadmin.ca_files.CrlFile.update`
+        sends, to each process (management guide, "new ssl crl-file"; HAProxy 3.2, level admin). If
+        it fails in one process, the file is deleted again in the others.
 
         :param name: the name that it is to have; HAProxy reads no file.
         :type name: str

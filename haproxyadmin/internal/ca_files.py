@@ -6,7 +6,7 @@ from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.internal.calls import require_if_known
 from haproxyadmin.internal.fanout import Operation
 from haproxyadmin.internal.tls_files import FileChange, NewFile
-from haproxyadmin.parsers.ca_files import EMPTY, parse_ca_file, parse_ca_list, parse_crl_file
+from haproxyadmin.parsers.ca_files import parse_ca_file, parse_ca_list, parse_crl_file
 from haproxyadmin.parsers.certificates import FINGERPRINT, USED, field, parse_list
 from haproxyadmin.parsers.lines import first_line
 from haproxyadmin.parsers.pem import CERTIFICATE, REVOCATIONS, fingerprint, parse_blocks

@@ -252,8 +252,6 @@ CA_COMMITS = Danger(
     [((3, 2), (3, 2, 8))], CommandFailed,
     'this version of HAProxy would forget which bind lines use the file, and crash at the next '
     'change', 'changing CA files and revocation lists, which would crash')
-
-
 # It takes an entry out of a tree that the update which is running puts back later. Fixed in March
 # 2024; the releases are estimated.
 OCSP_UPDATE = Danger(

@@ -3,8 +3,8 @@
 import base64
 import os
 import re
-import ssl
 import socket
+import ssl
 
 import pytest
 

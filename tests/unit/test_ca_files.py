@@ -14,7 +14,7 @@ from haproxyadmin.internal import ca_files as internal
 from haproxyadmin.parsers.ca_files import RevocationList, Shown
 from haproxyadmin.parsers.der import Revocations
 from tests.unit.parsers.test_ca_files import UPDATES
-from tests.unit.parsers.test_der import element, entry, revocations, SEQUENCE, UTC_TIME
+from tests.unit.parsers.test_der import SEQUENCE, UTC_TIME, element, entry, revocations
 from tests.unit.test_tables import lost_at, replaced_at
 
 CA, CRL = '/ca.pem', '/crl.pem'

@@ -12,6 +12,7 @@ import pytest
 
 from haproxyadmin import SERVER_METRICS, exceptions, haproxy
 from haproxyadmin.backend import Backend
+from haproxyadmin.ca_files import CaFile, CrlFile
 from haproxyadmin.crt_lists import CrtList, CrtListEntry
 from haproxyadmin.frontend import Frontend
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server, batches, bulk
@@ -22,6 +23,7 @@ from haproxyadmin.server import Server
 from haproxyadmin.snapshot import Snapshot
 from haproxyadmin.tables import Table
 from tests.support import captured
+from tests.unit import test_ca_files
 from tests.unit.test_crt_lists import LIST, FakeCrtList
 from tests.unit.test_patterns import FILE, FakeMap
 from tests.unit.test_tables import FakeTable
@@ -411,6 +413,49 @@ def test_no_method_of_a_list_of_certificates_is_forgotten_here():
 def test_finding_lists_of_certificates_costs_one_command(listed):
     hap = listed.haproxy()
     assert spent(listed, hap.crt_lists) == spent(listed, lambda: hap.crt_list(LIST)) == [1, 1]
+
+
+# CA files and CRL files, in the same way
+
+TRUST_CALLS = {
+    'name': (lambda found: found.name, 0, 0), 'process_nb': (lambda found: found.process_nb, 0, 0),
+    'status': (lambda found: found.status, 1, 1),
+    'transaction': (lambda found: found.transaction, 1, 2),
+    'abort': (lambda found: found.abort(), 1, 2),
+    'delete': (lambda found: CaFile('/none', found._found).delete(), 1, 2),
+}
+CA_FILE_CALLS = dict(TRUST_CALLS, **{
+    'certificates': (lambda found: found.certificates(), 1, 1),
+    'certificates_per_process': (lambda found: found.certificates_per_process(), 1, 1),
+    'certificates_per_socket': (lambda found: found.certificates_per_socket(), 1, 1),
+    'update': (lambda found: found.update(test_ca_files.authorities(2)), 4, 5),
+    'add': (lambda found: found.add(test_ca_files.authorities(2)), 4, 5)})
+CRL_FILE_CALLS = dict(TRUST_CALLS, **{
+    'lists': (lambda found: found.lists(), 1, 1),
+    'lists_per_process': (lambda found: found.lists_per_process(), 1, 1),
+    'lists_per_socket': (lambda found: found.lists_per_socket(), 1, 1),
+    'update': (lambda found: found.update(test_ca_files.lists(b'\x02')), 4, 5)})
+
+
+@pytest.mark.parametrize('kind, name', [
+    (kind, name) for kind, calls in ((CaFile, CA_FILE_CALLS), (CrlFile, CRL_FILE_CALLS))
+    for name in sorted(calls)])
+def test_what_a_ca_file_or_crl_file_costs(kind, name, fleet, clock):
+    """[one command per call]"""
+    started = fleet('3.2', 2)
+    for process in started:
+        test_ca_files.FakeFiles(process)
+    path, calls = {CaFile: (test_ca_files.CA, CA_FILE_CALLS),
+                   CrlFile: (test_ca_files.CRL, CRL_FILE_CALLS)}[kind]
+    found = kind(path, started.haproxy()._found)
+    call, most, most_later = calls[name]
+    for seconds, number in ((0, most), (5000, most_later)):
+        clock.go_on(seconds)
+        assert spent(started, lambda: call(found)) == [number] * 2
+
+
+def test_no_method_of_ca_files_is_forgotten_here():
+    assert public(CaFile) == set(CA_FILE_CALLS) and public(CrlFile) == set(CRL_FILE_CALLS)
 
 
 # Many entries
