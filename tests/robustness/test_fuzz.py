@@ -9,8 +9,8 @@ import hypothesis.strategies as st
 import pytest
 
 from haproxyadmin import exceptions, haproxy, tickets
-from haproxyadmin.internal import (ca_files, certificates, crt_lists, looks, ocsp, patterns, sections,
-                                   servers_state, sessions, states, tables)
+from haproxyadmin.internal import (ca_files, certificates, crt_lists, looks, ocsp, patterns,
+                                   sections, servers_state, sessions, states, tables)
 from haproxyadmin.internal.fanout import Operation, level_operation, unchanged
 from haproxyadmin.parsers.tables import TableHeader
 from haproxyadmin.protocol import replies

@@ -12,9 +12,9 @@ from haproxyadmin.ca_files import CaFile, CrlFile
 from haproxyadmin.certificates import Done
 from haproxyadmin.internal import ca_files as internal
 from haproxyadmin.parsers.ca_files import RevocationList, Shown
-from haproxyadmin.parsers.der import Revocations
+from haproxyadmin.parsers.revocations import Revocations
 from tests.unit.parsers.test_ca_files import UPDATES
-from tests.unit.parsers.test_der import SEQUENCE, UTC_TIME, element, entry, revocations
+from tests.unit.parsers.test_revocations import SEQUENCE, UTC_TIME, element, entry, revocations
 from tests.unit.test_tables import lost_at, replaced_at
 
 CA, CRL = '/ca.pem', '/crl.pem'

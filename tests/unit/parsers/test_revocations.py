@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""parsers/der.py: what is in a certificate revocation list."""
+"""parsers/revocations.py: what is in a certificate revocation list."""
 import datetime
 
 import pytest
 
-from haproxyadmin.parsers.der import Revocations, parse_revocations
+from haproxyadmin.parsers.revocations import Revocations, parse_revocations
 from haproxyadmin.parsers.times import UTC
 
 INTEGER, BITS, SEQUENCE, UTC_TIME, TIME, EXTENSIONS = 0x02, 0x03, 0x30, 0x17, 0x18, 0xa0
