@@ -138,7 +138,7 @@ class EntryParser(object):
         # Without the key.
         fields = [(name[1:], value) for name, value in _FIELD.findall(line)][1:]
         names = [name for name, _ in fields]
-        if not _ROW.match(line) or names[:2] != _FIRST:
+        if not _ROW.match(line) or names[:2] != _FIRST or len(set(names)) < len(names):
             raise Malformed('not an entry of a stick table: {0!r}'.format(line[:80]))
         self._are_texts = [name in SERVER_KEYS or (
             name not in _FIRST and not _IS_NUMBER.match(value)) for name, value in fields]

@@ -258,7 +258,7 @@ WRONG = [
     row().replace('use=0', 'use=x'), row().replace('exp=10', 'exp='), row().replace(' use=0', ''),
     row().replace('0x55a0', '0xZZ'), row().replace(' key=', ' name='), HEADER.format('ip')[:-1],
     'x', '\xff\xfe', row(rest=' gpc0=1\r'), row(rest=' gpc0=' + '9' * 30), 'Unknown command',
-    row().replace('0x55a0:', '0x55a0')]
+    row().replace('0x55a0:', '0x55a0'), row(rest=' gpc0=1 gpc0=2')]
 
 
 @pytest.mark.parametrize('wrong', WRONG)
