@@ -462,8 +462,8 @@ class FileChange(object):
 class NewFile(FileChange):
     """Adds a file; a base class before that of the kind of file."""
 
-    def __init__(self, *args):
-        super(NewFile, self).__init__(*args)
+    def __init__(self, *args, **options):
+        super(NewFile, self).__init__(*args, **options)
         self._was_created = False
 
     def note_look(self, lines):
