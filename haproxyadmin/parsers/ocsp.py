@@ -126,7 +126,7 @@ def parse_base64(lines):
         raise refusal_of(lines)
     try:
         der = binascii.a2b_base64(first.encode('ascii'))
-    except ValueError:  # binascii.Error and UnicodeEncodeError are such
+    except (ValueError, binascii.Error):  # the latter is a ValueError on Python 3 only
         raise replies.Malformed('not base64: {0!r}'.format(first[:80]))
     return parse_response(der)[1]
 

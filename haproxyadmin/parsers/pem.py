@@ -220,7 +220,7 @@ def _decode(body, number):
         raise ValueError('block {0} of the PEM is not base64'.format(number))
     try:
         der = binascii.a2b_base64(_BLANKS.sub(b'', body))
-    except ValueError:  # binascii.Error is one
+    except (ValueError, binascii.Error):  # which is a ValueError on Python 3 only
         raise ValueError('block {0} of the PEM is not base64'.format(number))
     if not is_sequence(der):
         raise ValueError('block {0} of the PEM is cut short, or is no DER'.format(number))

@@ -250,7 +250,7 @@ def test_a_key_that_does_not_fit(on):
 REFUSED = [('set ssl cert', "unable to load certificate from file '/etc/www.pem': no start line.\n"
             "Can't load the payload\nCan't update /etc/www.pem!\n\n", 'unchanged', 'aborted'),
            ('set ssl cert', 'Permission denied\n\n', 'unchanged', 'aborted'),
-           ('commit ssl cert', "The transaction must contain at least a certificate and a private "
+           ('commit ssl cert', 'The transaction must contain at least a certificate and a private '
             "key!\nCan't commit /etc/www.pem!\n\n", 'aborted', 'committed'),
            ('commit ssl cert', "Can't commit the certificate!\n"
             'Operations on certificates are currently locked!\n\n', 'aborted', 'committed')]
@@ -341,7 +341,7 @@ def test_one_that_is_not_used(on):
 def test_after_a_commit_that_failed_half_way(on):
     """[nothing that kills] 2.2 and 2.4 would crash if the transaction were ended."""
     reply = ("Committing /etc/www.pem\n '/etc/www.pem.ocsp' is present and activates OCSP but it is "
-             "impossible to compute the OCSP certificate ID\nFailed!\n\n")
+             'impossible to compute the OCSP certificate ID\nFailed!\n\n')
     for fake in on.fakes:
         fake.refuse['commit ssl cert'] = reply
     error = on.fails(pem(7), exceptions.CommandFailed)
