@@ -315,7 +315,7 @@ def test_additions_and_deletions(site, kind, text):
     on.files[1].refused = ['set']
     with pytest.raises(exceptions.MultipleCommandResults) as caught:
         add('/new', text)
-    assert states(caught.value.result) == ['aborted', 'unchanged']
+    assert states(caught.value.result) == ['aborted', 'aborted']
     assert on.contents('/new', kind) == [None, None]
     assert [each.open[kind] for each in on.files] == [None, None]
 
