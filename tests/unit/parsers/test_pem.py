@@ -47,7 +47,7 @@ def texts(content):
     (LEAF + KEY.replace('PRIVATE', 'EC PRIVATE'), LEAF + KEY.replace('PRIVATE', 'EC PRIVATE'), 0),
 ])
 def test_what_is_sent(text, expected, chain):
-    """[certificates] Certificates, parameters and the key, in their order, without anything else."""
+    """[PEM] Certificates, parameters and the key, in their order, without anything else."""
     for form in [text, text.encode('ascii')]:
         bundle = pem.parse_bundle(form)
         assert texts(bundle.content) == texts(expected.encode('ascii'))
@@ -83,7 +83,7 @@ REFUSED = [
 
 @pytest.mark.parametrize('text, message', REFUSED)
 def test_what_is_refused(text, message):
-    """[secrets] The exception contains nothing of the text."""
+    """[PEM; secrets] The exception contains nothing of the text."""
     with pytest.raises(ValueError) as caught:
         pem.parse_bundle(text)
     error = caught.value
