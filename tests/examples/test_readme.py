@@ -38,7 +38,7 @@ def page(name):
 
 # Pages with a configuration of their own, whose examples run in modules of their own.
 RECIPES = [page(name) for name in ('rotation', 'dynamic', 'collections', 'figures', 'resolvers',
-                                   'tables', 'watch')]
+                                   'tables', 'tls', 'watch')]
 
 NEEDS_3_7 = pytest.mark.skipif(sys.version_info < (3, 7),
                                reason='tools/try is for Python 3.7 and later')
