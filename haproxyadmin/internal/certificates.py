@@ -2,8 +2,7 @@
 """What processes say about their TLS certificates, and how one is changed."""
 from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.internal.calls import require, require_if_known
-from haproxyadmin.internal.fanout import Operation
-from haproxyadmin.internal.tls_files import FileChange, NewFile
+from haproxyadmin.internal.tls_files import FileChange, FileLook, NewFile
 from haproxyadmin.parsers.certificates import (EMPTY, FINGERPRINT, STATUS, USED, chain_of, field,
                                                parse_certificate, parse_list)
 from haproxyadmin.parsers.lines import first_line, join_lines
@@ -21,14 +20,14 @@ _VARYING = (STATUS, 'OCSP Response Key', 'Option')
 def list_operation(process):
     """Return the operation that asks for the names of all certificates, and for a transaction."""
     require(process, versions.SSL_CERTIFICATES)
-    return Operation(process.endpoint, commands.tls_file('show', KIND, process.version), parse_list)
+    return FileLook(process.endpoint, commands.tls_file('show', KIND, process.version), parse_list)
 
 
 def names_operation(process):
     """Return the operation that asks for all certificates; each is a tuple of its name."""
     require_if_known(process, versions.SSL_CERTIFICATES)
-    return Operation(process.endpoint, commands.tls_file('show', KIND, process.version),
-                     lambda lines: [(name,) for name in parse_list(lines).names])
+    return FileLook(process.endpoint, commands.tls_file('show', KIND, process.version),
+                    lambda lines: [(name,) for name in parse_list(lines).names])
 
 
 def show_operation(process, name):
@@ -37,8 +36,8 @@ def show_operation(process, name):
     :return: for its value see :func:`haproxyadmin.parsers.certificates.parse_certificate`; an empty
         list if HAProxy cannot show it: it is a bundle (2.2), or gone.
     """
-    return Operation(process.endpoint, commands.tls_file('show', KIND, process.version, name),
-                     _parse_shown)
+    return FileLook(process.endpoint, commands.tls_file('show', KIND, process.version, name),
+                    _parse_shown)
 
 
 def details_operation(process, name):
@@ -49,8 +48,8 @@ def details_operation(process, name):
             raise NoSuchObject(name, 'HAProxy cannot show the certificate {0!r} on {1}: it is gone '
                                '(or a bundle, up to 2.2)'.format(name, process.socket_file))
         return shown
-    return Operation(process.endpoint, commands.tls_file('show', KIND, process.version, name),
-                     interpret)
+    return FileLook(process.endpoint, commands.tls_file('show', KIND, process.version, name),
+                    interpret)
 
 
 def _parse_shown(lines):

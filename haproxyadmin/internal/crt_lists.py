@@ -11,8 +11,8 @@ from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.internal.calls import (members_to_change, prepare, refused_on, require,
                                          require_if_known)
 from haproxyadmin.internal.certificates import show_operation
-from haproxyadmin.internal.fanout import (Operation, info_operation, raise_first_error, run_all,
-                                          unchanged)
+from haproxyadmin.internal.fanout import info_operation, raise_first_error, run_all, unchanged
+from haproxyadmin.internal.tls_files import FileLook
 from haproxyadmin.internal.transaction import REPLACED, change_all_or_none, unless_refused
 from haproxyadmin.parsers.crt_lists import CrtListEntry, parse_crt_lists, parse_entries
 from haproxyadmin.parsers.lines import first_line, join_lines
@@ -53,8 +53,8 @@ def _names(entry):
 def list_operation(process):
     """Return the operation that asks for the names of all lists."""
     require_if_known(process, versions.SSL_CERTIFICATES)
-    return Operation(process.endpoint, commands.tls_file('show', 'crt-list', process.version),
-                     parse_crt_lists)
+    return FileLook(process.endpoint, commands.tls_file('show', 'crt-list', process.version),
+                    parse_crt_lists)
 
 
 def entries_operation(process, name, interpret=unchanged):
@@ -71,7 +71,7 @@ def entries_operation(process, name, interpret=unchanged):
             raise NoSuchObject(name, 'crt-list {0!r} is gone from process {1} on {2}'.format(
                 name, process.process_nb, process.socket_file))
         return interpret(parse_entries(lines))
-    return Operation(process.endpoint, commands.crt_list(
+    return FileLook(process.endpoint, commands.crt_list(
         'show', name, process.version), find)
 
 

@@ -286,20 +286,25 @@ def run_all(operations, outcomes=None, repeat=True, deadline=None):
     return outcomes
 
 
-def run_to_the_end(operations):
-    """Like :func:`run_all` without repeating; the first interruption waits for the end.
+def run_once(operations, outcomes=None):
+    """Run all operations concurrently, each exchange only once; see :func:`run_all`."""
+    return run_all(operations, outcomes, repeat=False)
+
+
+def run_to_the_end(operations, outcomes=None):
+    """Like :func:`run_once`, but the first interruption waits for the end.
 
     For what must not be cut short, because HAProxy would never recover from it. A second Ctrl-C
     ends it.
     """
     import threading  # only needed here
-    outcomes, errors = [], []
+    outcomes, errors = [] if outcomes is None else outcomes, []
     # Not join(): once it is interrupted, Python 3.9 to 3.12 take the thread for finished.
     end = threading.Event()
 
     def work():
         try:
-            run_all(operations, outcomes, repeat=False)
+            run_once(operations, outcomes)
         except BaseException as error:
             errors.append(error)
         finally:

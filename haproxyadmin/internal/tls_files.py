@@ -24,6 +24,19 @@ COMMIT_SECONDS = 30
 MAX_RETRIES = 3
 
 
+class FileLook(Operation):
+    """Reads something about files of TLS; it is repeated if another client commits meanwhile.
+
+    HAProxy shows nothing then. How often, and after which pause, is up to ``retry``.
+    """
+
+    __slots__ = ()
+
+    def may_repeat(self, outcome):
+        """Return True if a failed exchange may be tried again."""
+        return replies.is_locked(outcome) or super(FileLook, self).may_repeat(outcome)
+
+
 class _Commit(Operation):
     """Commits a file.
 
@@ -241,7 +254,7 @@ class FileChange(object):
                                     'client has changed it'.format(self.socket_file, self.name))
             return self.follow_set()
         process = self.hap_process
-        return Operation(process.endpoint, self._show_set(), note)
+        return FileLook(process.endpoint, self._show_set(), note)
 
     def follow_set(self):
         """Return what follows once the content is set: an operation, or the empty reply."""
@@ -297,7 +310,7 @@ class FileChange(object):
         if not self.is_cut:
             # Otherwise the transaction may be of memory that is freed.
             lines.append(self._show_set())
-        return Operation(process.endpoint, commands.join_commands(lines), self._settle)
+        return FileLook(process.endpoint, commands.join_commands(lines), self._settle)
 
     def _settle(self, lines):
         names = [self.name] if self.is_cut else [self.name, '*' + self.name]
@@ -403,8 +416,8 @@ class FileChange(object):
         """Return the operation that tells whether a transaction is open for the file."""
         process = self.hap_process
         require(process, self.shown_by)
-        return Operation(process.endpoint, self._command('show'),
-                         lambda lines: self.parse_list(lines).transaction == self.name)
+        return FileLook(process.endpoint, self._command('show'),
+                        lambda lines: self.parse_list(lines).transaction == self.name)
 
     def look_at_transaction(self):
         """Return the operation that looks whether HAProxy has lost what is in the transaction."""
@@ -413,7 +426,7 @@ class FileChange(object):
             if shown is not None and self.is_empty(shown):
                 raise refused_on(self, 'another client has left {0} in the middle of a commit of '
                                  '{1!r}; only a reload helps'.format(self.socket_file, self.name))
-        return Operation(self.hap_process.endpoint, self._show_set(), note)
+        return FileLook(self.hap_process.endpoint, self._show_set(), note)
 
     def abort(self, then=lambda: ''):
         """Return the operation that ends the transaction.
@@ -433,7 +446,7 @@ class FileChange(object):
 
     def _look(self, note):
         process = self.hap_process
-        return Operation(process.endpoint, commands.join_commands([
+        return FileLook(process.endpoint, commands.join_commands([
             self._command('show'), self._command('show', self.name)]), note)
 
     def _is_open(self, name):
@@ -449,6 +462,9 @@ class FileChange(object):
 
     def _split(self, lines, *names):
         """Return what is listed, and what is shown of the files after it."""
+        for line in lines:
+            if replies.is_locked(line):
+                raise CommandFailed(line)
         listed, shown = replies.split_shown(lines, names)
         return [self.parse_list(listed)] + [self.parse(part) for part in shown]
 

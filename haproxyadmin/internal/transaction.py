@@ -3,16 +3,11 @@
 from haproxyadmin.combine import check_command, results_of
 from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, HAProxySocketError
 from haproxyadmin.internal.calls import check_outcomes, members_to_change, prepare
-from haproxyadmin.internal.fanout import Operation, raise_first_error, run_all
+from haproxyadmin.internal.fanout import Operation, raise_first_error, run_once
 from haproxyadmin.internal.grouping import renew
 from haproxyadmin.protocol import replies
 
 REPLACED = 'another process has taken over {0} during the change'
-
-
-def run_once(operations):
-    """Run operations concurrently, each exchange only once."""
-    return run_all(operations, repeat=False)
 
 
 def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be_made=None,
@@ -38,7 +33,7 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be
         ``undo`` is also called after errors and interruptions, and has to find out.
     :param quick: (optional) True for a change of one command: who answers is only asked if it
         fails.
-    :param run: (optional) runs the operations of ``then`` and ``undo``.
+    :param run: (optional) runs operations; see :func:`haproxyadmin.internal.fanout.run_once`.
     :return: the members that were changed, and the reply of each to the change.
     :rtype: tuple of list
     :raises haproxyadmin.exceptions.HAProxyBaseError: what
@@ -87,7 +82,7 @@ class _Transaction(object):
         self.then = then
         self.may_be_made = may_be_made
         self.quick = quick
-        self.run_following = run
+        self.run_operations = run
         # Which processes are to be changed.
         self.identities = [member.hap_process.endpoint.identity for member in members]
         self.outcomes = list(operations)
@@ -101,12 +96,12 @@ class _Transaction(object):
     def run(self):
         """Make the change; return the members and their replies."""
         try:
-            run_all(self.operations, self.outcomes, repeat=False)
+            self.run_operations(self.operations, self.outcomes)
             if self.quick and self._are_accepted(self.outcomes):
                 return self.members, list(self.outcomes)
             if self.then is not None and self._are_accepted(self.outcomes):
                 self.last = [self.then(member) for member in self.members]
-                self.last_outcomes = self.run_following(self.last)
+                self.last_outcomes = self.run_operations(self.last)
                 if self._are_accepted(self.last_outcomes):
                     return self.members, list(self.outcomes)
             self._look_who_answers()
@@ -163,7 +158,7 @@ class _Transaction(object):
             self._look_who_answers()
         made = [number for number in made if self._is_to_be_undone(number)]
         built = [self._build_undo(number) for number in made]
-        outcomes = self.run_following(built)
+        outcomes = self.run_operations(built)
         if made:
             self._look_who_answers()
         self.undone.update(number for number, outcome in zip(made, outcomes)

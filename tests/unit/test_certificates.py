@@ -231,6 +231,20 @@ def test_reading(on):
         certificate.serial
 
 
+def test_while_another_client_commits(on):
+    """[certificates] HAProxy shows nothing at that moment; it is asked again, as retry says."""
+    locked = "Can't show!\nOperations on certificates are currently locked!\n\n"
+    command = 'show ssl cert ' + NAME
+    certificate = on.fleet.haproxy(retry=1, retry_interval=0).certificate(NAME)
+    on.fakes[1].refuse[command] = locked
+    assert certificate.serial == '01'
+    on.fakes[1].refuse[command] = locked
+    assert certificate.update(pem(7)).changed
+    on.fakes[1].refuse[command] = locked
+    with pytest.raises(exceptions.CommandFailed, match='currently locked'):
+        on.fleet.haproxy(retry=None).certificate(NAME).details()
+
+
 def test_an_empty_one(on):
     for fake in on.fakes:
         fake.stored[NAME] = Stored()
