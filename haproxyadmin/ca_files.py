@@ -2,9 +2,8 @@
 """CA files and CRL files: the authorities that HAProxy trusts, and what they have revoked."""
 import collections
 
-from haproxyadmin.certificates import Done, change, describe
+from haproxyadmin.certificates import Done, TlsFile, change, describe
 from haproxyadmin.combine import common_value, find_by_name
-from haproxyadmin.common import Named
 from haproxyadmin.internal import ca_files, tls_files
 from haproxyadmin.internal.calls import read_pairs
 from haproxyadmin.internal.sections import list_sections
@@ -33,7 +32,7 @@ class Authority(collections.namedtuple(
         return seconds_until(self.not_after)
 
 
-class TrustFile(Named):
+class TrustFile(TlsFile):
     """What :class:`CaFile` and :class:`CrlFile` have in common.
 
     HAProxy has one transaction for all files of both kinds, which all clients share. The files on
@@ -58,16 +57,6 @@ class TrustFile(Named):
         :raises haproxyadmin.exceptions.NoSuchObject: if it is gone from a process.
         """
         return common_value(self._values(lambda shown: shown.status))
-
-    @property
-    def transaction(self):
-        """True if a transaction is open for it in a process: it is being changed, or was left so.
-
-        Sends one ``show ssl ca-file`` or ``show ssl crl-file`` to each process.
-
-        :rtype: bool
-        """
-        return tls_files.is_open(self._changes())
 
     @takes_die
     def update(self, pem, previous=None, die=True):

@@ -13,8 +13,8 @@ from haproxyadmin.parsers.certificates import chain_of, field
 from haproxyadmin.parsers.pem import check_no_pem, check_ocsp, parse_bundle
 from haproxyadmin.parsers.times import parse_time, seconds_until
 
-__all__ = ['Certificate', 'CertificateDetails', 'ChainCertificate', 'Done', 'Updated', 'add',
-           'change', 'describe', 'find', 'list_all']
+__all__ = ['Certificate', 'CertificateDetails', 'ChainCertificate', 'Done', 'TlsFile', 'Updated',
+           'add', 'change', 'describe', 'find', 'list_all']
 
 _NAMES, _DNS = 'Subject Alternative Name', 'DNS:'
 
@@ -44,12 +44,13 @@ class CertificateDetails(collections.namedtuple(
 class Updated(collections.namedtuple('Updated', 'changed in_use by_socket')):
     """What a change of a certificate, CA file or revocation list has done.
 
-    ``changed`` is False if all processes had the same content before. ``in_use`` is False if a
+    ``changed`` is False if no process has another content than before. ``in_use`` is False if a
     process uses it nowhere: then no client sees the change; see :meth:`Certificate.update`.
     ``by_socket`` lists ``(socket address, what has become of the change)``: ``'committed'``. In the
     ``result`` of an exception, it is ``'unchanged'`` where nothing was begun, ``'aborted'`` where
     it was begun and ended, ``'committed'`` where it is made, ``'restored'`` where it was made and
-    the previous content is back, or ``'unknown'``.
+    the previous content is back, or ``'unknown'`` where the process no longer answers, or another
+    client has changed the same.
     """
 
     __slots__ = ()
@@ -61,7 +62,44 @@ class Done(collections.namedtuple('Done', 'changed')):
     __slots__ = ()
 
 
-class Certificate(Named):
+class TlsFile(Named):
+    """A file for TLS that is changed by a transaction, over all processes that have it."""
+
+    @property
+    def transaction(self):
+        """True if a transaction is open for it in a process: it is being changed, or was left so.
+
+        Sends the command that lists such files to each process: ``show ssl cert``, ``show ssl
+        ca-file`` or ``show ssl crl-file``.
+
+        :rtype: bool
+        """
+        return any(is_open for _, is_open in self.transaction_per_socket())
+
+    def transaction_per_process(self):
+        """Return for each process whether a transaction is open for it.
+
+        :return: list of ``(process number, bool)``; costs as much as :attr:`transaction`.
+        :rtype: list of tuple
+        """
+        return [(change.process_nb, is_open)
+                for change, is_open in tls_files.read_open(self._changes())]
+
+    def transaction_per_socket(self):
+        """Return for each process, by its socket, whether a transaction is open for it.
+
+        :return: list of ``(socket address, bool)``; costs as much as :attr:`transaction`.
+        :rtype: list of tuple
+        """
+        return [(change.socket_file, is_open)
+                for change, is_open in tls_files.read_open(self._changes())]
+
+    def _changes(self):
+        """Return a change of the file in each process, without a content."""
+        raise NotImplementedError
+
+
+class Certificate(TlsFile):
     """A certificate, with its key and chain, over all processes that have it.
 
     Each property sends one ``show ssl cert NAME`` to each process (management guide, "show ssl
@@ -197,16 +235,6 @@ class Certificate(Named):
         :rtype: dict
         """
         return self._common(lambda details: details.fingerprints)
-
-    @property
-    def transaction(self):
-        """True if a transaction is open for it in a process: it is being changed, or was left so.
-
-        Sends one ``show ssl cert`` to each process.
-
-        :rtype: bool
-        """
-        return tls_files.is_open(self._changes())
 
     @takes_die
     def update(self, pem, previous=None, ocsp=None, die=True):
@@ -357,7 +385,11 @@ def change(processes, build):
     try:
         made = tls_files.change_files(changes)
     except BaseException as error:
-        error.result = Updated(False, False, tls_files.account_of(changes, error))
+        account = tls_files.account_of(changes, error)
+        error.result = Updated(
+            any(state == tls_files.COMMITTED and change.after is not None and change.has_changed()
+                for change, (_, state) in zip(changes, account)),
+            all(change.in_use for change in changes), account)
         if any(change.is_polluting for change in changes):
             # Even if another process has failed for another reason.
             error.polluted = True

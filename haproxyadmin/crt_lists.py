@@ -126,7 +126,8 @@ class CrtList(Named):
         """Remove an entry, in all processes or in none; in those where it is not there, nothing.
 
         The certificate itself stays. From 2.4 on, HAProxy refuses to remove the default
-        certificate of a ``bind`` line.
+        certificate of a ``bind`` line; up to 2.3 the first entry of a list is refused here, because
+        HAProxy would go on using it, and could no longer change it.
 
         Sends ``show ssl crt-list -n LIST`` to each process, and to those that have the entry ``del
         ssl crt-list`` (management guide, "del ssl crt-list"; HAProxy 2.2), and looks again; also

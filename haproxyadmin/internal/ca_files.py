@@ -4,7 +4,7 @@ import collections
 
 from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.internal.calls import require_if_known
-from haproxyadmin.internal.tls_files import FileChange, FileLook, NewFile
+from haproxyadmin.internal.tls_files import FileChange, FileOperation, NewFile
 from haproxyadmin.parsers.ca_files import parse_ca_file, parse_ca_list, parse_crl_file
 from haproxyadmin.parsers.certificates import FINGERPRINT, USED, field, parse_list
 from haproxyadmin.parsers.lines import first_line
@@ -191,8 +191,8 @@ def names_operation(process, kind):
     """
     require_if_known(process, versions.SHOW_CA_FILES)
     change = kind(process, None, None)
-    return FileLook(process.endpoint, commands.tls_file('show', kind.kind, process.version),
-                    lambda lines: [(name,) for name in change.parse_list(lines).names])
+    return FileOperation(process.endpoint, commands.tls_file('show', kind.kind, process.version),
+                         lambda lines: [(name,) for name in change.parse_list(lines).names])
 
 
 def show_operation(process, kind, name):
@@ -208,5 +208,5 @@ def show_operation(process, kind, name):
             raise NoSuchObject(name, 'the {0} {1!r} is gone from {2}'.format(
                 kind.noun, name, process.socket_file))
         return shown
-    return FileLook(process.endpoint, commands.tls_file('show', kind.kind, process.version, name),
-                    interpret)
+    return FileOperation(
+        process.endpoint, commands.tls_file('show', kind.kind, process.version, name), interpret)

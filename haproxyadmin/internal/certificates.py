@@ -2,7 +2,7 @@
 """What processes say about their TLS certificates, and how one is changed."""
 from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.internal.calls import require, require_if_known
-from haproxyadmin.internal.tls_files import FileChange, FileLook, NewFile
+from haproxyadmin.internal.tls_files import FileChange, FileOperation, NewFile
 from haproxyadmin.parsers.certificates import (EMPTY, FINGERPRINT, STATUS, USED, chain_of, field,
                                                parse_certificate, parse_list)
 from haproxyadmin.parsers.lines import first_line, join_lines
@@ -20,14 +20,15 @@ _VARYING = (STATUS, 'OCSP Response Key', 'Option')
 def list_operation(process):
     """Return the operation that asks for the names of all certificates, and for a transaction."""
     require(process, versions.SSL_CERTIFICATES)
-    return FileLook(process.endpoint, commands.tls_file('show', KIND, process.version), parse_list)
+    return FileOperation(process.endpoint, commands.tls_file('show', KIND, process.version),
+                         parse_list)
 
 
 def names_operation(process):
     """Return the operation that asks for all certificates; each is a tuple of its name."""
     require_if_known(process, versions.SSL_CERTIFICATES)
-    return FileLook(process.endpoint, commands.tls_file('show', KIND, process.version),
-                    lambda lines: [(name,) for name in parse_list(lines).names])
+    return FileOperation(process.endpoint, commands.tls_file('show', KIND, process.version),
+                         lambda lines: [(name,) for name in parse_list(lines).names])
 
 
 def show_operation(process, name):
@@ -36,8 +37,8 @@ def show_operation(process, name):
     :return: for its value see :func:`haproxyadmin.parsers.certificates.parse_certificate`; an empty
         list if HAProxy cannot show it: it is a bundle (2.2), or gone.
     """
-    return FileLook(process.endpoint, commands.tls_file('show', KIND, process.version, name),
-                    _parse_shown)
+    return FileOperation(process.endpoint, commands.tls_file('show', KIND, process.version, name),
+                         _parse_shown)
 
 
 def details_operation(process, name):
@@ -48,8 +49,8 @@ def details_operation(process, name):
             raise NoSuchObject(name, 'HAProxy cannot show the certificate {0!r} on {1}: it is gone '
                                '(or a bundle, up to 2.2)'.format(name, process.socket_file))
         return shown
-    return FileLook(process.endpoint, commands.tls_file('show', KIND, process.version, name),
-                    interpret)
+    return FileOperation(process.endpoint, commands.tls_file('show', KIND, process.version, name),
+                         interpret)
 
 
 def _parse_shown(lines):
@@ -92,20 +93,17 @@ class CertificateChange(FileChange):
         super(CertificateChange, self).__init__(process, name, content, previous)
         self._ocsp = ocsp
 
+    def check_version(self):
+        """Check that the version of the process can change such a certificate without harm."""
+        super(CertificateChange, self).check_version()
+        if self._ocsp is not None:
+            versions.check_danger(versions.OCSP_IN_TRANSACTION, self.hap_process.version)
+
     def look(self):
         """Return the operation that looks at the certificate; see :meth:`FileChange.look`."""
-        operation = super(CertificateChange, self).look()
-        if self._ocsp is not None:
-            versions.check_danger(
-                versions.OCSP_IN_TRANSACTION, tuple(self.hap_process.version))
-        return operation
-
-    def note_look(self, lines):
-        """Note what is there."""
-        names = self._split(lines, self.name)[0].names
-        if self.name.endswith('.crt') and self.name[:-len('.crt')] in names:
-            versions.check_danger(versions.LOSING_CRT, tuple(self.hap_process.version))
-        super(CertificateChange, self).note_look(lines)
+        if self.name.endswith('.crt'):
+            versions.check_danger(versions.LOSING_CRT, self.hap_process.version)
+        return super(CertificateChange, self).look()
 
     def check_before(self):
         """Check that the certificate can be changed."""
@@ -147,7 +145,7 @@ class CertificateChange(FileChange):
         def note(lines):
             reply = join_lines(lines)
             return '' if replies.transaction_of(reply) == (replies.UPDATED, self.name) else reply
-        return self.hap_process.change_operation(commands.tls_file(
+        return self.change(commands.tls_file(
             'set', KIND, self.hap_process.version, self.name + '.ocsp', self._ocsp), note)
 
     def payloads(self, version):

@@ -12,7 +12,7 @@ from haproxyadmin.internal.calls import (members_to_change, prepare, refused_on,
                                          require_if_known)
 from haproxyadmin.internal.certificates import show_operation
 from haproxyadmin.internal.fanout import info_operation, raise_first_error, run_all, unchanged
-from haproxyadmin.internal.tls_files import FileLook
+from haproxyadmin.internal.tls_files import FileOperation
 from haproxyadmin.internal.transaction import REPLACED, change_all_or_none, unless_refused
 from haproxyadmin.parsers.crt_lists import CrtListEntry, parse_crt_lists, parse_entries
 from haproxyadmin.parsers.lines import first_line, join_lines
@@ -53,8 +53,8 @@ def _names(entry):
 def list_operation(process):
     """Return the operation that asks for the names of all lists."""
     require_if_known(process, versions.SSL_CERTIFICATES)
-    return FileLook(process.endpoint, commands.tls_file('show', 'crt-list', process.version),
-                    parse_crt_lists)
+    return FileOperation(process.endpoint, commands.tls_file('show', 'crt-list', process.version),
+                         parse_crt_lists)
 
 
 def entries_operation(process, name, interpret=unchanged):
@@ -71,7 +71,7 @@ def entries_operation(process, name, interpret=unchanged):
             raise NoSuchObject(name, 'crt-list {0!r} is gone from process {1} on {2}'.format(
                 name, process.process_nb, process.socket_file))
         return interpret(parse_entries(lines))
-    return FileLook(process.endpoint, commands.crt_list(
+    return FileOperation(process.endpoint, commands.crt_list(
         'show', name, process.version), find)
 
 
@@ -84,8 +84,10 @@ def add_operation(process, name, entry):
     :return: its value is ``''``, or the text of a refusal, which leaves the list as it was.
     """
     require(process, versions.SSL_CERTIFICATES)
-    return process.change_operation(commands.crt_list('add', name, process.version, entry), (
-        lambda lines: '' if replies.is_crt_list_extended(lines) else join_lines(lines)))
+    return FileOperation(
+        process.endpoint, commands.crt_list('add', name, process.version, entry),
+        lambda lines: '' if replies.is_crt_list_extended(lines) else join_lines(lines),
+        reads=False)
 
 
 def remove_operation(process, name, entry, then=_nothing_follows):
@@ -96,8 +98,10 @@ def remove_operation(process, name, entry, then=_nothing_follows):
     :return: its value is ``''``, or the text of a refusal.
     """
     require(process, versions.SSL_CERTIFICATES)
-    return process.change_operation(commands.crt_list('del', name, process.version, entry), (
-        lambda lines: then() if replies.is_crt_list_reduced(lines) else join_lines(lines)))
+    return FileOperation(
+        process.endpoint, commands.crt_list('del', name, process.version, entry),
+        lambda lines: then() if replies.is_crt_list_reduced(lines) else join_lines(lines),
+        reads=False)
 
 
 def remove_added_operation(process, name, entry, before=(), then=_nothing_follows):
@@ -204,6 +208,10 @@ def remove_entry(processes, name, certificate, line=None, like=None):
         if line is not None and elsewhere and not chosen[process]:
             raise refused_on(process, 'certificate {0!r} is not at line {1} of crt-list {2!r} in '
                              'all processes'.format(certificate, line, name))
+    for process in having:
+        if chosen[process] == before[process][0] and versions.is_among(
+                process.version, versions.REMOVING_DEFAULT.ranges):
+            raise refused_on(process, versions.REMOVING_DEFAULT.reason)
     identities = dict((process, process.endpoint.identity) for process in having)
 
     def check(process, entries):

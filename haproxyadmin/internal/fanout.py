@@ -292,10 +292,9 @@ def run_once(operations, outcomes=None):
 
 
 def run_to_the_end(operations, outcomes=None):
-    """Like :func:`run_once`, but the first interruption waits for the end.
+    """Like :func:`run_once`, but an interruption waits for the end.
 
-    For what must not be cut short, because HAProxy would never recover from it. A second Ctrl-C
-    ends it.
+    For what must not be cut short, because HAProxy would never recover from it.
     """
     import threading  # only needed here
     outcomes, errors = [] if outcomes is None else outcomes, []
@@ -314,11 +313,15 @@ def run_to_the_end(operations, outcomes=None):
     worker.daemon = True
     try:
         worker.start()
-        end.wait()
     except BaseException as error:
-        if worker.ident is not None:  # it has been started
+        if worker.ident is None:  # it has not been started
+            raise
+        errors.append(error)
+    while not end.is_set():
+        try:
             end.wait()
-        errors.insert(0, error)
+        except BaseException as error:
+            errors.insert(0, error)
     if errors:
         raise errors[0]
     return outcomes

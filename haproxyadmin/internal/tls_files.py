@@ -4,13 +4,15 @@
 HAProxy has one transaction for all certificates, one for all CA files and one for all revocation
 lists. All clients of a process share them, and one that a client leaves behind stays.
 """
+import time
+
 from haproxyadmin.exceptions import CommandFailed, Conflict, HAProxySocketError
 from haproxyadmin.internal.calls import (change_each, members_to_change, read_each, read_pairs,
                                          refused_on, require)
 from haproxyadmin.internal.fanout import Operation, run_to_the_end
 from haproxyadmin.internal.transaction import change_all_or_none, unless_refused
-from haproxyadmin.parsers.lines import join_lines
-from haproxyadmin.protocol import commands, replies, versions
+from haproxyadmin.parsers.lines import join_lines, split_lines
+from haproxyadmin.protocol import commands, replies, transport, versions
 
 # What has become of a change in a process.
 UNCHANGED, ABORTED, COMMITTED, UNKNOWN = 'unchanged', 'aborted', 'committed', 'unknown'
@@ -20,25 +22,44 @@ RESTORED = 'restored'
 # end, HAProxy keeps a transaction of memory that it has freed, and only a reload helps (up to 3.4;
 # seen where more than ten lines use the file).
 COMMIT_SECONDS = 30
+# Seconds for which a command is sent again that HAProxy refuses because another client commits, and
+# the pause before each. A commit of thousands of lines takes less than half a second.
+LOCK_SECONDS, LOCK_PAUSE = 5, 0.01
 # How often a refusal is not taken seriously that may be about something else.
 MAX_RETRIES = 3
 
 
-class FileLook(Operation):
-    """Reads something about files of TLS; it is repeated if another client commits meanwhile.
+class FileOperation(Operation):
+    """Reads or changes files of TLS; it is sent again while another client commits.
 
-    HAProxy shows nothing then. How often, and after which pause, is up to ``retry``.
+    HAProxy does nothing then, and shows nothing.
     """
 
-    __slots__ = ()
+    __slots__ = ('_until',)
 
-    def may_repeat(self, outcome):
-        """Return True if a failed exchange may be tried again."""
-        return replies.is_locked(outcome) or super(FileLook, self).may_repeat(outcome)
+    def interpret_reply(self, reply, identified=False):
+        """Return what a reply amounts to: for a while, this operation again."""
+        if not (isinstance(reply, bytes) and self.is_locked(reply)):
+            return super(FileOperation, self).interpret_reply(reply, identified)
+        if not hasattr(self, '_until'):
+            self._until = transport.now() + LOCK_SECONDS
+        if transport.now() < self._until:
+            time.sleep(LOCK_PAUSE)
+            return self
+        error = Conflict(
+            'another client has been committing a change of TLS files on {0} for {1} seconds; if '
+            'this lasts, it was killed meanwhile, and only a reload helps'.format(
+                self.socket_file, LOCK_SECONDS))
+        error.set_context(None, self.socket_file)
+        return error
+
+    def is_locked(self, reply):
+        """Return True if HAProxy has refused because another client commits."""
+        return replies.is_locked(reply)
 
 
-class _Commit(Operation):
-    """Commits a file.
+class _Commit(FileOperation):
+    """Commits a file, and shows it.
 
     :type change: :class:`FileChange`
     """
@@ -50,6 +71,11 @@ class _Commit(Operation):
         self.change = change
         if self.timeout is not None:
             self.timeout = max(self.timeout, COMMIT_SECONDS)
+
+    def is_locked(self, reply):
+        """Return True if it was not committed because another client commits."""
+        return replies.is_locked(reply) and not replies.is_committed(
+            replies.split_commit(split_lines(reply))[0])
 
     def interpret_reply(self, reply, identified=False):
         """Return what a reply amounts to, and note that there was none."""
@@ -105,6 +131,8 @@ class FileChange(object):
         # True if HAProxy may have been left in the middle of the commit.
         self.is_cut = False
         self._restoration = None
+        # Who is changed: another process has other transactions.
+        self._identity = None
 
     # What each kind of file has of its own
 
@@ -155,8 +183,6 @@ class FileChange(object):
         """
         if error is None:
             return COMMITTED
-        if self.socket_file in getattr(error, 'replaced', ()):
-            return UNKNOWN
         if self._restoration is not None:
             if self._restoration.after is None:
                 return UNKNOWN if self._is_wrong else self._state
@@ -164,7 +190,8 @@ class FileChange(object):
         if self._state is not None:
             return self._state
         # Before anything is sent, any error may be raised.
-        return UNKNOWN if self.socket_file in getattr(error, 'not_undone', ()) else UNCHANGED
+        doubtful = set(getattr(error, 'not_undone', ())).union(getattr(error, 'replaced', ()))
+        return UNKNOWN if self.socket_file in doubtful else UNCHANGED
 
     def check_version(self):
         """Check that the version of the process can change such a file without harm."""
@@ -210,6 +237,7 @@ class FileChange(object):
 
     def begin(self):
         """Return the first operation of the change."""
+        self._identity = self.hap_process.endpoint.identity
         return self.set()
 
     def set(self, number=0, refusals=0):
@@ -223,7 +251,7 @@ class FileChange(object):
             reply = join_lines(lines)
             found = replies.transaction_of(reply)
             if found is None:
-                if replies.is_about_another(reply) or replies.is_locked(reply):
+                if replies.is_about_another(reply):
                     raise self.conflict(reply)
                 if replies.may_be_stale(reply) and refusals < MAX_RETRIES:
                     return self.set(number, refusals + 1)
@@ -238,7 +266,7 @@ class FileChange(object):
                 raise error
             self._was_opened = True
             return self.set(number + 1) if number + 1 < len(to_set) else self._look_at_set()
-        return self.hap_process.change_operation(to_set[number], note)
+        return self.change(to_set[number], note)
 
     def _commands_to_set(self):
         version = tuple(self.hap_process.version)
@@ -254,7 +282,7 @@ class FileChange(object):
                                     'client has changed it'.format(self.socket_file, self.name))
             return self.follow_set()
         process = self.hap_process
-        return FileLook(process.endpoint, self._show_set(), note)
+        return FileOperation(process.endpoint, self._show_set(), note)
 
     def follow_set(self):
         """Return what follows once the content is set: an operation, or the empty reply."""
@@ -271,7 +299,14 @@ class FileChange(object):
         if not replies.is_committed(reply):
             return replies.reason_of(reply) or replies.NOTHING
         self.in_use = replies.is_updated(reply, self.name)
-        after = self.parse(shown)
+        if shown:
+            return self._note_committed(shown)
+        # Another client has begun to commit since.
+        return FileOperation(self.hap_process.endpoint, self._command('show', self.name),
+                             self._note_committed)
+
+    def _note_committed(self, lines):
+        after = self.parse(lines)
         if not self.holds(after, self.content):
             self._is_wrong = True
             raise self.conflict('another client has changed {0!r} on {1} at the same time'.format(
@@ -310,7 +345,7 @@ class FileChange(object):
         if not self.is_cut:
             # Otherwise the transaction may be of memory that is freed.
             lines.append(self._show_set())
-        return FileLook(process.endpoint, commands.join_commands(lines), self._settle)
+        return FileOperation(process.endpoint, commands.join_commands(lines), self._settle)
 
     def _settle(self, lines):
         names = [self.name] if self.is_cut else [self.name, '*' + self.name]
@@ -322,7 +357,8 @@ class FileChange(object):
                 raise refused_on(self, '{0} has not answered the commit of {1!r}: unless it does '
                                  'so later, only a reload helps'.format(
                                      self.socket_file, self.name))
-            if self._was_opened or self.holds(parts[2], self.content):
+            is_same = self.hap_process.endpoint.identity is self._identity
+            if (self._was_opened and is_same) or self.holds(parts[2], self.content):
                 self.check_abort()
                 return self.abort(lambda: self._follow_abort(shown))
         return self.undo(shown)
@@ -416,8 +452,8 @@ class FileChange(object):
         """Return the operation that tells whether a transaction is open for the file."""
         process = self.hap_process
         require(process, self.shown_by)
-        return FileLook(process.endpoint, self._command('show'),
-                        lambda lines: self.parse_list(lines).transaction == self.name)
+        return FileOperation(process.endpoint, self._command('show'),
+                             lambda lines: self.parse_list(lines).transaction == self.name)
 
     def look_at_transaction(self):
         """Return the operation that looks whether HAProxy has lost what is in the transaction."""
@@ -426,7 +462,7 @@ class FileChange(object):
             if shown is not None and self.is_empty(shown):
                 raise refused_on(self, 'another client has left {0} in the middle of a commit of '
                                  '{1!r}; only a reload helps'.format(self.socket_file, self.name))
-        return FileLook(self.hap_process.endpoint, self._show_set(), note)
+        return FileOperation(self.hap_process.endpoint, self._show_set(), note)
 
     def abort(self, then=lambda: ''):
         """Return the operation that ends the transaction.
@@ -440,13 +476,20 @@ class FileChange(object):
         def note(lines):
             reply = join_lines(lines)
             return then() if is_success(reply) else reply
-        return self.hap_process.change_operation(self._command(action, self.name), note)
+        return self.change(self._command(action, self.name), note)
 
     # Commands
 
+    def change(self, command, note):
+        """Return the operation that sends a change.
+
+        :param note: takes the lines of the reply.
+        """
+        return FileOperation(self.hap_process.endpoint, command, note, reads=False)
+
     def _look(self, note):
         process = self.hap_process
-        return FileLook(process.endpoint, commands.join_commands([
+        return FileOperation(process.endpoint, commands.join_commands([
             self._command('show'), self._command('show', self.name)]), note)
 
     def _is_open(self, name):
@@ -462,9 +505,6 @@ class FileChange(object):
 
     def _split(self, lines, *names):
         """Return what is listed, and what is shown of the files after it."""
-        for line in lines:
-            if replies.is_locked(line):
-                raise CommandFailed(line)
         listed, shown = replies.split_shown(lines, names)
         return [self.parse_list(listed)] + [self.parse(part) for part in shown]
 
@@ -500,8 +540,8 @@ class NewFile(FileChange):
             if not replies.is_created(reply):
                 return reply
             self._was_created = True
-            return self.set()
-        return self.hap_process.change_operation(self._command('new', self.name), note)
+            return super(NewFile, self).begin()
+        return self.change(self._command('new', self.name), note)
 
     def may_be_made(self, outcome):
         """Return True if there may be something to undo."""
@@ -544,7 +584,7 @@ def change_files(changes):
         changes, lambda change: change.begin(), lambda change, _: change.settle(),
         then=lambda change: change.commit(),
         may_be_made=lambda change, outcome: change.may_be_made(outcome),
-        run=run_to_the_end)[0]
+        run=run_to_the_end, strict=True)[0]
 
 
 def delete_files(changes):
@@ -584,9 +624,9 @@ def abort_files(changes):
     return bool(opened)
 
 
-def is_open(changes):
-    """Return True if a transaction for a file is open in one of the processes."""
-    return any(read_each(changes, lambda change: change.look_for_transaction()))
+def read_open(changes):
+    """Return pairs of each change, and whether a transaction for its file is open there."""
+    return read_pairs(changes, lambda change: change.look_for_transaction())
 
 
 def account_of(changes, error=None):

@@ -11,7 +11,7 @@ REPLACED = 'another process has taken over {0} during the change'
 
 
 def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be_made=None,
-                       quick=False, run=run_once):
+                       quick=False, run=run_once, strict=False):
     """Change all processes; if that fails in one of them, undo it in the others.
 
     Each process is sent a ``show info`` before and after the change, and before and after the
@@ -34,6 +34,9 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be
     :param quick: (optional) True for a change of one command: who answers is only asked if it
         fails.
     :param run: (optional) runs operations; see :func:`haproxyadmin.internal.fanout.run_once`.
+    :param strict: (optional) True to ask who answers before ``then`` and after it, too, and to have
+        ``undo`` called also for processes that have been replaced: it has to find out what such a
+        one has.
     :return: the members that were changed, and the reply of each to the change.
     :rtype: tuple of list
     :raises haproxyadmin.exceptions.HAProxyBaseError: what
@@ -52,7 +55,8 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be
         _raise_first(members, renew(members))
     members, operations = prepare(members, do)
     raise_first_error(operations)
-    return _Transaction(members, operations, undo, judge, then, may_be_made, quick, run).run()
+    return _Transaction(
+        members, operations, undo, judge, then, may_be_made, quick, run, strict).run()
 
 
 def _raise_first(members, errors):
@@ -74,7 +78,8 @@ class _Transaction(object):
     :param operations: the operation that changes each of them.
     """
 
-    def __init__(self, members, operations, undo, judge, then, may_be_made, quick, run):
+    def __init__(self, members, operations, undo, judge, then, may_be_made, quick, run,
+                 strict):
         self.members = members
         self.operations = operations
         self.undo = undo
@@ -83,6 +88,7 @@ class _Transaction(object):
         self.may_be_made = may_be_made
         self.quick = quick
         self.run_operations = run
+        self.strict = strict
         # Which processes are to be changed.
         self.identities = [member.hap_process.endpoint.identity for member in members]
         self.outcomes = list(operations)
@@ -100,9 +106,11 @@ class _Transaction(object):
             if self.quick and self._are_accepted(self.outcomes):
                 return self.members, list(self.outcomes)
             if self.then is not None and self._are_accepted(self.outcomes):
+                self._look_strictly()
                 self.last = [self.then(member) for member in self.members]
                 self.last_outcomes = self.run_operations(self.last)
                 if self._are_accepted(self.last_outcomes):
+                    self._look_strictly()
                     return self.members, list(self.outcomes)
             self._look_who_answers()
             if not self.replaced and not self.lost and self._are_accepted(self.last_outcomes):
@@ -121,6 +129,13 @@ class _Transaction(object):
                 self.lost = {}
             raise
 
+    def _look_strictly(self):
+        """Ask who answers, if that is asked for; raise the reason if that is somebody else."""
+        if self.strict:
+            self._look_who_answers()
+            if self.replaced or self.lost:
+                self._raise_reason()
+
     def _look_who_answers(self):
         """Note which processes have been replaced since the beginning, and which are lost."""
         errors = renew(self.members)
@@ -136,9 +151,10 @@ class _Transaction(object):
         # What a process says that has taken over is about something else.
         same = [number for number in range(len(self.members)) if number not in self.replaced]
         # No list of the outcomes stays here, which would form a cycle with the exception.
-        check_outcomes([self.members[number] for number in same],
-                       [self.last[number] for number in same],
-                       [self._last_outcome(number) for number in same], self.judge)
+        if same:
+            check_outcomes([self.members[number] for number in same],
+                           [self.last[number] for number in same],
+                           [self._last_outcome(number) for number in same], self.judge)
         # All have accepted it, so one of them has been replaced since.
         socket_file = self.members[min(self.replaced)].socket_file
         error = CommandFailed(REPLACED.format(socket_file))
@@ -172,7 +188,7 @@ class _Transaction(object):
 
     def _is_to_be_undone(self, number):
         """Return True if a member is known to be changed, or may be and can be restored."""
-        if number in self.replaced or number in self.lost:
+        if number in self.lost or (number in self.replaced and not self.strict):
             return False
         if self.may_be_made is not None:
             return self._may_be_made(number)

@@ -55,6 +55,8 @@ _FILE = ('Filename: ', "Can't display the ")
 CREATED, UPDATED = 'created', 'updated'
 _TRANSACTION = Pattern(r'[Tt]ransaction (created|updated) for (?:certificate|CA|CRL) (.*)!\Z')
 _DELETED = Pattern(r"(Certificate|CA file|CRL file) '.*' deleted!\Z")
+_LOCKED = b'Operations on certificates are currently locked!\n'
+_NOT_SHOWN = "Can't show!"
 _COMMITTING = 'Committing '
 # More entries than anybody has for one key.
 MAX_ROUNDS = 100000
@@ -263,11 +265,14 @@ def split_shown(lines, names):
 def split_commit(lines):
     """Split the reply to a commit, and what is shown of the file after it.
 
+    :return: both; what is shown is empty if another client commits meanwhile.
     :rtype: tuple of list
     """
-    start = min([number for number, line in enumerate(lines) if line.startswith(_FILE)]
-                or [len(lines)])
-    return [line for line in lines[:start] if line], lines[start:]
+    start = min([number for number, line in enumerate(lines)
+                 if line.startswith(_FILE) or line == _NOT_SHOWN] or [len(lines)])
+    shown = lines[start:]
+    return ([line for line in lines[:start] if line],
+            [] if shown[:1] == [_NOT_SHOWN] else shown)
 
 
 def transaction_of(reply):
@@ -287,9 +292,9 @@ def is_about_another(reply):
 def is_locked(reply):
     """Return True if a command was refused for a moment: another client commits, or edits a list.
 
-    :param reply: the reply, or an exception.
+    :type reply: bytes
     """
-    return str(reply).endswith('are currently locked!')
+    return _LOCKED in reply
 
 
 def may_be_stale(reply):

@@ -240,12 +240,18 @@ OCSP_IN_TRANSACTION = Danger(
     [((2, 8), (2, 8, 5)), ((2, 9), (2, 9, 1))], CommandFailed, 'changing a certificate together '
     'with its OCSP response may crash this version of HAProxy',
     '``ocsp`` of ``update``, ``update_certificate`` and ``add_certificate``, which may crash')
+# It lets go of the default certificate of a bind line, which clients without a name still get, and
+# which can no longer be changed (seen with 2.2.9); later releases of 2.2 may refuse it.
+REMOVING_DEFAULT = Danger(
+    [((2, 2), (2, 4))], CommandFailed, 'this version of HAProxy would go on using the first '
+    'certificate of a list, if it is the default one, and could no longer change it',
+    '``remove`` of the first entry of a crt-list')
 # It takes the name for that of another certificate, the one without ".crt". Fixed in August 2023;
-# the release is estimated.
+# the releases are estimated.
 LOSING_CRT = Danger(
-    [((2, 6), (2, 6, 16)), ((2, 7), (2, 9))], CommandFailed, 'this version of HAProxy would change '
-    'the certificate whose name has no .crt',
-    '``update`` of a certificate ``NAME.crt`` where there is a certificate ``NAME``')
+    [((2, 6), (2, 6, 16)), ((2, 7), (2, 8, 3))], CommandFailed, 'this version of HAProxy takes a '
+    'name that ends in .crt for that of another certificate, without .crt',
+    '``update`` and ``add_certificate`` of a certificate whose name ends in ``.crt``')
 # The first releases that have the feature still forget which bind lines use a CA file, like those
 # before them. Fixed in October 2025.
 CA_COMMITS = Danger(

@@ -462,8 +462,8 @@ def test_a_reload_in_the_middle(version):
             site.relays[0].on(word, **{place: reload})
             with pytest.raises(exceptions.HAProxyBaseError) as caught:
                 site.hap.update_certificate(site.site, new.pem)
-            assert 'committed' not in states(caught.value.result)
-            assert states(caught.value.result) == ['unknown'] * 2
+            # Both are asked what they have.
+            assert set(states(caught.value.result)) <= set(['aborted', 'unchanged'])
             assert list(caught.value.replaced) == site.addresses
             site.lab.look_again()
             assert site.transactions() == [None] * 2

@@ -369,7 +369,8 @@ def test_a_process_that_is_lost_or_replaced(site):
     replaced_at(process, b'commit ssl')
     with pytest.raises(exceptions.CommandFailed) as caught:
         on.ca.update(authorities(2), previous=authorities(1))
-    assert states(caught.value.result) == ['restored', 'unknown']
+    # It has been asked, too.
+    assert states(caught.value.result) == ['restored', 'aborted']
     assert caught.value.replaced == [on.fleet.paths[1]]
     on = site()
     lost_at(on.fleet[1], b'show ssl ca-file *')

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from haproxyadmin import certificates, exceptions
+from haproxyadmin.internal import tls_files
 from haproxyadmin.protocol import words
 from tests import conftest
 from tests.support import certificates as made, fakes
@@ -231,18 +232,41 @@ def test_reading(on):
         certificate.serial
 
 
-def test_while_another_client_commits(on):
-    """[certificates] HAProxy shows nothing at that moment; it is asked again, as retry says."""
-    locked = "Can't show!\nOperations on certificates are currently locked!\n\n"
-    command = 'show ssl cert ' + NAME
-    certificate = on.fleet.haproxy(retry=1, retry_interval=0).certificate(NAME)
-    on.fakes[1].refuse[command] = locked
-    assert certificate.serial == '01'
-    on.fakes[1].refuse[command] = locked
-    assert certificate.update(pem(7)).changed
-    on.fakes[1].refuse[command] = locked
-    with pytest.raises(exceptions.CommandFailed, match='currently locked'):
-        on.fleet.haproxy(retry=None).certificate(NAME).details()
+LOCKED = "Can't {0}!\nOperations on certificates are currently locked!\n\n"
+
+
+def test_while_another_client_commits(on, monkeypatch):
+    """[certificates] HAProxy does nothing at that moment, and shows nothing; it is asked again."""
+    for word in ['show', 'set', 'commit']:
+        on.fakes[1].refuse[word + ' ssl cert ' + NAME] = LOCKED.format(word)
+        assert on.update(pem(7)).by_socket == [(path, 'committed') for path in on.fleet.paths]
+    on.fakes[1].refuse['show ssl cert ' + NAME] = LOCKED.format('show')
+    assert on.certificate.serial == '07'
+    # Another client begins right after the commit, which is not sent again.
+    on.fakes[1].before['commit ssl cert'] = lambda: on.fakes[1].refuse.update(
+        {'show ssl cert ' + NAME: LOCKED.format('show')})
+    on.fleet.forget()
+    assert on.update(pem(8)).changed
+    assert [command.split(' ')[0] for command in on.sent[1]] == [
+        'show', 'set', 'show', 'commit', 'show']
+    monkeypatch.setattr(tls_files, 'LOCK_SECONDS', -1)
+    on.fakes[1].refuse['show ssl cert ' + NAME] = LOCKED.format('show')
+    with pytest.raises(exceptions.Conflict, match='only a reload helps'):
+        on.certificate.details()
+    on.fakes[1].refuse['commit ssl cert'] = LOCKED.format('commit')
+    error = on.fails(pem(9), exceptions.Conflict)
+    assert states(error.result) == ['committed', 'aborted', 'committed']
+    assert error.result.changed is True
+
+
+def test_what_ends_a_transaction_is_repeated(on):
+    """[certificates] Otherwise nobody could change a certificate any more."""
+    for fake in on.fakes[:2]:
+        fake.before['commit ssl cert'] = lambda fake=fake: fake.refuse.update(
+            {'show ssl cert': LOCKED.format('show'), 'abort ssl cert': LOCKED.format('abort')})
+    error = on.fails(pem(7, key=8), exceptions.CommandFailed)
+    assert states(error.result) == ['aborted'] * 3
+    assert on.transactions == [None] * 3
 
 
 def test_an_empty_one(on):
@@ -266,8 +290,8 @@ REFUSED = [('set ssl cert', "unable to load certificate from file '/etc/www.pem'
            ('set ssl cert', 'Permission denied\n\n', 'unchanged', 'aborted'),
            ('commit ssl cert', 'The transaction must contain at least a certificate and a private '
             "key!\nCan't commit /etc/www.pem!\n\n", 'aborted', 'committed'),
-           ('commit ssl cert', "Can't commit the certificate!\n"
-            'Operations on certificates are currently locked!\n\n', 'aborted', 'committed')]
+           ('commit ssl cert', 'inconsistencies between private key and certificate loaded '
+            "'/etc/www.pem'.\nCan't commit /etc/www.pem!\n\n", 'aborted', 'committed')]
 
 
 @pytest.mark.parametrize('command, reply, there, elsewhere', REFUSED)

@@ -446,9 +446,19 @@ def test_what_cannot_be_removed(site, arguments):
     assert on.sent() == [[], []]
 
 
+def test_the_default_certificate(site):
+    """[nothing that kills] 2.2 and 2.3 would go on using it, and never change it again."""
+    on = site('2.2', entries=[A, ENTRY._replace(line=3)])
+    with pytest.raises(exceptions.CommandFailed) as caught:
+        on.found.remove(A.certificate, A.line)
+    assert 'could no longer change it' in str(caught.value)
+    assert not [command for commands in on.sent() for command in commands
+                if command.startswith('del ')]
+
+
 def test_names_with_blanks(site):
     """[one word per text]"""
-    on = site('2.2', entries=[A._replace(line=0, certificate='/d/of a;[1].pem')])
+    on = site('2.2', entries=[ENTRY._replace(line=0), A._replace(line=0, certificate='/d/of a;[1].pem')])
     for each in on.lists:
         each.stored.append('/d/of a;[1].pem')
     assert on.found.remove('/d/of a;[1].pem') == Removed(True)
