@@ -306,11 +306,12 @@ class Steps(Site):
         super(Steps, self).__init__(fleet, *args, **options)
         self.started.answer(THEN, '\n')
         self.asked = []
+        self.options = {}
 
     def change(self):
         return transaction.change_all_or_none(
             self.processes, lambda process: process.change_operation(DO.encode()), self.undo,
-            then=self.then)
+            then=self.then, **self.options)
 
     def then(self, process):
         self.asked.append(process.socket_file)
@@ -391,6 +392,26 @@ def test_where_one_is_replaced_before_the_second_step(fleet):
     error = site.fails(exceptions.HAProxyBaseError)
     assert account(error) == (site.paths(0, 2), [], site.paths(1))
     assert site.commands == [[DO, THEN, UNDO], [DO, THEN], [DO, THEN, UNDO]]
+
+
+@pytest.mark.parametrize('when', ['before', 'after'])
+def test_all_are_replaced_at_the_second_step(when, fleet):
+    """[all or none] If it is asked for, this is noticed before the second step, or after it."""
+    site = Steps(fleet)
+    site.options = {'strict': True}
+
+    def replace(command):
+        if command == (DO if when == 'before' else THEN):
+            for process in site.started.processes:
+                process.info['Pid'] = '4711'
+    site.started[2].handler = replace
+    error = site.fails(exceptions.CommandFailed)
+    assert type(error) is exceptions.CommandFailed
+    assert str(error) == transaction.REPLACED.format(site.paths(0)[0])
+    assert account(error) == ([], [], site.paths(0, 1, 2))
+    # They are asked what they have.
+    assert len(site.undo_asked) == 3
+    assert [THEN in received for received in site.commands] == [when == 'after'] * 3
 
 
 def test_an_interrupt_at_the_second_step(fleet, monkeypatch):
