@@ -68,11 +68,10 @@ class TrustFile(TlsFile):
         ssl ca-file``, and ``add ssl ca-file`` for what does not fit into one command; ``show ssl
         ca-file``, to see whether HAProxy has understood it; and, once this is right in all of them,
         ``commit ssl ca-file`` and ``show ssl ca-file``, or the same of ``crl-file`` (management
-        guide, "set ssl ca-file"; HAProxy 3.2, level admin); also ``show info`` before and after the
-        commit, and at the beginning if the last one was more than a second ago. If it fails before
-        the first commit, the transaction is ended, and nothing has changed. If only some processes
-        accept the commit, the others keep the old content; so do all of them if ``previous`` is
-        passed.
+        guide, "set ssl ca-file"; HAProxy 3.2, level admin); also ``show info`` at the beginning,
+        before the commit and after it. If it fails before the first commit, the transaction is
+        ended, and nothing has changed. If only some processes accept the commit, the others keep
+        the old content; so do all of them if ``previous`` is passed.
 
         :param pem: the text of PEM. Of a CA file, all of its certificates, in any number. Of a CRL
             file, all of its lists, of together no more than 16,000 bytes before HAProxy 3.4: that

@@ -246,11 +246,11 @@ class Certificate(TlsFile):
         Sends to each process ``show ssl cert``, to see whether another client changes a
         certificate; ``set ssl cert`` and ``show ssl cert``, to see whether HAProxy has understood
         the new one; and, once this is right in all of them, ``commit ssl cert`` and ``show ssl
-        cert`` (management guide, "set ssl cert"; HAProxy 2.2, level admin); also ``show info``
-        before and after the commit, to see whether another process has taken over, and at the
-        beginning if the last one was more than a second ago. If it fails before the first commit,
-        the transaction is ended, and nothing has changed. If only some processes accept the commit,
-        the others keep the old certificate; so do all of them if ``previous`` is passed.
+        cert`` (management guide, "set ssl cert"; HAProxy 2.2, level admin); also ``show info`` at
+        the beginning, before the commit and after it, to see whether another process has taken
+        over. If it fails before the first commit, the transaction is ended, and nothing has
+        changed. If only some processes accept the commit, the others keep the old certificate; so
+        do all of them if ``previous`` is passed.
 
         :param pem: the text of PEM: the certificate first, then its chain, and the only private
             key, in any place. Comments, empty lines and everything else are not sent.

@@ -8,14 +8,15 @@ Python 2 only.
 import _socket
 import sys
 
-__all__ = ['DEBUG', 'PY2', 'Pattern', 'ensure_str', 'imap', 'integer_types', 'intern',
+__all__ = ['DEBUG', 'PY2', 'Pattern', '_thread', 'ensure_str', 'imap', 'integer_types', 'intern',
            'izip', 'logger', 'mutable_collections', 'socket_part', 'string_types', 'text_type']
 
 PY2 = str is bytes
 if PY2:
     from six import ensure_str, integer_types, string_types, text_type
-    from six.moves import intern, map as imap, zip as izip
+    from six.moves import _thread, intern, map as imap, zip as izip
 else:
+    import _thread
     from sys import intern
     integer_types, string_types, text_type = int, str, str
     imap, izip = map, zip

@@ -7,6 +7,7 @@ from haproxyadmin.combine import results_of
 from haproxyadmin.exceptions import (CommandFailed, HAProxyBaseError, HAProxySocketError,
                                      SocketApplicationError, SocketConnectionError,
                                      SocketPermissionError)
+from haproxyadmin.imports import _thread
 from haproxyadmin.parsers.info import info2dict, is_info
 from haproxyadmin.parsers.lines import first_line, split_lines
 from haproxyadmin.protocol import commands, replies, transport, versions
@@ -296,10 +297,10 @@ def run_to_the_end(operations, outcomes=None):
 
     For what must not be cut short, because HAProxy would never recover from it.
     """
-    import threading  # only needed here
-    outcomes, errors = [] if outcomes is None else outcomes, []
-    # Not join(): once it is interrupted, Python 3.9 to 3.12 take the thread for finished.
-    end = threading.Event()
+    outcomes, errors, ended = [] if outcomes is None else outcomes, [], []
+    # Nothing of the module threading: an interruption in its Python code may leave locks behind.
+    end = _thread.allocate_lock()
+    end.acquire()
 
     def work():
         try:
@@ -307,19 +308,13 @@ def run_to_the_end(operations, outcomes=None):
         except BaseException as error:
             errors.append(error)
         finally:
-            end.set()
+            ended.append(True)
+            end.release()
     # A signal interrupts the thread that waits, not the one that works.
-    worker = threading.Thread(target=work)
-    worker.daemon = True
-    try:
-        worker.start()
-    except BaseException as error:
-        if worker.ident is None:  # it has not been started
-            raise
-        errors.append(error)
-    while not end.is_set():
+    _thread.start_new_thread(work, ())
+    while not ended:
         try:
-            end.wait()
+            end.acquire()
         except BaseException as error:
             errors.insert(0, error)
     if errors:

@@ -34,7 +34,7 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be
     :param quick: (optional) True for a change of one command: who answers is only asked if it
         fails.
     :param run: (optional) runs operations; see :func:`haproxyadmin.internal.fanout.run_once`.
-    :param strict: (optional) True to ask who answers before ``then`` and after it, too, and to have
+    :param strict: (optional) True to ask who answers also before ``then`` and after it, and to have
         ``undo`` called also for processes that have been replaced: it has to find out what such a
         one has.
     :return: the members that were changed, and the reply of each to the change.
@@ -50,7 +50,7 @@ def change_all_or_none(members, do, undo, judge=check_command, then=None, may_be
     attributes, after the change was undone where it is known to be made.
     """
     members = members_to_change(members)
-    if not quick and (then is None or not all(
+    if not quick and (strict or then is None or not all(
             member.hap_process.endpoint.was_just_asked() for member in members)):
         _raise_first(members, renew(members))
     members, operations = prepare(members, do)

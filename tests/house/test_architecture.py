@@ -74,11 +74,10 @@ PACKAGES = ['protocol', 'parsers', 'internal']
 FLOOR_OF = dict((name, number) for number, floor in enumerate(FLOORS) for name in floor)
 
 # Available in both Python 2.7 and 3; anything else would be a dependency.
-STANDARD = {'_socket', 'binascii', 'collections', 'csv', 'datetime', 'difflib', 'errno', 'fcntl',
-            'fnmatch', 'functools', 'hashlib', 'heapq', 'inspect', 'itertools', 'json', 'logging',
-            'numbers', 'operator', 'os', 're',
-            'resource', 'select', 'ssl', 'stat', 'struct', 'sys', 'termios', 'threading', 'time',
-            'types'}
+STANDARD = {'_socket', '_thread', 'binascii', 'collections', 'csv', 'datetime', 'difflib', 'errno',
+            'fcntl', 'fnmatch', 'functools', 'hashlib', 'heapq', 'inspect', 'itertools', 'json',
+            'logging', 'numbers', 'operator', 'os', 're', 'resource', 'select', 'ssl', 'stat',
+            'struct', 'sys', 'termios', 'time', 'types'}
 
 COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepare|commit) ')
 
