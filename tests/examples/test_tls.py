@@ -257,7 +257,7 @@ class TestACertbotDeployHook(object):
             assert read(two.file()) == new.crt + new.chain + new.key
         after = os.stat(two.file())
         assert (after.st_uid, after.st_gid) == (owner.st_uid, owner.st_gid)
-        assert stat.S_IMODE(after.st_mode) == 0o600
+        assert stat.S_IMODE(after.st_mode) == 0o640
         assert sorted(os.listdir(two.path('haproxy'))) == before
 
     def test_over_a_restart(self, renew, two):
