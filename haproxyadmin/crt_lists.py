@@ -88,7 +88,7 @@ class CrtList(Named):
         ssl crt-list`` (management guide, "add ssl crt-list"; HAProxy 2.2), and looks again; also
         one ``show info`` if the last one was more than a second ago. HAProxy 2.4.0 to 2.4.17, 2.5.0
         to 2.5.7 and 2.6.0 are also sent ``show ssl cert``: they would crash if a server uses the
-        certificate, so one that is in use is refused.
+        certificate, so one that is in use, and not in the list, is refused.
 
         :param certificate: the name of the certificate, which HAProxy must have already. Up to 3.0
             a directory accepts only certificates that are in it. HAProxy puts ``crt-base`` before a

@@ -279,8 +279,8 @@ class TlsMethods(object):
 
         HAProxy finds the certificate by what the response says. It only has a place for a response
         where one was loaded with the certificate (the file ``NAME.ocsp``, which may be empty), or
-        with ``ocsp-update on``. Replacing the certificate takes that place away, unless the
-        transaction contains ``NAME.ocsp`` or HAProxy updates the response by itself.
+        with ``ocsp-update on``. Replacing the certificate takes that place away: pass the response
+        as ``ocsp`` of :meth:`haproxyadmin.certificates.Certificate.update` then.
 
         If there are several processes, each is first asked for the response that it has (2.6): one
         that has no place for it is a :class:`haproxyadmin.exceptions.CommandFailed`, and nothing is

@@ -169,7 +169,8 @@ def add_entry(processes, name, entry):
                if not any(is_same(entry, other) for other in entries)]
     if not lacking:
         return False
-    _check_inserting(lacking, entry)
+    _check_inserting([process for process in lacking if not any(
+        other.certificate == entry.certificate for other in before[process])], entry)
 
     def check(process, entries):
         if find_added(entries, entry, before[process]) is None:
@@ -265,6 +266,7 @@ def _choose(name, certificate, line, like, entries):
 def _check_inserting(processes, entry):
     """Check that an entry crashes no process.
 
+    :param processes: those whose list does not explain yet that the certificate is in use.
     :raises haproxyadmin.exceptions.CommandFailed: if it might; nothing is sent.
     """
     def look(process):

@@ -196,15 +196,27 @@ def _find_operation(process, name):
     def find(known):
         for own in known:
             if own.certificate == name:
-                return _state_operation(process, own.id)
+                return _state_operation(process, own.id, _check_updates)
         return [own.certificate for own in known if own.certificate]
     return list_operation(process, find)
 
 
-def _state_operation(process, ident):
+def _check_updates(process, updates):
+    """Check that no update of HAProxy's own comes between.
+
+    :raises haproxyadmin.exceptions.CommandFailed: if one could, where that is dangerous.
+    """
+    if updates:
+        versions.check_danger(versions.OCSP_UPDATE, process.version)
+
+
+def _state_operation(process, ident, check=lambda process, updates: None):
+    def note(lines):
+        updates = parse_updates(lines)
+        check(process, updates)
+        return _with_content(process, ident, updates.get(ident))
     # In this order: the response is replaced before its update leaves the list.
-    return Operation(process.endpoint, commands.SHOW_OCSP_UPDATES, lambda lines: (
-        _with_content(process, ident, parse_updates(lines).get(ident))))
+    return Operation(process.endpoint, commands.SHOW_OCSP_UPDATES, note)
 
 
 def _with_content(process, ident, update):

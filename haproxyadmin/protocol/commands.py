@@ -514,7 +514,6 @@ def set_ocsp_response(encoded, version):
 
 def update_ocsp_response(name, version):
     """Return the command that has HAProxy update the OCSP response of a certificate."""
-    versions.check_danger(versions.OCSP_UPDATE, version)
     return join_words(b'update ssl ocsp-response', escape_word(name, version))
 
 

@@ -263,7 +263,7 @@ CA_COMMITS = Danger(
 OCSP_UPDATE = Danger(
     [((2, 8), (2, 8, 8)), ((2, 9), (2, 9, 7))], CommandFailed,
     'while another update of an OCSP response is running, this version of HAProxy may crash',
-    '``update_ocsp_response``, which may crash')
+    '``update_ocsp_response`` where certificates have ``ocsp-update on``, which may crash')
 # They crash when they end, as at a reload. What it was introduced with was withdrawn in February
 # 2024.
 OCSP_RESPONSE = Danger(

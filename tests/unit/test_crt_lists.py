@@ -311,7 +311,9 @@ def test_a_certificate_that_a_server_may_use(site, version, exact, crashes):
         return
     with pytest.raises(exceptions.CommandFailed, match='crashes this version'):
         on.found.add('/b.pem')
-    assert [entry.certificate for entry in on.found.entries()] == ['/a.pem']
+    # The list itself explains why it is in use.
+    assert on.found.add('/a.pem', ['other.test']).changed
+    assert [entry.certificate for entry in on.found.entries()] == ['/a.pem'] * 2
 
 
 # Removing

@@ -380,16 +380,20 @@ def test_a_certificate_without_a_response(pair):
     ('2.8.0', True), ('2.8.7', True), ('2.9.6', True), ('2.8.8', False), ('2.9.7', False),
     ('3.0.0', False)])
 def test_versions_that_a_second_update_would_crash(version, refused, fleet, quick):
-    """[nothing that kills]"""
+    """[nothing that kills] HAProxy's own updates are listed."""
     started = fleet('2.8', 1)
     started[0].info['Version'] = version
     started[0].answers.update({SHOW: IDS, SHOW_DER: EARLIER + '\n', SHOW_UPDATES: UPDATES + '\n',
                                UPDATE: '\n'})
+    assert started.haproxy().update_ocsp_response(PATH).changed is False
+    started.forget()
+    started[0].answers[SHOW_UPDATES] = update(1, 0)
     if refused:
         with pytest.raises(exceptions.CommandFailed, match='may crash'):
             started.haproxy().update_ocsp_response(PATH)
     else:
-        assert started.haproxy().update_ocsp_response(PATH).changed is False
+        with pytest.raises(exceptions.WaitTimeout):
+            started.haproxy().update_ocsp_response(PATH, timeout=0)
     assert changes(started)[0] == ([] if refused else [UPDATE])
 
 
