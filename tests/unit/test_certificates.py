@@ -11,7 +11,7 @@ from haproxyadmin import certificates, exceptions
 from haproxyadmin.internal import tls_files
 from haproxyadmin.protocol import words
 from tests import conftest
-from tests.support import certificates as made, fakes
+from tests.support import certificates as made, fakes, ocsp
 
 VERSIONS = ['2.2', '2.4', '2.6', '2.8', '3.0', '3.2', '3.4']
 NAME, OTHER = '/etc/www.pem', '/etc/api.pem'
@@ -108,6 +108,9 @@ class FakeCertificates(object):
         return "New empty certificate store '{0}'!\n\n".format(name)
 
     def _set(self, name, payload):
+        if name.endswith('.ocsp') and self.transaction:
+            self.ocsp = payload
+            return 'Transaction updated for certificate {0}!\n\n'.format(self.transaction[0])
         if name not in self.stored:
             return ("Can't replace a certificate which is not referenced by the configuration!\n"
                     "Can't update {0}!\n\n".format(name))
@@ -267,6 +270,57 @@ def test_what_ends_a_transaction_is_repeated(on):
     error = on.fails(pem(7, key=8), exceptions.CommandFailed)
     assert states(error.result) == ['aborted'] * 3
     assert on.transactions == [None] * 3
+
+
+def test_with_an_ocsp_response(on, monkeypatch):
+    """[OCSP] It follows the certificate into the transaction, once that is understood."""
+    monkeypatch.setattr(certificates, 'check_ocsp', lambda bundle, response: None)
+    der = base64.b64decode(ocsp.GOOD)
+    if on.fakes[0].process.version.startswith('2.8'):
+        on.fleet[0].info['Version'] = '2.8.4'
+        with pytest.raises(exceptions.CommandFailed, match='may crash'):
+            on.fleet.haproxy().certificate(NAME).update(pem(7, chain=1), ocsp=der)
+        assert on.serials == [1] * 3
+        for process in on.fleet.processes:
+            process.info['Version'] = '2.8.5'
+    hap = on.fleet.haproxy()
+    hap.info()
+    certificate = hap.certificate(NAME)
+    on.fleet.forget()
+    assert certificate.update(pem(7, chain=1), ocsp=der).changed
+    assert on.sent[0][1:4] == [
+        'set ssl cert {0} <<'.format(NAME), 'show ssl cert *' + NAME,
+        'set ssl cert {0}.ocsp <<'.format(NAME)]
+    assert [base64.b64decode(fake.ocsp) for fake in on.fakes] == [der] * 3
+    on.fakes[1].refuse['set ssl cert {0}.ocsp'.format(NAME)] = "Can't load the payload\n\n"
+    with pytest.raises(exceptions.MultipleCommandResults) as caught:
+        certificate.update(pem(8, chain=1), ocsp=der)
+    assert states(caught.value.result) == ['aborted'] * 3
+    assert on.serials == [7] * 3
+
+
+def test_a_certificate_with_a_response_that_loses_its_issuer(fleet):
+    """[nothing that kills] With "ocsp-update on", 2.8.0 would crash in the commit."""
+    for version, crashes in [('2.8.0', True), ('2.8.5', False), ('3.0.11', False)]:
+        on = Running(fleet, version[:3], 1)
+        on.fleet[0].info['Version'] = version
+        certificate = on.fleet.haproxy().certificate(NAME)
+        show = on.fakes[0].stored[NAME].show
+        on.fakes[0].stored[NAME].show = lambda *args: show(*args).rstrip(
+            '\n') + '\nOCSP Response Key: 303b\n\n'
+        if crashes:
+            with pytest.raises(exceptions.CommandFailed, match='without its chain'):
+                certificate.update(pem(7))
+        assert certificate.update(pem(8, chain=0 if not crashes else 1)).changed
+
+
+def test_names_that_2_6_takes_for_others(fleet):
+    """[nothing that kills] NAME.crt would be that of a certificate NAME."""
+    on = Running(fleet, '2.6', 1)
+    with pytest.raises(exceptions.CommandFailed, match='without .crt'):
+        on.hap.add_certificate('/x.crt', pem(7))
+    assert [command for command in on.sent[0] if not command.startswith('show')] == []
+    assert Running(fleet, '3.2', 1).hap.add_certificate('/x.crt', pem(7)).changed
 
 
 def test_an_empty_one(on):

@@ -9,6 +9,8 @@ import traceback
 import pytest
 
 from haproxyadmin.parsers import pem
+from haproxyadmin.parsers.ocsp import parse_response
+from tests.support.certificates import Authority
 
 
 def block(label, der):
@@ -125,3 +127,23 @@ def test_no_name(name):
 @pytest.mark.parametrize('name', ['www.pem', b'www.pem', None, 7, u'\xfc', '-----', 'BEGIN'])
 def test_names(name):
     assert pem.check_no_pem(name) is None
+
+
+def test_an_ocsp_response_of_another_certificate(tmpdir):
+    """[OCSP] Without the issuer, a commit would fail half-way; another response is not sent."""
+    authorities = [Authority(str(tmpdir.mkdir(name))) for name in ('one', 'two')]
+    one, same = [authority.issue('www.test') for authority in authorities]
+    another = authorities[0].issue('www.test', kind='rsa')
+    assert one.serial == same.serial
+    response, _ = parse_response(authorities[0].ocsp(one))
+    bundle = pem.parse_bundle(one.pem)
+    pem.check_ocsp(bundle, response)
+    pem.check_ocsp(pem.parse_bundle(one.crt + same.chain + one.chain + one.key), response)
+    with pytest.raises(ValueError, match='serial number'):
+        pem.check_ocsp(bundle, parse_response(authorities[0].ocsp(another))[0])
+    # The other authority has the same name, and another key.
+    for text in (one.crt + one.key, one.crt + same.chain + one.key):
+        with pytest.raises(ValueError, match='certificate of the issuer'):
+            pem.check_ocsp(pem.parse_bundle(text), response)
+    with pytest.raises(ValueError, match='certificate of the issuer'):
+        pem.check_ocsp(bundle, parse_response(authorities[1].ocsp(same))[0])
