@@ -1371,7 +1371,8 @@ def _used(thing, name, use):
     except exceptions.HAProxyBaseError as error:
         raise Breach('{0!r}.{1}: {2}'.format(thing, name, error))
     # Nothing is open, nothing was there.
-    if value is False or value == (False,):
+    if value is False or value == (False,) or (
+            isinstance(value, list) and value and not any(each[1:] != (False,) for each in value)):
         return 'nothing'
     raise Breach('{0!r}.{1} returned {2!r}'.format(thing, name, value))
 

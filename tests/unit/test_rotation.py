@@ -3,7 +3,7 @@
 import pytest
 
 from haproxyadmin import exceptions
-from haproxyadmin.internal import rotation as internal, transaction, waiting
+from haproxyadmin.internal import fanout, rotation as internal, waiting
 from haproxyadmin.rotation import BroughtBack, Drained, TakenOut
 from tests.support import captured, fakes
 from tests.support.machines import BACKEND, NAME, WORD, Crew
@@ -553,7 +553,7 @@ def test_an_interrupt_while_it_waits(fleet, time):
 def test_an_interrupt_at_the_change(fleet, time, monkeypatch):
     """[out of rotation] What was set is set back, and the rest is told."""
     crew = Crew(fleet('3.2', 2))
-    run_all, calls = transaction.run_all, []
+    run_all, calls = fanout.run_all, []
 
     def interrupted(operations, *args, **options):
         outcomes = run_all(operations, *args, **options)
@@ -561,7 +561,7 @@ def test_an_interrupt_at_the_change(fleet, time, monkeypatch):
             calls.append(1)
             raise KeyboardInterrupt
         return outcomes
-    monkeypatch.setattr(transaction, 'run_all', interrupted)
+    monkeypatch.setattr(fanout, 'run_all', interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
         crew.server.drain(timeout=60)
     assert calls and crew.states == ['ready'] * 2

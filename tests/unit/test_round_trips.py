@@ -421,6 +421,8 @@ TRUST_CALLS = {
     'name': (lambda found: found.name, 0, 0), 'process_nb': (lambda found: found.process_nb, 0, 0),
     'status': (lambda found: found.status, 1, 1),
     'transaction': (lambda found: found.transaction, 1, 2),
+    'transaction_per_process': (lambda found: found.transaction_per_process(), 1, 2),
+    'transaction_per_socket': (lambda found: found.transaction_per_socket(), 1, 2),
     'abort': (lambda found: found.abort(), 1, 2),
     'delete': (lambda found: CaFile('/none', found._found).delete(), 1, 2),
 }
@@ -428,13 +430,13 @@ CA_FILE_CALLS = dict(TRUST_CALLS, **{
     'certificates': (lambda found: found.certificates(), 1, 1),
     'certificates_per_process': (lambda found: found.certificates_per_process(), 1, 1),
     'certificates_per_socket': (lambda found: found.certificates_per_socket(), 1, 1),
-    'update': (lambda found: found.update(test_ca_files.authorities(2)), 4, 5),
-    'add': (lambda found: found.add(test_ca_files.authorities(2)), 4, 5)})
+    'update': (lambda found: found.update(test_ca_files.authorities(2)), 7, 8),
+    'add': (lambda found: found.add(test_ca_files.authorities(2)), 7, 8)})
 CRL_FILE_CALLS = dict(TRUST_CALLS, **{
     'lists': (lambda found: found.lists(), 1, 1),
     'lists_per_process': (lambda found: found.lists_per_process(), 1, 1),
     'lists_per_socket': (lambda found: found.lists_per_socket(), 1, 1),
-    'update': (lambda found: found.update(test_ca_files.lists(b'\x02')), 4, 5)})
+    'update': (lambda found: found.update(test_ca_files.lists(b'\x02')), 7, 8)})
 
 
 @pytest.mark.parametrize('kind, name', [
