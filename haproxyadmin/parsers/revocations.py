@@ -1,15 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is in a certificate revocation list, as far as HAProxy shows it."""
 import collections
-import datetime
 
-from haproxyadmin.imports import Pattern
 from haproxyadmin.parsers.der import INTEGER, SEQUENCE, TIME, enter, hex_of, read_part, read_parts
-from haproxyadmin.parsers.times import UTC
+from haproxyadmin.parsers.times import parse_generalized
 
 _SHORT_TIME = 0x17
-_DIGITS = Pattern(br'([0-9]{4})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})([0-9]{2})'
-                  br'(?:\.[0-9]+)?Z\Z')
 
 # The dates are aware; serials is a frozenset of hexadecimal digits, as HAProxy shows them.
 Revocations = collections.namedtuple('Revocations', 'last_update next_update serials')
@@ -48,10 +44,7 @@ def _parse_date(data, part):
     text = bytes(data[part.start:part.end])
     if part.tag == _SHORT_TIME:
         text = (b'19' if text >= b'50' else b'20') + text
-    match = _DIGITS.match(text)
-    if match is None:
-        raise ValueError('not a date')
-    return datetime.datetime(*[int(digits) for digits in match.groups()], tzinfo=UTC)
+    return parse_generalized(text.decode('latin-1'))
 
 
 def _parse_serial(data, part):
