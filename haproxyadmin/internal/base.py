@@ -2,12 +2,13 @@
 """What one process's view of a frontend, backend and server has in common."""
 from haproxyadmin.combine import combine_metric
 from haproxyadmin.exceptions import NoSuchObject
+from haproxyadmin.internal.calls import OfProcess
 from haproxyadmin.internal.fanout import run
 from haproxyadmin.internal.slots import Slotted
 from haproxyadmin.parsers import stats
 
 
-class _Member(Slotted):
+class _Member(OfProcess, Slotted):
     """One row of one process's statistics, found by name.
 
     Ids are hints: they say which row to ask for, and a reload may change them. A row counts only if
@@ -45,16 +46,6 @@ class _Member(Slotted):
         """The object that answers from HAProxy itself, not from a snapshot."""
         process = self.hap_process.live
         return self if process is self.hap_process else self.on(process)
-
-    @property
-    def process_nb(self):
-        """The number of the process; costs nothing."""
-        return self.hap_process.process_nb
-
-    @property
-    def socket_file(self):
-        """The stats socket of the process."""
-        return self.hap_process.socket_file
 
     def command(self, cmd):
         """Send a command to the process; see :meth:`_HAProxyProcess.command`."""

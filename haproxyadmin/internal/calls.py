@@ -17,6 +17,22 @@ from haproxyadmin.protocol.words import to_native
 from haproxyadmin.spelling import suggest_or_list
 
 
+class OfProcess(object):
+    """Something of one process, which is its ``hap_process``."""
+
+    __slots__ = ()
+
+    @property
+    def process_nb(self):
+        """The number of the process; costs nothing."""
+        return self.hap_process.process_nb
+
+    @property
+    def socket_file(self):
+        """The stats socket of the process."""
+        return self.hap_process.socket_file
+
+
 class _OldVersion(Exception):
     """What was built depends on a version that may no longer be the running one."""
 

@@ -7,8 +7,8 @@ from haproxyadmin.exceptions import CommandFailed, Conflict, HAProxyBaseError
 from haproxyadmin.internal import patterns
 from haproxyadmin.internal.batches import BulkChange
 from haproxyadmin.internal.bulk import CHUNK, check_progresses, iterate, run_chunk
-from haproxyadmin.internal.calls import (check_outcomes, members_to_change, prepare, read_each,
-                                         refused_on, require)
+from haproxyadmin.internal.calls import (OfProcess, check_outcomes, members_to_change, prepare,
+                                         read_each, refused_on, require)
 from haproxyadmin.internal.contents import Step, nothing_follows, read_listings
 from haproxyadmin.internal.fanout import (OneTimeOperation, Operation, raise_first_error, run_all,
                                           unchanged)
@@ -57,7 +57,7 @@ def _check_version(process, family, ident):
         versions.check_danger(versions.PREPARED_TREES, process.version)
 
 
-class _Version(object):
+class _Version(OfProcess):
     """A version of an ACL or map that is prepared in one process.
 
     :param process: the process.
@@ -80,16 +80,6 @@ class _Version(object):
         # The version that was used when this one was prepared.
         self._current = None
         self._then = then
-
-    @property
-    def process_nb(self):
-        """The number of the process."""
-        return self.hap_process.process_nb
-
-    @property
-    def socket_file(self):
-        """The stats socket of the process."""
-        return self.hap_process.socket_file
 
     def is_replaced(self):
         """Return True if another process has taken over."""

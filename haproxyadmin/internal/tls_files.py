@@ -7,8 +7,8 @@ lists. All clients of a process share them, and one that a client leaves behind 
 import time
 
 from haproxyadmin.exceptions import CommandFailed, Conflict, HAProxySocketError
-from haproxyadmin.internal.calls import (change_each, members_to_change, read_each, read_pairs,
-                                         refused_on, require)
+from haproxyadmin.internal.calls import (OfProcess, change_each, members_to_change, read_each,
+                                         read_pairs, refused_on, require)
 from haproxyadmin.internal.fanout import Operation, run_to_the_end
 from haproxyadmin.internal.transaction import change_all_or_none, unless_refused
 from haproxyadmin.parsers.lines import join_lines, split_lines
@@ -84,7 +84,7 @@ class _Commit(FileOperation):
         return super(_Commit, self).interpret_reply(reply, identified)
 
 
-class FileChange(object):
+class FileChange(OfProcess):
     """The change of a file in one process.
 
     :param process: the process.
@@ -165,16 +165,6 @@ class FileChange(object):
         raise NotImplementedError
 
     # The process
-
-    @property
-    def process_nb(self):
-        """The number of the process."""
-        return self.hap_process.process_nb
-
-    @property
-    def socket_file(self):
-        """The stats socket of the process."""
-        return self.hap_process.socket_file
 
     def state_after(self, error):
         """Return what has become of the change.
