@@ -157,7 +157,8 @@ class _BufferedConnection(_Connection):
         if chunk:
             self._received.write(chunk)
         else:
-            self._received.write_eof()
+            # Python 3.10.0 to 3.11.3 tell OpenSSL to take this for an orderly end.
+            raise TlsError('the connection was cut')
 
 
 class _SocketConnection(_Connection):

@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from haproxyadmin import exceptions
+from haproxyadmin import exceptions, imports
 from haproxyadmin.internal import lookup
 from haproxyadmin.protocol import addresses, transport
 from tests.support import fakes, lab as labs, listener
@@ -285,6 +285,15 @@ class OSAlarm(OSError):
     pass
 
 
+def alarming(pause, behave):
+    """Let the alarm go off some time after the command has come: the connection stands then."""
+    def run(process, client):
+        select.select([client], [], [], 30)
+        signal.setitimer(signal.ITIMER_REAL, pause)
+        return behave(process, client)
+    return run
+
+
 @pytest.mark.signals
 @pytest.mark.parametrize('raised', [
     OSAlarm(), OSAlarm('late'), OSAlarm(errno.EAGAIN, 'late'), OSAlarm(errno.ECONNRESET, 'late'),
@@ -295,7 +304,6 @@ class OSAlarm(OSError):
         'while it waits', 'while it reads', 'in between'])
 def test_what_a_signal_handler_raises_is_the_callers(fleet, raised, behave):
     started = fleet('2.2')
-    started[0].script = [behave] * 10
 
     def handle(number, frame):
         if raised.args == ():
@@ -305,7 +313,7 @@ def test_what_a_signal_handler_raises_is_the_callers(fleet, raised, behave):
     before = open_files()
     try:
         for pause in (0.01, 0.013, 0.02):
-            signal.setitimer(signal.ITIMER_REAL, pause)
+            started[0].script = [alarming(pause, behave)]
             with pytest.raises(type(raised)) as caught:
                 exchange(started[0].path)
             assert caught.value is raised
@@ -313,6 +321,75 @@ def test_what_a_signal_handler_raises_is_the_callers(fleet, raised, behave):
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
     labs.wait_until(lambda: open_files() <= before, 'nothing is left open')
+
+
+class Handlers(object):
+    """Handlers of a signal: they keep their frame, or delete it."""
+
+    def __init__(self, raised):
+        self.raised = raised
+
+    def keep(self, number, frame):
+        raise self.raised
+
+    def delete(self, number, frame):
+        del number, frame
+        raise self.raised
+
+    __call__ = delete
+
+
+by_handlers = pytest.mark.parametrize('handler_of', [
+    lambda handlers: handlers.keep, lambda handlers: handlers.delete, lambda handlers: handlers],
+    ids=['keeps its frame', 'deletes its frame', 'an object'])
+
+
+@pytest.mark.signals
+@pytest.mark.parametrize('raised', [
+    OSAlarm(), OSAlarm(errno.EAGAIN, 'late'), OSAlarm(errno.EINPROGRESS, 'late'),
+    socket.timeout('late'), ValueError('late')], ids=repr)
+@by_handlers
+def test_so_it_is_while_it_connects(fleet, monkeypatch, raised, handler_of):
+    path = fleet('2.2', 0).full().path
+    # It tries to connect nearly all the time.
+    monkeypatch.setattr(transport, 'BACKLOG_PAUSE', 0)
+    former = signal.signal(signal.SIGALRM, handler_of(Handlers(raised)))
+    try:
+        for pause in (0.01, 0.013, 0.02, 0.023):
+            signal.setitimer(signal.ITIMER_REAL, pause)
+            with pytest.raises(type(raised)) as caught:
+                exchange(path)
+            assert caught.value is raised
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, former)
+
+
+@pytest.mark.signals
+@by_handlers
+def test_so_it_is_in_the_middle_of_a_connect(fleet, monkeypatch, handler_of):
+    started = fleet('2.2')
+    raised = OSAlarm(errno.EAGAIN, 'late')
+    real = imports.socket_part('socket')
+
+    class Interrupted(object):
+        def __init__(self, *arguments):
+            self.sock = real(*arguments)
+
+        def __getattr__(self, name):
+            return getattr(self.sock, name)
+
+        def connect(self, target):
+            os.kill(os.getpid(), signal.SIGALRM)
+            self.sock.connect(target)
+    monkeypatch.setattr(transport.imports, 'socket_part', lambda name: Interrupted)
+    former = signal.signal(signal.SIGALRM, handler_of(Handlers(raised)))
+    try:
+        with pytest.raises(OSAlarm) as caught:
+            exchange(started[0].path)
+        assert caught.value is raised
+    finally:
+        signal.signal(signal.SIGALRM, former)
 
 
 @pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='no timers')
