@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Read a backend's statistics and its servers."""
 from haproxyadmin.combine import find_by_name
+from haproxyadmin.exceptions import NoSuchObject
 from haproxyadmin.facade import Facade
 from haproxyadmin.internal.grouping import read_members
 from haproxyadmin.methods import changes_all_or_none, waits
 from haproxyadmin.parsers import stats
 from haproxyadmin.protocol.metrics import BACKEND_METRICS
-from haproxyadmin.server import Server, servers_of
+from haproxyadmin.protocol.words import to_native
+from haproxyadmin.server import Server, Servers, servers_of
 
 __all__ = ['BACKEND_METRICS', 'Backend']
 
@@ -24,6 +26,23 @@ class Backend(Facade):
     cannot be reached, and a :class:`KeyError` if a process no longer has the backend. The status
     must be the same in all processes; it raises :class:`haproxyadmin.exceptions.IncosistentData` if
     it differs.
+
+    It is also a container of its servers: it has a length, and can be iterated over and be asked
+    for a server by its name. Each of these sends one ``show stat`` to each process (``list()`` two,
+    because Python asks for the length, too; :meth:`servers` returns a list for one). A backend
+    without servers is true nevertheless.
+
+    Usage::
+
+        >>> backend = hap.backend('backend_proc1')
+        >>> len(backend)
+        4
+        >>> [server.name for server in backend]
+        ['member1_proc1', 'member2_proc1', 'bck_all_srv1', 'member_bkall']
+        >>> 'member_bkall' in backend
+        True
+        >>> backend['member_bkall'].weight
+        100
     """
 
     _METRICS = BACKEND_METRICS
@@ -36,6 +55,11 @@ class Backend(Facade):
         """The proxy id in the first process (``iid`` of ``show stat``).
 
         :rtype: int
+
+        Usage::
+
+            >>> hap.backend('backend1_proc34').iid
+            11
         """
         return self._first('iid')
 
@@ -54,8 +78,16 @@ class Backend(Facade):
         :type name: str
         :rtype: :class:`haproxyadmin.server.Server`
         :raises ValueError: if the backend has no server with this name.
+
+        Usage::
+
+            >>> hap.backend('backend1_proc34').server('bck_all_srv1').weight
+            100
         """
-        return find_by_name(self.servers(), 'server', name, ' in backend {0!r}'.format(self.name))
+        return self._find(name, self.servers())
+
+    def _find(self, name, servers):
+        return find_by_name(servers, 'server', name, ' in backend {0!r}'.format(self.name))
 
     def servers(self, name=None):
         """Return the servers, in HAProxy's order; sends one ``show stat`` to each process.
@@ -65,7 +97,56 @@ class Backend(Facade):
         :rtype: list of :class:`haproxyadmin.server.Server`
         """
         listings = read_members(self._found, lambda member: member.servers_operation())
-        return servers_of([listing.of(name) for listing in listings])
+        return Servers(servers_of([listing.of(name) for listing in listings]))
+
+    def __len__(self):
+        """Return the number of its servers; sends one ``show stat`` to each process.
+
+        :rtype: int
+        """
+        return len(self.servers())
+
+    def __bool__(self):
+        """Return True, even if it has no server.
+
+        :rtype: bool
+        """
+        return True
+
+    __nonzero__ = __bool__
+
+    def __iter__(self):
+        """Iterate over its servers; sends one ``show stat`` to each process.
+
+        :rtype: iterator of :class:`haproxyadmin.server.Server`
+        """
+        return iter(self.servers())
+
+    # It has no order to go back from: backend[0] is not its first server.
+    __reversed__ = None
+
+    def __contains__(self, server):
+        """Return whether it has a server; sends one ``show stat`` to each process.
+
+        :param server: a name or a :class:`haproxyadmin.server.Server`.
+        :rtype: bool
+        """
+        return to_native(server) in self.servers()
+
+    def __getitem__(self, name):
+        """Return one server; sends one ``show stat`` to each process.
+
+        :param name: its name.
+        :type name: str
+        :rtype: :class:`haproxyadmin.server.Server`
+        :raises KeyError: if the backend has no server with this name.
+        """
+        servers = self.servers()
+        try:
+            return self._find(name, servers)
+        except ValueError as error:
+            message = str(error)
+        raise NoSuchObject(name, message)
 
     @changes_all_or_none
     def add_server(self, name, address, weight=None, check=False, ready=True, die=True, **keywords):

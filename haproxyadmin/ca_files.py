@@ -17,8 +17,21 @@ __all__ = ['Authority', 'CaFile', 'CrlFile', 'RevocationList', 'TrustFile', 'add
 
 class Authority(collections.namedtuple(
         'Authority', 'subject issuer serial not_before not_after names algorithm fingerprints')):
-    """A certificate of a CA file; see the properties of the same names of
+    """A certificate of a CA file.
+
+    ``subject``, ``issuer``, ``serial``, ``not_before``, ``not_after``, ``names``, ``algorithm`` and
+    ``fingerprints`` are explained at the properties of the same names of
     :class:`haproxyadmin.certificates.Certificate`.
+
+    Usage::
+
+        >>> authority, = hap.ca_file('/etc/haproxy/clients.pem').certificates()
+        >>> authority.subject, authority.issuer, authority.serial, authority.names
+        ('/CN=Test CA', '/CN=Test CA', '...', [])
+        >>> authority.algorithm, authority.fingerprints
+        ('EC256', {'sha1': '...'})
+        >>> authority.not_before < authority.not_after, authority.expires_in > 0
+        (True, True)
     """
 
     __slots__ = ()
@@ -93,6 +106,12 @@ class TrustFile(TlsFile):
 
         After a failure, ``result`` of the exception says in ``by_socket`` what has become of the
         change in each process; see :class:`haproxyadmin.certificates.Updated`.
+
+        Usage::
+
+            >>> with open('/etc/haproxy/clients.pem') as pem:
+            ...     hap.ca_file('/etc/haproxy/clients.pem').update(pem.read()).changed
+            False
         """
         old = None if previous is None else type(self)._check(previous)
         return self._replace(type(self)._change, pem, old)
@@ -118,6 +137,11 @@ class TrustFile(TlsFile):
         :rtype: haproxyadmin.certificates.Done
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> hap.ca_file('/etc/haproxy/clients.pem').abort()
+            Done(changed=False)
         """
         return Done(tls_files.abort_files(self._changes_to_make()))
 
@@ -139,6 +163,14 @@ class TrustFile(TlsFile):
         :raises haproxyadmin.exceptions.CommandFailed: if a process uses it, or refuses.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> with open('/etc/haproxy/clients.pem') as pem:
+            ...     hap.add_ca_file('/etc/haproxy/old-ca.pem', pem.read()).changed
+            True
+            >>> hap.ca_file('/etc/haproxy/old-ca.pem').delete()
+            Done(changed=True)
         """
         return Done(tls_files.delete_files(self._changes_to_make()))
 
@@ -171,13 +203,10 @@ class CaFile(TrustFile):
     Usage::
 
         >>> clients = hap.ca_file('/etc/haproxy/clients.pem')
+        >>> clients.status, clients.transaction
+        ('Used', False)
         >>> [authority.subject for authority in clients.certificates()]
-        ['/CN=Old CA']
-        >>> with open('new-ca.pem') as pem:
-        ...     clients.add(pem.read()).in_use
-        True
-        >>> [authority.subject for authority in clients.certificates()]
-        ['/CN=New CA', '/CN=Old CA']
+        ['/CN=Test CA']
     """
 
     _change, _addition = ca_files.CaFileChange, ca_files.NewCaFile
@@ -201,6 +230,12 @@ class CaFile(TrustFile):
 
         :return: list of ``(process number, list of Authority)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> clients = hap.ca_file('/etc/haproxy/clients.pem')
+            >>> [(number, len(found)) for number, found in clients.certificates_per_process()]
+            [(1, 1)]
         """
         return [(number, found) for number, _, found in self._values(_authorities)]
 
@@ -209,6 +244,12 @@ class CaFile(TrustFile):
 
         :return: list of ``(socket address, list of Authority)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> clients = hap.ca_file('/etc/haproxy/clients.pem')
+            >>> [(address, len(found)) for address, found in clients.certificates_per_socket()]
+            [('/run/haproxy/admin.sock', 1)]
         """
         return [(address, found) for _, address, found in self._values(_authorities)]
 
@@ -230,6 +271,12 @@ class CaFile(TrustFile):
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses, and with 3.2.0 to 3.2.7.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> with open('/etc/haproxy/clients.pem') as pem:
+            ...     hap.ca_file('/etc/haproxy/clients.pem').add(pem.read()).in_use
+            True
         """
         return self._replace(ca_files.CaFileExtension, pem)
 
@@ -244,11 +291,9 @@ class CrlFile(TrustFile):
     Usage::
 
         >>> revoked = hap.crl_file('/etc/haproxy/revoked.pem')
-        >>> with open('new.crl') as pem:
+        >>> with open('/etc/haproxy/revoked.pem') as pem:
         ...     revoked.update(pem.read()).changed
-        True
-        >>> revoked.lists()[0].revoked
-        ['1009']
+        False
     """
 
     _change, _addition = ca_files.CrlFileChange, ca_files.NewCrlFile
@@ -264,6 +309,14 @@ class CrlFile(TrustFile):
         :raises ValueError: if the name contains a colon, which HAProxy cannot show.
         :raises haproxyadmin.exceptions.IncosistentData: if the processes differ.
         :raises haproxyadmin.exceptions.NoSuchObject: if it is gone from a process.
+
+        Usage::
+
+            >>> revocations, = hap.crl_file('/etc/haproxy/revoked.pem').lists()
+            >>> revocations.issuer, revocations.revoked, revocations.is_complete
+            ('/CN=Test CA', [], True)
+            >>> (revocations.next_update - revocations.last_update).days
+            30
         """
         return common_value(self._values(_lists))
 
@@ -272,6 +325,12 @@ class CrlFile(TrustFile):
 
         :return: list of ``(process number, list of RevocationList)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> revoked = hap.crl_file('/etc/haproxy/revoked.pem')
+            >>> [(number, len(lists)) for number, lists in revoked.lists_per_process()]
+            [(1, 1)]
         """
         return [(number, found) for number, _, found in self._values(_lists)]
 
@@ -280,6 +339,12 @@ class CrlFile(TrustFile):
 
         :return: list of ``(socket address, list of RevocationList)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> revoked = hap.crl_file('/etc/haproxy/revoked.pem')
+            >>> [(address, len(lists)) for address, lists in revoked.lists_per_socket()]
+            [('/run/haproxy/admin.sock', 1)]
         """
         return [(address, found) for _, address, found in self._values(_lists)]
 

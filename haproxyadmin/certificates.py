@@ -28,7 +28,12 @@ class ChainCertificate(collections.namedtuple('ChainCertificate', 'subject issue
 class CertificateDetails(collections.namedtuple(
         'CertificateDetails', 'status subject issuer serial not_before not_after names chain '
         'algorithm fingerprints')):
-    """What HAProxy says about a certificate; see the properties of :class:`Certificate`."""
+    """What HAProxy says about a certificate.
+
+    ``status``, ``subject``, ``issuer``, ``serial``, ``not_before``, ``not_after``, ``names``,
+    ``chain``, ``algorithm`` and ``fingerprints`` are explained at the properties of the same names
+    of :class:`Certificate`.
+    """
 
     __slots__ = ()
 
@@ -73,6 +78,11 @@ class TlsFile(Named):
         ca-file`` or ``show ssl crl-file``.
 
         :rtype: bool
+
+        Usage::
+
+            >>> hap.certificate('/etc/haproxy/www.example.com.pem').transaction
+            False
         """
         return any(is_open for _, is_open in self.transaction_per_socket())
 
@@ -81,6 +91,11 @@ class TlsFile(Named):
 
         :return: list of ``(process number, bool)``; costs as much as :attr:`transaction`.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> hap.certificate('/etc/haproxy/www.example.com.pem').transaction_per_process()
+            [(1, False)]
         """
         return [(change.process_nb, is_open)
                 for change, is_open in tls_files.read_open(self._changes())]
@@ -90,6 +105,11 @@ class TlsFile(Named):
 
         :return: list of ``(socket address, bool)``; costs as much as :attr:`transaction`.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> hap.certificate('/etc/haproxy/www.example.com.pem').transaction_per_socket()
+            [('/run/haproxy/admin.sock', False)]
         """
         return [(change.socket_file, is_open)
                 for change, is_open in tls_files.read_open(self._changes())]
@@ -110,22 +130,37 @@ class Certificate(TlsFile):
 
     Usage::
 
-        >>> certificate = hap.certificate('/etc/haproxy/www.pem')
-        >>> certificate.names
-        ['www.example.com']
-        >>> certificate.expires_in // 86400
-        89
+        >>> certificate = hap.certificate('/etc/haproxy/www.example.com.pem')
+        >>> certificate.status, certificate.names, certificate.algorithm
+        ('Used', ['www.example.com', 'example.com'], 'EC256')
+        >>> certificate.subject, certificate.issuer, certificate.serial
+        ('/CN=www.example.com', '/CN=Test CA', '10...')
+        >>> (certificate.not_after - certificate.not_before).days, certificate.expires_in // 86400
+        (30, 29)
+        >>> certificate.fingerprints
+        {'sha1': '...'}
+        >>> certificate.chain
+        [ChainCertificate(subject='/CN=Test CA', issuer='/CN=Test CA')]
     """
 
     def details(self):
         """Return everything that HAProxy says about it, with one command for each process.
 
-        :return: ``status``, ``subject``, ``issuer``, ``serial``, ``not_before``, ``not_after``,
-            ``names``, ``chain``, ``algorithm``, ``fingerprints``, and ``expires_in``; see the
-            properties.
-        :rtype: CertificateDetails
+        :rtype: :class:`CertificateDetails`
         :raises haproxyadmin.exceptions.IncosistentData: if the processes differ.
         :raises haproxyadmin.exceptions.NoSuchObject: if it is gone from a process.
+
+        Usage::
+
+            >>> details = hap.certificate('/etc/haproxy/www.example.com.pem').details()
+            >>> details.status, details.subject, details.issuer, details.names
+            ('Used', '/CN=www.example.com', '/CN=Test CA', ['www.example.com', 'example.com'])
+            >>> details.algorithm, details.serial, details.fingerprints
+            ('EC256', '10...', {'sha1': '...'})
+            >>> (details.not_after - details.not_before).days, details.expires_in // 86400
+            (30, 29)
+            >>> [certificate.subject for certificate in details.chain]
+            ['/CN=Test CA']
         """
         return self._common(lambda details: details)
 
@@ -134,6 +169,12 @@ class Certificate(TlsFile):
 
         :return: list of ``(process number, CertificateDetails)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> certificate = hap.certificate('/etc/haproxy/www.example.com.pem')
+            >>> [(number, details.status) for number, details in certificate.details_per_process()]
+            [(1, 'Used')]
         """
         return [(process.process_nb, details) for process, details in self._read()]
 
@@ -142,6 +183,12 @@ class Certificate(TlsFile):
 
         :return: list of ``(socket address, CertificateDetails)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> certificate = hap.certificate('/etc/haproxy/www.example.com.pem')
+            >>> [(address, details.status) for address, details in certificate.details_per_socket()]
+            [('/run/haproxy/admin.sock', 'Used')]
         """
         return [(process.socket_file, details) for process, details in self._read()]
 
@@ -282,9 +329,10 @@ class Certificate(TlsFile):
 
         Usage::
 
-            >>> with open('/etc/haproxy/www.pem') as pem:
-            ...     hap.certificate('/etc/haproxy/www.pem').update(pem.read()).changed
-            True
+            >>> with open('/etc/haproxy/www.example.com.pem') as pem:
+            ...     updated = hap.certificate('/etc/haproxy/www.example.com.pem').update(pem.read())
+            >>> updated.changed, updated.in_use, updated.by_socket
+            (False, True, [('/run/haproxy/admin.sock', 'committed')])
         """
         name, bundle = certificates.check_name(self.name), parse_bundle(pem)
         old = None if previous is None else parse_bundle(previous)
@@ -306,6 +354,11 @@ class Certificate(TlsFile):
         :return: ``changed``, False if there was no transaction.
         :rtype: Done
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+
+        Usage::
+
+            >>> hap.certificate('/etc/haproxy/www.example.com.pem').abort()
+            Done(changed=False)
         """
         return Done(tls_files.abort_files(self._changes()))
 
@@ -325,6 +378,14 @@ class Certificate(TlsFile):
         :raises haproxyadmin.exceptions.Conflict: if a transaction is open for it.
         :raises haproxyadmin.exceptions.CommandFailed: if a process uses it, or refuses.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
+
+        Usage::
+
+            >>> with open('/etc/haproxy/www.example.com.pem') as pem:
+            ...     hap.add_certificate('/etc/haproxy/old.example.com.pem', pem.read()).in_use
+            False
+            >>> hap.certificate('/etc/haproxy/old.example.com.pem').delete()
+            Done(changed=True)
         """
         return Done(tls_files.delete_files(self._changes()))
 

@@ -33,6 +33,12 @@ def calculate(name, metrics):
     :return: the sum, or the average truncated toward zero.
     :rtype: int
     :raises ValueError: if the name is in neither list.
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.calculate('scur', [3, 4]), utils.calculate('weight', [3, 4])
+        (7, 3)
     """
     if not (isinstance(name, TEXT) and is_figure(name)):
         raise ValueError('unknown type of calculation for metric {0!r}'.format(name))
@@ -274,6 +280,12 @@ def elements_of_list_same(iterator):
 
     :param iterator: any iterable.
     :rtype: bool
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.elements_of_list_same([1, 1]), utils.elements_of_list_same([1, 2])
+        (True, False)
     """
     elements = list(iterator)
     return bool(elements) and all(element == elements[0] for element in elements)
@@ -286,6 +298,12 @@ def compare_values(values):
     :type values: list of tuple
     :return: the value.
     :raises haproxyadmin.exceptions.IncosistentData: if the values differ, or there are none.
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.compare_values([(1, 'UP'), (2, 'UP')])
+        'UP'
     """
     if not elements_of_list_same(value for _, value in values):
         raise IncosistentData(values)
@@ -327,6 +345,12 @@ def check_command(results):
     :raises haproxyadmin.exceptions.CommandFailed: if all refused, with HAProxy's message.
     :raises haproxyadmin.exceptions.MultipleCommandResults: if some refused, or there are no
         results.
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.check_command([(1, ''), (2, '')])
+        True
     """
     return _check_successes(results, replies.is_success)
 
@@ -343,6 +367,13 @@ def check_command_addr_port(change_type, results):
     :raises haproxyadmin.exceptions.CommandFailed: if all refused.
     :raises haproxyadmin.exceptions.MultipleCommandResults: if some refused.
     :raises ValueError: for another type of change.
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> reply = "IP changed from '10.0.0.1' to '10.0.0.2' by 'stats'"
+        >>> utils.check_command_addr_port('addr', [(1, reply)])
+        True
     """
     if change_type not in ('addr', 'port'):
         raise ValueError("the type of change must be 'addr' or 'port', got {0!r}".format(

@@ -122,6 +122,11 @@ class Combined(Shared):
         :return: list of ``(process number, number)``.
         :rtype: list of tuple
         :raises ValueError: see :meth:`metric`.
+
+        Usage::
+
+            >>> hap.metric_per_process('Maxconn')
+            [(1, 10000), (2, 10000), (3, 10000), (4, 10000)]
         """
         return self._per_process(self._metric_of_each(name))
 
@@ -136,6 +141,11 @@ class Combined(Shared):
         :return: list of ``(socket file, number)``.
         :rtype: list of tuple
         :raises ValueError: see :meth:`metric`.
+
+        Usage::
+
+            >>> hap.backend('backend1_proc34').metric_per_socket('act')
+            [('/run/haproxy/haproxy-3.sock', 3), ('/run/haproxy/haproxy-4.sock', 3)]
         """
         return self._per_socket(self._metric_of_each(name))
 

@@ -40,18 +40,18 @@ class CrtList(Named):
         Sends one ``show ssl crt-list -n LIST`` to each process (management guide, "show ssl
         crt-list"; HAProxy 2.2).
 
-        :return: for each its ``certificate``; ``sni``, a list of the SNI filters that say for which
-            names it is used, such as ``'www.test'``, ``'*.test'`` and ``'!old.test'``, empty for
-            the names in the certificate itself; ``options`` as in the configuration, without
-            brackets, such as ``'alpn h2 verify none'``, or None; and the number of its ``line``,
-            which is 0 for what was in a directory or ``ssl-f-use`` at the start, and None if it
-            differs between processes. HAProxy does not list the option ``ca-verify-file``.
-        :rtype: list of CrtListEntry
+        :rtype: list of :class:`CrtListEntry`
         :raises haproxyadmin.exceptions.IncosistentData: if the processes have different entries, or
             in another order; ``by_socket`` contains them.
         :raises haproxyadmin.exceptions.NoSuchObject: if the list is gone from a process.
         :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is not admin.
         :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+
+        Usage::
+
+            >>> entry, = hap.crt_list('/etc/haproxy/sites.list').entries()
+            >>> entry.certificate, entry.sni, entry.options, entry.line is None
+            ('/etc/haproxy/shop.example.com.pem', ['shop.example.com'], 'alpn h2,http/1.1', False)
         """
         pairs = self._read()
         entries = common_value([
@@ -66,6 +66,12 @@ class CrtList(Named):
 
         :return: list of ``(process number, list of CrtListEntry)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> sites = hap.crt_list('/etc/haproxy/sites.list')
+            >>> [(number, len(entries)) for number, entries in sites.entries_per_process()]
+            [(1, 1)]
         """
         return [(process.process_nb, own) for process, own in self._read()]
 
@@ -74,6 +80,12 @@ class CrtList(Named):
 
         :return: list of ``(socket file, list of CrtListEntry)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> sites = hap.crt_list('/etc/haproxy/sites.list')
+            >>> [(address, len(entries)) for address, entries in sites.entries_per_socket()]
+            [('/run/haproxy/admin.sock', 1)]
         """
         return [(process.socket_file, own) for process, own in self._read()]
 
@@ -115,7 +127,8 @@ class CrtList(Named):
 
         Usage::
 
-            >>> hap.crt_list('/etc/haproxy/list.txt').add('/etc/haproxy/www.pem', ['*.www.test'])
+            >>> sites = hap.crt_list('/etc/haproxy/sites.list')
+            >>> sites.add('/etc/haproxy/www.example.com.pem', sni=['*.www.example.com'])
             Added(changed=True)
         """
         return Added(crt_lists.add_entry(
@@ -152,6 +165,12 @@ class CrtList(Named):
             have the certificate at this line, and others only at other lines.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse. It is then
             added again where it was removed; ``undone`` and ``not_undone`` list the sockets.
+
+        Usage::
+
+            >>> sites = hap.crt_list('/etc/haproxy/sites.list')
+            >>> sites.remove('/etc/haproxy/shop.example.com.pem')
+            Removed(changed=True)
         """
         like = certificate if isinstance(certificate, CrtListEntry) else None
         name = check_certificate(certificate if like is None else like.certificate)

@@ -1,27 +1,6 @@
 # -*- coding: utf-8 -*-
 # SPDX-License-Identifier: Apache-2.0
-"""The exceptions of haproxyadmin.
-
-::
-
-    HAProxyBaseError
-    ├── CommandFailed                (HAProxy refused)
-    │   ├── Conflict                 (... or would lose what another client changes)
-    │   ├── EntriesFailed            (... some entries of many)
-    │   ├── NotSupported             (... or would: its version or build cannot do it)
-    │   └── ReloadFailed             (... its configuration)
-    ├── NoSuchObject                 (it is gone; also a KeyError)
-    ├── HAProxyDataError             (processes disagree)
-    │   ├── IncosistentData          (... on a value)
-    │   └── MultipleCommandResults   (... on a change)
-    ├── WaitTimeout                  (it did not happen before the deadline)
-    └── HAProxySocketError           (cannot reach HAProxy; also an OSError)
-        ├── NoHAProxyFound           (HAProxy() finds none; also a ValueError)
-        ├── SocketApplicationError   (closed early, or not HAProxy; also a ValueError)
-        ├── SocketConnectionError    (nobody listens)
-        ├── SocketPermissionError    (not allowed to connect)
-        ├── SocketTimeout            (no reply in time)
-        └── SocketTransportError     (an earlier connection is still open)
+"""The exceptions of haproxyadmin, of which :class:`HAProxyBaseError` is the base.
 
 A wrong argument is a plain :class:`ValueError`; then nothing was sent.
 """
@@ -64,6 +43,23 @@ class HAProxyBaseError(Exception):
     and not undone, and ``replaced`` those that another process took over during the change.
 
     ``result`` says how far a call that waits for something got.
+
+    Usage::
+
+        >>> from haproxyadmin import exceptions
+        >>> server = hap.backend('backend1_proc34').server('bck1_proc34_srv1')
+        >>> try:
+        ...     server.setfqdn('web1.example.com')
+        ... except exceptions.HAProxyBaseError as error:
+        ...     print(error)
+        ...     print(error.command)
+        ...     print(error.socket_file, error.undone, error.not_undone)
+        ...     print([address for address, reply in error.by_socket])
+        ...
+        could not update backend1_proc34/bck1_proc34_srv1 FQDN by 'stats socket command'
+        set server backend1_proc34/bck1_proc34_srv1 fqdn web1.example.com
+        /run/haproxy/haproxy-3.sock [] []
+        ['/run/haproxy/haproxy-3.sock', '/run/haproxy/haproxy-4.sock']
     """
 
     results = ()
@@ -144,6 +140,16 @@ class EntriesFailed(CommandFailed):
     :type failures: list of namedtuple
 
     ``results`` and ``by_socket`` say how many entries each process accepted.
+
+    Usage::
+
+        >>> from haproxyadmin import exceptions
+        >>> try:
+        ...     hap.add_acl_entries(5, ['10.0.0.0/8', 'nonsense'])
+        ... except exceptions.EntriesFailed as error:
+        ...     print(error.failures[0].index, error.failures[0].message)
+        ...
+        1 'nonsense' is not a valid IPv4 or IPv6 address.
     """
 
     def __init__(self, failures):
@@ -160,6 +166,16 @@ class Conflict(CommandFailed):
     Trying again later is safe, unless ``polluted`` is True: then what was sent is in the other
     client's transaction, which must not be committed; see
     :meth:`haproxyadmin.certificates.Certificate.abort`.
+
+    Usage::
+
+        >>> from haproxyadmin import exceptions
+        >>> try:
+        ...     hap.map(0).replace({'1': 'new'}, atomic=False)
+        ... except exceptions.Conflict as error:
+        ...     print('stop the other client' if error.polluted else 'try it later')
+        ...
+        True
     """
 
     polluted = False
@@ -208,10 +224,10 @@ class WaitTimeout(HAProxyBaseError):
 
 
 class NoSuchObject(HAProxyBaseError, KeyError):
-    """A frontend, backend, server, section or session no longer exists.
+    """There is no such frontend, backend, server, section or session, or no longer.
 
     :param name: its name, which is ``args[0]`` as in any :class:`KeyError`.
-    :param message: what is gone from which process.
+    :param message: (optional) what is missing, or gone from which process.
     """
 
     def __init__(self, name, message=''):
@@ -224,6 +240,16 @@ class HAProxyDataError(HAProxyBaseError):
 
     :param results: list of ``(process number, value or reply)``.
     :type results: list
+
+    Usage::
+
+        >>> from haproxyadmin import exceptions
+        >>> try:
+        ...     hap.frontend('frontend1_proc34').status
+        ... except exceptions.HAProxyDataError as error:
+        ...     print(error.by_socket)
+        ...
+        'OPEN'
     """
 
     _summary = 'HAProxy processes disagree'
@@ -281,6 +307,22 @@ class HAProxySocketError(type('_SystemError', (HAProxyBaseError,) + _SystemError
     ``errno``, ``strerror`` and ``filename`` are those of the cause. ``undelivered`` is True if
     HAProxy has certainly not received the command. ``is_final`` is True if it is not tried again,
     because that cannot help: TLS does not accept a certificate.
+
+    Usage::
+
+        >>> from haproxyadmin import exceptions
+        >>> try:
+        ...     hap.setmaxconn(5000)
+        ... except exceptions.SocketPermissionError as error:
+        ...     print('run this as the user of HAProxy:', error.socket_file)
+        ... except (exceptions.SocketTimeout, exceptions.SocketTransportError):
+        ...     print('HAProxy is too slow')
+        ... except (exceptions.SocketConnectionError, exceptions.SocketApplicationError):
+        ...     print('HAProxy does not run, or is just reloading')
+        ... except exceptions.HAProxySocketError as error:
+        ...     print('try it again' if error.undelivered and not error.is_final else error)
+        ...
+        True
     """
 
     is_final = False

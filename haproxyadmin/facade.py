@@ -70,6 +70,12 @@ class Facade(Named, Combined):
         :rtype: int
         :raises ValueError: for any other name, including those of other kinds of objects, and for
             any other rule; then nothing is sent.
+
+        Usage::
+
+            >>> backend = hap.backend('backend1_proc34')
+            >>> backend.metric('slim'), backend.metric('slim', rule='max')
+            (200000, 100000)
         """
         return combine.combine_metric(name, self._METRICS, self._rows, rule)
 
@@ -82,6 +88,11 @@ class Facade(Named, Combined):
             figure that the running HAProxy reports for it.
         :rtype: dict
         :raises ValueError: for any other rule; then nothing is sent.
+
+        Usage::
+
+            >>> hap.frontend('frontend1_proc34').metrics()['slim']
+            6000
         """
         totals = combine.Totals(rule)  # a wrong rule sends nothing
         return combine.aggregate_all(self._METRICS, stats.columns(self._rows()), totals)
@@ -91,6 +102,11 @@ class Facade(Named, Combined):
 
         :return: list of ``(process number, requests)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> hap.frontend('frontend1_proc34').requests_per_process()
+            [(3, 0), (4, 0)]
         """
         return self._per_process(self._requests_of_each())
 
@@ -99,6 +115,11 @@ class Facade(Named, Combined):
 
         :return: list of ``(socket file, requests)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> hap.frontend('frontend1_proc34').requests_per_socket()
+            [('/run/haproxy/haproxy-3.sock', 0), ('/run/haproxy/haproxy-4.sock', 0)]
         """
         return self._per_socket(self._requests_of_each())
 
@@ -108,6 +129,12 @@ class Facade(Named, Combined):
         :return: list of ``(process number, dict)``; the dict contains HAProxy's own text for each
             field.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> backend = hap.backend('backend1_proc34')
+            >>> [(number, row['act']) for number, row in backend.stats_per_process()]
+            [(3, '3'), (4, '3')]
         """
         return self._per_process(map(stats.row2dict, self._rows()))
 
@@ -117,6 +144,12 @@ class Facade(Named, Combined):
         :return: list of ``(socket file, dict)``; the dict contains HAProxy's own text for each
             field.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> backend = hap.backend('backend1_proc34')
+            >>> [(address, row['act']) for address, row in backend.stats_per_socket()]
+            [('/run/haproxy/haproxy-3.sock', '3'), ('/run/haproxy/haproxy-4.sock', '3')]
         """
         return self._per_socket(map(stats.row2dict, self._rows()))
 

@@ -28,6 +28,12 @@ class Frontend(Facade):
     cannot be reached, and a :class:`KeyError` if a process no longer has the frontend. The status
     must be the same in all processes; it raises :class:`haproxyadmin.exceptions.IncosistentData` if
     it differs.
+
+    Usage::
+
+        >>> frontend = hap.frontend('frontend1_proc34')
+        >>> frontend.status, frontend.is_open, frontend.maxconn, frontend.iid
+        ('OPEN', True, 6000, 9)
     """
 
     _METRICS = FRONTEND_METRICS
@@ -73,6 +79,16 @@ class Frontend(Facade):
 
         Sends ``enable frontend`` (management guide, "enable frontend") to each process. HAProxy
         refuses if the frontend is enabled already.
+
+        Usage::
+
+            >>> frontend = hap.frontend('frontend1_proc34')
+            >>> frontend.disable()
+            True
+            >>> frontend.enable()
+            True
+            >>> frontend.status
+            'OPEN'
         """
         return self._do('enable')
 
@@ -82,6 +98,11 @@ class Frontend(Facade):
 
         Sends ``disable frontend`` (management guide, "disable frontend") to each process. Then the
         status is ``STOP`` up to HAProxy 2.2, ``OPEN`` in 2.4 and ``PAUSED`` from 2.6 on.
+
+        Usage::
+
+            >>> hap.frontend('frontend1_proc34').disable()
+            True
         """
         return self._do('disable')
 
@@ -92,6 +113,11 @@ class Frontend(Facade):
         Sends ``shutdown frontend`` (management guide, "shutdown frontend") to each process. Up to
         HAProxy 2.4 the frontend is removed, and later reads raise a :class:`KeyError`; from 2.6 on
         its status is ``STOP``. Only a restart of HAProxy brings it back.
+
+        Usage::
+
+            >>> hap.frontend('frontend1_proc34').shutdown()
+            True
         """
         return self._do('shutdown')
 

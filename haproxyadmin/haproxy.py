@@ -102,8 +102,9 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
         >>> from haproxyadmin import haproxy
         >>> hap = haproxy.HAProxy(socket_dir='/run/haproxy')
-        >>> for frontend in hap.frontends():
-        ...     print(frontend.name, frontend.requests, frontend.process_nb)
+        >>> frontend = hap.frontend('frontend1_proc34')
+        >>> frontend.status, frontend.process_nb
+        ('OPEN', [3, 4])
     """
 
     _left_out = ()
@@ -140,9 +141,7 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         join, those that no longer answer leave. Frontends, backends and servers that were made
         before keep the processes that they had.
 
-        :return: ``joined`` and ``left`` list the addresses of processes, ``left_out`` is
-            :attr:`left_out`.
-        :rtype: Refreshed
+        :rtype: :class:`Refreshed`
         :raises haproxyadmin.exceptions.NoHAProxyFound: as when the object is made; then nothing
             has changed.
 
@@ -167,6 +166,11 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :rtype: :class:`haproxyadmin.patterns.Map`
         :raises ValueError: if no process has it; the message contains the nearest names.
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+
+        Usage::
+
+            >>> hap.map('/etc/haproxy/v-m1-bk')['1']
+            'www.foo.com-1'
         """
         from haproxyadmin import patterns  # most programs do not need it
         return patterns.find(self._found, 'map', ref)
@@ -183,6 +187,8 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
             >>> for one in hap.maps():
             ...     print(one.id, one.file, len(one))
+            ...
+            0 /etc/haproxy/v-m1-bk 2
         """
         from haproxyadmin import patterns  # most programs do not need it
         return patterns.list_all(self._found, 'map')
@@ -198,6 +204,11 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :rtype: :class:`haproxyadmin.patterns.Acl`
         :raises ValueError: if no process has it; the message contains the nearest names.
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+
+        Usage::
+
+            >>> '/static/css/' in hap.acl(6)
+            True
         """
         from haproxyadmin import patterns  # most programs do not need it
         return patterns.find(self._found, 'acl', ref)
@@ -210,6 +221,11 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
         :rtype: list of :class:`haproxyadmin.patterns.Acl`
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+
+        Usage::
+
+            >>> [acl.file for acl in hap.acls() if acl.file]
+            ['/etc/haproxy/wl_stats', '/etc/haproxy/bl_frontend']
         """
         from haproxyadmin import patterns  # most programs do not need it
         return patterns.list_all(self._found, 'acl')
@@ -223,6 +239,11 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
         :rtype: list of :class:`haproxyadmin.tables.Table`
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+
+        Usage::
+
+            >>> hap.tables()
+            [Table('api_keys', processes=[1]), Table('clients', processes=[1])]
         """
         from haproxyadmin import tables  # most programs do not need it
         return tables.list_all(self._sources())
@@ -235,6 +256,11 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :type name: str
         :rtype: :class:`haproxyadmin.tables.Table`
         :raises ValueError: if no process has it; the message contains the nearest names.
+
+        Usage::
+
+            >>> hap.table('clients').used
+            2
         """
         from haproxyadmin import tables  # most programs do not need it
         return tables.find(self._sources(), name)
@@ -256,7 +282,10 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
             >>> for section in hap.resolvers():
             ...     for server in section.nameservers():
-            ...         print(section.name, server.name, server.unanswered)
+            ...         print(section.name, server.name, server.counters['snd_error'])
+            ...
+            dns ns1 0
+            dns ns2 0
         """
         from haproxyadmin import resolvers  # most programs do not need it
         return resolvers.list_all(self._sources())
@@ -269,6 +298,11 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :rtype: :class:`haproxyadmin.resolvers.ResolversSection`
         :raises ValueError: if no process has it; the message contains the nearest names.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> hap.resolvers_section('dns').nameserver('ns1').counters['refused']
+            0
         """
         from haproxyadmin import resolvers  # most programs do not need it
         return resolvers.find(self._sources(), name)
@@ -286,7 +320,10 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
             >>> for section in hap.peers():
             ...     for peer in section.peers():
-            ...         print(section.name, peer.name, peer.is_local, peer.is_connected)
+            ...         print(section.name, peer.name, peer.is_connected)
+            ...
+            lbs lb2 True
+            lbs lb1 True
         """
         from haproxyadmin import peers  # most programs do not need it
         return peers.list_all(self._sources())
@@ -299,6 +336,11 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :rtype: :class:`haproxyadmin.peers.PeersSection`
         :raises ValueError: if no process has it; the message contains the nearest names.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> hap.peers_section('lbs').peer('lb1').is_connected
+            True
         """
         from haproxyadmin import peers  # most programs do not need it
         return peers.find(self._sources(), name)
@@ -318,9 +360,9 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
             ``'backend/server'``, or a :class:`haproxyadmin.server.Server`. Whether there is such a
             server is not checked.
         :param backend: (optional) only those of this backend.
-        :type backend: str
+        :type backend: str or :class:`haproxyadmin.backend.Backend`
         :param frontend: (optional) only those of this frontend.
-        :type frontend: str
+        :type frontend: str or :class:`haproxyadmin.frontend.Frontend`
         :param source: (optional) only those of clients with this address, without a port, or in
             this network: ``'10.0.0.9'``, ``'10.0.0.0/8'``, ``'2001:db8::/32'``. A client that
             comes by IPv4 to a socket of IPv6 (``::ffff:10.0.0.9``) counts as one of IPv4.
@@ -337,8 +379,10 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
         Usage::
 
-            >>> for session in hap.sessions(backend='backend_proc1', older_than=60):
-            ...     print(session.source, session.server, session.age)
+            >>> for session in hap.sessions(backend='backend_proc1', younger_than=60):
+            ...     print(session.source, session.server)
+            ...
+            127.0.0.1 member1_proc1
         """
         from haproxyadmin import sessions  # most programs do not need it
         return sessions.list_all(self._sources(), server, backend, frontend, source, older_than,
@@ -356,6 +400,13 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :rtype: haproxyadmin.sessions.Session
         :raises ValueError: if there is no such session, or if several processes have one.
         :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
+
+        Usage::
+
+            >>> listed, = hap.sessions(backend='backend_proc1')
+            >>> session = hap.session(listed.id, socket=listed.socket_file)
+            >>> session == listed, session.server
+            (True, 'member1_proc1')
         """
         from haproxyadmin import sessions  # most programs do not need it
         return sessions.find(self._sources(), id, socket)
@@ -403,7 +454,7 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
         Usage::
 
-            >>> hap.shutdown_sessions(server='backend_proc1_srv1', older_than=3600)
+            >>> hap.shutdown_sessions(server='member1_proc1', older_than=3600)
             SessionsEnded(ended=0, gone=0, left=0, by_socket=[])
         """
         from haproxyadmin import sessions  # most programs do not need it
@@ -417,15 +468,21 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
         Sends one ``show proc`` to each master (management guide, "show proc").
 
-        :return: for each worker its ``pid``; ``current``, False for one that a reload has replaced
-            and that serves its last connections; ``reloads``, how many it has survived; ``uptime``
-            in seconds; ``version``; ``number``, from 1, of several current ones (before HAProxy
-            2.5); and ``master``, the address of its master. From 3.1 on, a new worker counts as
-            current while it reads its configuration.
         :rtype: list of :class:`haproxyadmin.workers.Worker`
         :raises ValueError: if this object was made without ``master=``.
         :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
         :raises haproxyadmin.exceptions.HAProxySocketError: if a master cannot be reached.
+
+        Usage::
+
+            >>> from haproxyadmin import haproxy
+            >>> hap = haproxy.HAProxy(master='/run/haproxy-master.sock')
+            >>> for worker in hap.workers():
+            ...     print(worker.current, worker.number, worker.reloads, worker.master)
+            ...     print(worker.pid > 0, worker.uptime >= 0, worker.version == hap.version)
+            ...
+            True 1 0 /run/haproxy-master.sock
+            True True True
         """
         from haproxyadmin.workers import Workers  # for a master only
         return Workers(self._search.masters).list()
@@ -443,9 +500,8 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :param interval: (optional) seconds between two looks.
         :param progress: (optional) a callable that gets an object with ``done`` and ``total``,
             numbers of masters, and ``what``, a text.
-        :return: ``succeeded``, True; ``output``, what HAProxy wrote while it started, ``''`` before
-            2.8; ``old_pids`` and ``new_pids``, of the workers before and after.
-        :rtype: haproxyadmin.workers.ReloadResult
+        :return: the workers before and after.
+        :rtype: :class:`haproxyadmin.workers.ReloadResult`
         :raises ValueError: if this object was made without ``master=``.
         :raises haproxyadmin.exceptions.ReloadFailed: if HAProxy refuses its configuration; the old
             workers go on. From 2.8 on the message contains what HAProxy wrote.
@@ -454,6 +510,13 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :raises haproxyadmin.exceptions.HAProxySocketError: if there is no such master, or it may
             not be used.
         :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is too low.
+
+        Usage::
+
+            >>> from haproxyadmin import haproxy
+            >>> hap = haproxy.HAProxy(master='/run/haproxy-master.sock')
+            >>> hap.reload()
+            ReloadResult(succeeded=True, output='', old_pids=[4711], new_pids=[4723])
         """
         from haproxyadmin.workers import Workers  # for a master only
         return Workers(self._search.masters).reload_all(timeout, interval, progress)
@@ -470,9 +533,9 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         Usage::
 
             >>> snapshot = hap.snapshot()
-            >>> for backend in snapshot.backends():
-            ...     for server in backend.servers():
-            ...         print(backend.name, server.name, server.requests)
+            >>> backend = snapshot.backend('backend1_proc34')
+            >>> [(server.name, server.status) for server in backend.servers()]
+            [('bck1_proc34_srv1', 'UP'), ('bck1_proc34_srv2', 'UP'), ('bck_all_srv1', 'UP')]
         """
         return Snapshot(self._sources())
 
@@ -521,18 +584,6 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :param interval: (optional) seconds between two looks.
         :param timeout: (optional) seconds after the first look until the iterator ends; None for
             never.
-        :return: for each change ``when``, in seconds since the epoch; its ``kind``, ``'process'``,
-            ``'frontend'``, ``'backend'`` or ``'server'``; its ``name``: of the proxy,
-            ``'backend/server'``, the address of a process; ``field``; and what it was ``before``
-            and is ``after``, None for what is not there or not reported.
-
-            The fields of a process are ``'status'``, ``'up'`` or ``'unreachable'``; ``'pid'``, of
-            the process that has replaced it, an integer; and ``'version'``. Those of the others
-            are HAProxy's ``'status'``, without how many health checks are missing until it changes,
-            as in :meth:`differences`; of a server also ``'weight'``, an integer, except during its
-            slow start, and ``'addr'``. If processes report different texts, all of them in order:
-            ``'UP, DOWN'``. ``'processes'`` is how many have it, if only some do. What appears or
-            disappears is one change of its status.
         :rtype: iterator of :class:`haproxyadmin.watch.Change`
         :raises ValueError: for a wrong argument.
         :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached at the
@@ -569,14 +620,7 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :param certificates: (optional) True compares the certificates, too (HAProxy 2.2, level
             operator). It sends ``show ssl cert`` to each process, and once more for each of them.
         :type certificates: bool
-        :return: for each difference its ``kind``, ``'process'``, ``'frontend'``, ``'backend'``,
-            ``'server'``, ``'map'``, ``'acl'`` or ``'certificate'``; its ``name``: of the proxy,
-            ``'backend/server'``, a file or an id such as ``'#3'``, ``''`` for a process;
-            ``field``, HAProxy's own name such as ``'weight'``, or ``'exists'`` if a process does
-            not have it; and ``by_socket``, a list of ``(socket address, value)`` of all processes,
-            None for what is not there or not reported. The field of maps and ACLs is
-            ``'entries'``, with the entries that a process has and not every process has, or
-            ``'order'``, with the first entry that is not the same. Empty if all agree.
+        :return: empty if all agree.
         :rtype: list of :class:`haproxyadmin.differences.Difference`
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
         :raises haproxyadmin.exceptions.NotSupported: if it cannot show certificates because its
@@ -584,8 +628,11 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
 
         Usage::
 
-            >>> for difference in hap.differences():
-            ...     print(difference.name, difference.field, difference.by_socket)
+            >>> difference = hap.differences()[0]
+            >>> difference.kind, difference.name, difference.field
+            ('frontend', 'haproxy-stats', 'exists')
+            >>> difference.by_socket[:2]
+            [('/run/haproxy/haproxy-1.sock', True), ('/run/haproxy/haproxy-2.sock', False)]
         """
         from haproxyadmin.internal.differences import find_differences  # for this alone
         return find_differences(members_to_change(self._found), maps, acls, certificates)
@@ -686,9 +733,7 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :param interval: (optional) seconds between two looks.
         :param progress: (optional) a callable that gets an object with ``done`` and ``total``,
             numbers of processes, and ``what``, a text.
-        :return: what could not be restored: for each setting ``server`` (``'backend/server'``),
-            ``field``, ``wanted``, ``reason`` and ``socket_file``, which is None for a server that
-            no process has. Empty if everything was restored.
+        :return: what could not be restored, empty if everything was.
         :rtype: list of :class:`haproxyadmin.servers_state.NotRestored`
         :raises ValueError: if there is no such socket, or a file is malformed; the message contains
             the line. Nothing is sent.
@@ -739,6 +784,13 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :param value: 0 to 2147483647, for each process; 0 for no limit.
         :type value: int
         :raises ValueError: for any other value; nothing is sent.
+
+        Usage::
+
+            >>> hap.setratelimitconn(100)
+            True
+            >>> hap.ratelimitconn
+            400
         """
         return self._change(lambda process: commands.set_rate_limit('connections', value))
 
@@ -751,6 +803,13 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :param value: 0 to 2147483647, for each process; 0 for no limit.
         :type value: int
         :raises ValueError: for any other value; nothing is sent.
+
+        Usage::
+
+            >>> hap.setratelimitsess(100)
+            True
+            >>> hap.ratelimitsess
+            400
         """
         return self._change(lambda process: commands.set_rate_limit('sessions', value))
 
@@ -764,6 +823,13 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :param value: 0 to 2147483647, for each process; 0 for no limit.
         :type value: int
         :raises ValueError: for any other value; nothing is sent.
+
+        Usage::
+
+            >>> hap.setratelimitsslsess(100)
+            True
+            >>> hap.ratelimitsslsess
+            400
         """
         return self._change(lambda process: commands.set_rate_limit('ssl-sessions', value))
 
@@ -777,6 +843,13 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
             all``). HAProxy 3.3 and 3.4.0 crash soon after it; there it is refused, and nothing is
             sent to any process.
         :type all: bool
+
+        Usage::
+
+            >>> hap.clearcounters(all=True)
+            True
+            >>> hap.requests
+            0
         """
         return self._change(lambda process: commands.clear_counters(
             all, process.version if all else None))
@@ -800,6 +873,11 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
             for what would not reach the worker as it is: commands that begin with ``@``, ``quit``,
             ``prompt``, ``user``, ``operator``, ``wait``, and a ``<<`` that announces no payload.
             Nothing is sent.
+
+        Usage::
+
+            >>> hap.command('show cli level')[0]
+            (1, ['admin'])
         """
         reads = commands.only_shows(commands.check_raw(cmd))
         return self._numbered(lambda process: process.raw_operation(cmd, full_output=True),
@@ -818,6 +896,12 @@ class HAProxy(PatternMethods, TlsMethods, Reading):
         :rtype: list of tuple
         :raises ValueError: if the id is not an integer; nothing is sent.
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses.
+
+        Usage::
+
+            >>> number, lines = hap.errors()[0]
+            >>> number, lines[0]
+            (1, 'Total events captured on ...')
         """
         return self._numbered(lambda process: process.errors_operation(iid), self._sources())
 

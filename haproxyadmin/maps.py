@@ -114,6 +114,13 @@ class PatternMethods(object):
 
         :param acl: its id or file.
         :type acl: int or str
+
+        Usage::
+
+            >>> hap.clear_acl(6)
+            True
+            >>> hap.show_acl(6)
+            []
         """
         return self._patterns('clear', 'acl', acl)
 
@@ -125,6 +132,11 @@ class PatternMethods(object):
         :type acl: int or str
         :param patterns: the entries; see :meth:`add_acl`.
         :type patterns: iterable
+
+        Usage::
+
+            >>> hap.add_acl_entries(6, ['/static/img/', '/static/fonts/'])
+            True
         """
         return self._many('add', 'acl', acl, patterns)
 
@@ -139,6 +151,11 @@ class PatternMethods(object):
         :type acl: int or str
         :param keys: entries or references; see :meth:`del_acl`.
         :type keys: iterable
+
+        Usage::
+
+            >>> hap.del_acl_entries(6, ['/static/css/'])
+            True
         """
         return self._many('del', 'acl', acl, keys)
 
@@ -254,6 +271,13 @@ class PatternMethods(object):
 
         :param mapid: its id or file.
         :type mapid: int or str
+
+        Usage::
+
+            >>> hap.clear_map(0)
+            True
+            >>> hap.show_map(0)
+            []
         """
         return self._patterns('clear', 'map', mapid)
 
@@ -284,6 +308,11 @@ class PatternMethods(object):
         :type mapid: int or str
         :param keys: keys or references; see :meth:`del_map`.
         :type keys: iterable
+
+        Usage::
+
+            >>> hap.del_map_entries(0, ['0', '1'])
+            True
         """
         return self._many('del', 'map', mapid, keys)
 

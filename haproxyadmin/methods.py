@@ -53,6 +53,16 @@ def should_die(old_implementation):
 
     :param old_implementation: the function.
     :rtype: function
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> @utils.should_die
+        ... def divide(a, b):
+        ...     return a / b
+        ...
+        >>> divide(1, 0, die=False)
+        False
     """
     code = getattr(old_implementation, '__code__', None)
     names = code.co_varnames[:code.co_argcount] if code else ()

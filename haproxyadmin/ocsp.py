@@ -21,16 +21,33 @@ class OcspResponse(collections.namedtuple('OcspResponse', [
         'this_update', 'next_update', 'revoked_at', 'is_same', 'by_socket'])):
     """An OCSP response, as :meth:`haproxyadmin.haproxy.HAProxy.ocsp_responses` has read it.
 
-    ``certificate`` is the file of the certificate that it is about, None before HAProxy 2.8; ``id``
-    HAProxy's id, in hexadecimal digits as ``serial``, the serial number, and the two hashes of the
-    issuer. ``status`` is ``'good'``, ``'revoked'`` or ``'unknown'``; None if HAProxy has the
-    certificate, but has not got a response yet. ``this_update``, ``next_update`` (until when it is
-    valid) and ``revoked_at`` are aware :class:`datetime.datetime` in UTC, or None.
+    ``certificate`` is the file of the certificate that it is about, None before HAProxy 2.8;
+    ``id`` is HAProxy's id, in hexadecimal digits, as are ``serial``, the serial number,
+    ``issuer_name_hash`` and ``issuer_key_hash``. ``status`` is ``'good'``, ``'revoked'`` or
+    ``'unknown'``; None if HAProxy has the certificate, but has not got a response yet.
+    ``this_update``, ``next_update`` (until when it is valid) and ``revoked_at`` are aware
+    :class:`datetime.datetime` in UTC, or None.
 
     ``is_same`` is True if all processes have the same response. If they do not, ``status`` and the
     dates are those of the process in which it expires first; ``by_socket`` lists ``(socket address,
     Content)`` of each, with the same four and ``produced_at``, and from 2.8 on ``der``, the
     response itself.
+
+    Usage::
+
+        >>> response, = hap.ocsp_responses()
+        >>> response.certificate, response.status, response.revoked_at, response.is_same
+        ('/etc/haproxy/shop.example.com.pem', 'good', None, True)
+        >>> (response.next_update - response.this_update).days, response.expires_in // 86400
+        (10, 9)
+        >>> response.id, response.serial
+        ('30...', '10...')
+        >>> response.issuer_name_hash, response.issuer_key_hash
+        ('...', '...')
+        >>> for address, content in response.by_socket:
+        ...     print(address, content.status, content.der is not None)
+        ...
+        /run/haproxy/admin.sock good True
     """
 
     __slots__ = ()

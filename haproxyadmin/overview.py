@@ -119,6 +119,20 @@ def make_overview(read_dumps, pattern, width):
     return Overview(_summarize(read_dumps(), pattern), pattern, width)
 
 
+def make_html(title, things, omitted):
+    """Return a table of some servers as HTML.
+
+    :param title: the title of the column with the names.
+    :param things: for each the name that is shown, and its row in each process, None where it is
+        gone.
+    :param omitted: how many more there are.
+    """
+    table = Overview([_Section(title, _rows_of([
+        ('', name, [[stats.field(row, field) for field in _FIELDS] for row in rows if row]
+         or [[''] * len(_FIELDS)]) for name, rows in things]))])
+    return table._repr_html_() + ('\n<p>and {0} more</p>'.format(omitted) if omitted else '')
+
+
 # What the processes report
 
 def _summarize(dumps, pattern):

@@ -24,7 +24,16 @@ from haproxyadmin.spelling import suggest_or_list
 
 __all__ = ['Acl', 'Delta', 'Entry', 'Map', 'Match']
 
-Entry = collections.namedtuple('Entry', 'reference key value')
+
+class Entry(collections.namedtuple('Entry', 'reference key value')):
+    """An entry of an ACL or map in one process.
+
+    ``reference`` is HAProxy's own name for it, such as ``'0x5581f3a6d0c0'``, valid only for a
+    moment; ``key`` is the key, or the pattern; ``value`` its value, None in an ACL.
+    """
+
+    __slots__ = ()
+
 
 _MutableMapping, _MutableSet = mutable_collections()
 # Keeps the order in which HAProxy lists the keys.
@@ -173,6 +182,15 @@ class Collection(object):
 
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy no longer has it.
         :raises haproxyadmin.exceptions.HAProxySocketError: if the process cannot be reached.
+
+        Usage::
+
+            >>> hosts = hap.map(0)
+            >>> hap.set_map(0, '1', 'new')
+            True
+            >>> hosts.refresh()
+            >>> hosts['1']
+            'new'
         """
         listing = self._read()
         self.__dict__.pop('_listed', None)
@@ -238,9 +256,16 @@ class Collection(object):
 
         Costs one listing, because references are only valid for a moment.
 
-        :return: for each entry its ``reference``, ``key`` and ``value``, which is None in an ACL,
-            in HAProxy's order.
-        :rtype: list of Entry
+        :return: in HAProxy's order.
+        :rtype: list of :class:`Entry`
+
+        Usage::
+
+            >>> for entry in hap.map(0).entries():
+            ...     print(entry.reference, entry.key, entry.value)
+            ...
+            0x... 0 www.foo.com-0
+            0x... 1 www.foo.com-1
         """
         listing = self._read()
         keys, values = columns_of(listing)
@@ -260,8 +285,11 @@ class Collection(object):
 
         Usage::
 
-            >>> hap.map(0).lookup('1').value
-            'www.foo.com-1'
+            >>> match = hap.map(0).lookup('1')
+            >>> match.found, match.key, match.value, match.value_type
+            (True, '1', 'www.foo.com-1', 'str')
+            >>> match.type, match.case, match.index
+            ('str', 'sensitive', 'tree')
         """
         return self._read_first(lambda process: patterns.lookup_operation(
             process, self._FAMILY, self._ident, text))
@@ -273,8 +301,13 @@ class Collection(object):
 
         :param entries: what the content should be; see :meth:`replace`.
         :type entries: iterable
-        :rtype: Delta
+        :rtype: :class:`Delta`
         :raises ValueError: for what HAProxy cannot accept.
+
+        Usage::
+
+            >>> hap.map(0).diff({'0': 'new', '1': 'www.foo.com-1'})
+            Delta(added=[], changed=[('0', 'www.foo.com-0', 'new')], removed=[])
         """
         return find_delta(self._found[0], self._FAMILY, self._ident, self._known(),
                           check_entries(self._FAMILY, entries))
@@ -306,6 +339,11 @@ class Collection(object):
             then what that client does stands.
         :raises haproxyadmin.exceptions.EntriesFailed: if a process refuses an entry; nothing is
             changed. ``failures`` says which.
+
+        Usage::
+
+            >>> hap.acl(6).replace(['/static/css/', '/static/js/'], atomic=False)
+            True
         """
         if check_bool('atomic', atomic):
             self._change(lambda found: replace(found, self._FAMILY, self._ident, entries))
@@ -417,6 +455,13 @@ class Collection(object):
         is restored if another one fails.
 
         :raises haproxyadmin.exceptions.HAProxyBaseError: see :meth:`sync`.
+
+        Usage::
+
+            >>> paths = hap.acl(6)
+            >>> paths.clear()
+            >>> len(paths)
+            0
         """
         keys, values = self._known()
         self._change(lambda found: single.clear(found, self._FAMILY, self._ident, keys, values))
@@ -542,6 +587,15 @@ class Map(Collection, _MutableMapping):
         >>> hosts = hap.map(0)
         >>> hosts['1']
         'www.foo.com-1'
+        >>> hosts['2'] = 'www.foo.com-2'
+        >>> len(hosts), '2' in hosts
+        (3, True)
+        >>> hosts.id, hosts.name, hosts.process_nb
+        (0, '/etc/haproxy/v-m1-bk', [1, 2, 3, 4])
+        >>> hosts.description
+        "pattern loaded from file '/etc/haproxy/v-m1-bk' used by map at file ..."
+        >>> hosts.current_version, hosts.next_version
+        (None, None)
     """
 
     _FAMILY = 'map'
@@ -580,6 +634,13 @@ class Map(Collection, _MutableMapping):
         """Set the values of several keys; see :meth:`dict.update`.
 
         Several cost one listing of each process, and batches for what differs.
+
+        Usage::
+
+            >>> hosts = hap.map(0)
+            >>> hosts.update({'0': 'new', '2': 'www.foo.com-2'})
+            >>> list(hosts.items())
+            [('0', 'new'), ('1', 'www.foo.com-1'), ('2', 'www.foo.com-2')]
         """
         own, args = args[0], args[1:]
         pairs = collections.OrderedDict()
@@ -595,6 +656,11 @@ class Map(Collection, _MutableMapping):
         """Return the content as a dict.
 
         :rtype: dict
+
+        Usage::
+
+            >>> hap.map(0).copy() == {'0': 'www.foo.com-0', '1': 'www.foo.com-1'}
+            True
         """
         return dict(self._values)
 
@@ -630,6 +696,9 @@ class Acl(Collection, _MutableSet):
         >>> paths = hap.acl(6)
         >>> '/static/css/' in paths
         True
+        >>> paths |= ['/static/js/']
+        >>> sorted(paths)
+        ['/static/css/', '/static/js/']
     """
 
     _FAMILY = 'acl'
@@ -647,6 +716,13 @@ class Acl(Collection, _MutableSet):
         :param pattern: the pattern.
         :type pattern: str, or see :class:`haproxyadmin.maps.PatternMethods`
         :raises haproxyadmin.exceptions.HAProxyBaseError: see :meth:`~Collection.sync`.
+
+        Usage::
+
+            >>> paths = hap.acl(6)
+            >>> paths.add('/static/js/')
+            >>> sorted(paths)
+            ['/static/css/', '/static/js/']
         """
         pattern = _native(pattern)
         known = pattern in self._values
@@ -661,6 +737,10 @@ class Acl(Collection, _MutableSet):
         :param pattern: the pattern.
         :type pattern: str, or see :class:`haproxyadmin.maps.PatternMethods`
         :raises haproxyadmin.exceptions.HAProxyBaseError: see :meth:`~Collection.sync`.
+
+        Usage::
+
+            >>> hap.acl(6).discard('/static/css/')
         """
         for possible in _possible([pattern]):
             self._delete(possible)
@@ -669,6 +749,13 @@ class Acl(Collection, _MutableSet):
         """Add the patterns of other iterables; see :meth:`set.update`.
 
         :param others: iterables of patterns.
+
+        Usage::
+
+            >>> paths = hap.acl(6)
+            >>> paths.update(['/static/js/'], ['/static/img/'])
+            >>> len(paths)
+            3
         """
         added = [pattern for other in others for pattern in _members(other)]
         keys = list(_Ordered.fromkeys(check_entries('acl', added)[0]))
@@ -679,6 +766,13 @@ class Acl(Collection, _MutableSet):
         """Delete the patterns of other iterables; see :meth:`set.difference_update`.
 
         :param others: iterables of patterns.
+
+        Usage::
+
+            >>> paths = hap.acl(6)
+            >>> paths.difference_update(['/static/css/', '/static/js/'])
+            >>> paths == set()
+            True
         """
         keys = _possible([pattern for other in others for pattern in _members(other)])
         if keys:
@@ -688,6 +782,11 @@ class Acl(Collection, _MutableSet):
         """Return the content as a set.
 
         :rtype: set
+
+        Usage::
+
+            >>> sorted(hap.acl(6).copy())
+            ['/static/css/']
         """
         return set(self._values)
 

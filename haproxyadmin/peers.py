@@ -10,7 +10,20 @@ from haproxyadmin.protocol.words import is_integer
 
 __all__ = ['Peer', 'PeerState', 'PeersSection']
 
-Peer = collections.namedtuple('Peer', 'name is_local is_connected counters by_socket')
+
+class Peer(collections.namedtuple('Peer', 'name is_local is_connected counters by_socket')):
+    """A peer, over all processes that have it.
+
+    ``name`` is its name. ``is_local`` is True if it stands for the process itself, in all
+    processes. ``is_connected`` is True if all processes for which it is another one have a
+    connection to it that works, False if there are none. ``counters`` is ``{name: number}``, the
+    sum over all processes of what is a number: ``tx_hbt`` and ``rx_hbt``, heartbeats; ``no_hbt``,
+    heartbeats that were missing; ``new_conn``, attempts to connect; ``proto_err``, errors of the
+    protocol; ``coll``, connections that were closed because both had connected, and others.
+    ``by_socket`` lists ``(socket file, PeerState)``.
+    """
+
+    __slots__ = ()
 
 
 class PeersSection(Named):
@@ -26,22 +39,17 @@ class PeersSection(Named):
 
     Usage::
 
-        >>> section = hap.peers_section('mypeers')
-        >>> [peer.name for peer in section.peers() if not (peer.is_local or peer.is_connected)]
-        []
+        >>> section = hap.peers_section('lbs')
+        >>> for peer in section.peers():
+        ...     print(peer.name, peer.is_local, peer.is_connected, peer.counters['proto_err'])
+        ...
+        lb2 False True 0
+        lb1 False True 0
     """
 
     def peers(self):
         """Return the peers, in HAProxy's order.
 
-        :return: for each its ``name``; ``is_local``, True if it stands for the process itself, in
-            all processes; ``is_connected``, True if all processes for which it is another one have
-            a connection to it that works, False if there are none; ``counters``, ``{name:
-            number}``, the sum over all processes of what is a number: ``tx_hbt`` and ``rx_hbt``,
-            heartbeats; ``no_hbt``, heartbeats that were missing; ``new_conn``, attempts to connect;
-            ``proto_err``, errors of the protocol; ``coll``, connections that were closed because
-            both had connected, and others; and ``by_socket``, list of ``(socket file,
-            PeerState)``.
         :rtype: list of :class:`Peer`
         """
         return [_combine(group) for group in merge(
@@ -64,6 +72,14 @@ class PeersSection(Named):
 
         :return: list of ``(process number, {name: value})``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> for number, fields in hap.peers_section('lbs').fields_per_process():
+            ...     print(number, fields['flags'])
+            ...
+            1 0x1
+            1 0x1
         """
         return [(process.process_nb, section.fields) for process, section in self._read()]
 
@@ -72,6 +88,14 @@ class PeersSection(Named):
 
         :return: list of ``(socket file, {name: value})``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> for address, fields in hap.peers_section('lbs').fields_per_socket():
+            ...     print(address, fields['flags'])
+            ...
+            /run/haproxy/lb1.sock 0x1
+            /run/haproxy/lb2.sock 0x1
         """
         return [(process.socket_file, section.fields) for process, section in self._read()]
 

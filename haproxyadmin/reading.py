@@ -14,7 +14,7 @@ from haproxyadmin.parsers.info import parse_description
 from haproxyadmin.protocol import commands
 from haproxyadmin.protocol.metrics import HAPROXY_METRICS
 from haproxyadmin.protocol.words import to_native
-from haproxyadmin.server import servers_of
+from haproxyadmin.server import Servers, servers_of
 from haproxyadmin.spelling import suggest_or_list
 
 _LABEL = operator.itemgetter(0)
@@ -103,6 +103,11 @@ class Reading(Combined):
         clients requested from the frontends.
 
         :rtype: int
+
+        Usage::
+
+            >>> hap.totalrequests > hap.requests
+            True
         """
         return self.metric('CumReq')
 
@@ -162,6 +167,11 @@ class Reading(Combined):
 
         :return: a dict for each process, in the order of the process numbers.
         :rtype: list of dict
+
+        Usage::
+
+            >>> [info['Maxconn'] for info in hap.info()]
+            ['10000', '10000', '10000', '10000']
         """
         return read_identified(self._sources(), lambda process: process.info_operation(unchanged))
 
@@ -182,6 +192,11 @@ class Reading(Combined):
             reports.
         :rtype: int
         :raises ValueError: for any other name, and for any other rule; then nothing is sent.
+
+        Usage::
+
+            >>> hap.metric('Maxconn'), hap.metric('Maxconn', rule='max')
+            (40000, 10000)
         """
         return combine.combine_info_metric(name, HAPROXY_METRICS, self.info, rule)
 
@@ -194,6 +209,11 @@ class Reading(Combined):
             ``show info`` reports.
         :rtype: dict
         :raises ValueError: for any other rule; then nothing is sent.
+
+        Usage::
+
+            >>> hap.metrics()['Maxconn']
+            40000
         """
         totals = combine.Totals(rule)  # a wrong rule sends nothing
         return combine.aggregate_all(HAPROXY_METRICS, combine.info_columns(self.info()), totals)
@@ -212,6 +232,12 @@ class Reading(Combined):
             different texts, all of them in order: ``'UP, DOWN'``. What HAProxy does not report is
             None.
         :rtype: list of dict
+
+        Usage::
+
+            >>> [(row['pxname'], row['svname'], row['processes']) for row in hap.stats()
+            ...  if row['type'] == 'server' and row['processes'] > 1][:2]
+            [('backend1_proc34', 'bck1_proc34_srv1', 2), ('backend1_proc34', 'bck1_proc34_srv2', 2)]
         """
         dumps = self._dumps()
         proxies = combine.merge([stats.label_rows(dump) for dump in dumps], _LABEL)
@@ -245,6 +271,11 @@ class Reading(Combined):
         :param name: (optional) only the one with this name; if there is none, the list is empty.
         :type name: str
         :rtype: list of :class:`haproxyadmin.frontend.Frontend`
+
+        Usage::
+
+            >>> hap.frontends('frontend1_proc34')
+            [Frontend('frontend1_proc34', processes=[3, 4])]
         """
         lists = self._read_each(lambda process: process.frontends_operation(name))
         return [Frontend(members) for members in combine.merge(lists)]
@@ -256,6 +287,11 @@ class Reading(Combined):
         :type name: str
         :rtype: :class:`haproxyadmin.frontend.Frontend`
         :raises ValueError: if there is none; the message contains the nearest names.
+
+        Usage::
+
+            >>> hap.frontend('frontend1_proc34').is_open
+            True
         """
         return combine.find_by_name(self.frontends(), 'frontend', name)
 
@@ -265,6 +301,11 @@ class Reading(Combined):
         :param name: (optional) only the one with this name; if there is none, the list is empty.
         :type name: str
         :rtype: list of :class:`haproxyadmin.backend.Backend`
+
+        Usage::
+
+            >>> [backend.name for backend in hap.backends()]
+            ['haproxy', 'backend_proc1', 'backend_proc2', 'backend1_proc34', 'backend2_proc34']
         """
         lists = self._read_each(lambda process: process.backends_operation(name))
         return [Backend(members) for members in combine.merge(lists)]
@@ -276,6 +317,11 @@ class Reading(Combined):
         :type name: str
         :rtype: :class:`haproxyadmin.backend.Backend`
         :raises ValueError: if there is none; the message contains the nearest names.
+
+        Usage::
+
+            >>> hap.backend('backend1_proc34').is_up
+            True
         """
         return combine.find_by_name(self.backends(), 'backend', name)
 
@@ -288,8 +334,13 @@ class Reading(Combined):
 
         :param backend: (optional) only the servers of this backend; if there is none, the list
             is empty.
-        :type backend: str
+        :type backend: str or :class:`haproxyadmin.backend.Backend`
         :rtype: list of :class:`haproxyadmin.server.Server`
+
+        Usage::
+
+            >>> [server.name for server in hap.servers('backend1_proc34')]
+            ['bck1_proc34_srv1', 'bck1_proc34_srv2', 'bck_all_srv1']
         """
         return _servers_of(self._listings(backend))
 
@@ -301,9 +352,14 @@ class Reading(Combined):
         :param hostname: its name.
         :type hostname: str
         :param backend: (optional) look in this backend only.
-        :type backend: str
+        :type backend: str or :class:`haproxyadmin.backend.Backend`
         :rtype: list of :class:`haproxyadmin.server.Server`
         :raises ValueError: if there is none; the message contains the nearest names.
+
+        Usage::
+
+            >>> [server.backendname for server in hap.server('bck_all_srv1')]
+            ['backend_proc1', 'backend1_proc34', 'backend2_proc34']
         """
         name = to_native(hostname)
         lists = self._listings(backend)
@@ -348,5 +404,5 @@ def _servers_of(lists):
 
     :param lists: for each process its listings, one of each backend.
     """
-    return [server for listings in combine.merge(lists, _BY_BACKEND)
-            for server in servers_of(listings)]
+    return Servers(server for listings in combine.merge(lists, _BY_BACKEND)
+                   for server in servers_of(listings))

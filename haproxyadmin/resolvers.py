@@ -17,6 +17,8 @@ class NameServer(collections.namedtuple('NameServer', 'name counters')):
     """A name server.
 
     ``name`` is its name, ``counters`` a dict of numbers; see :class:`ResolversSection`.
+    ``unanswered`` is how many queries it has not answered, or not yet: those sent without all
+    answers.
     """
 
     __slots__ = ()
@@ -54,7 +56,10 @@ class ResolversSection(Named):
 
         >>> section = hap.resolvers_section('dns')
         >>> for server in section.nameservers():
-        ...     print(server.name, server.counters['sent'], server.unanswered)
+        ...     print(server.name, server.counters['snd_error'], server.unanswered < 100)
+        ...
+        ns1 0 True
+        ns2 0 True
     """
 
     def nameservers(self):
@@ -83,6 +88,14 @@ class ResolversSection(Named):
 
         :return: list of ``(process number, list of NameServer)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> for number, servers in hap.resolvers_section('dns').nameservers_per_process():
+            ...     print(number, [server.name for server in servers])
+            ...
+            1 ['ns1', 'ns2']
+            1 ['ns1', 'ns2']
         """
         return [(process.process_nb, servers) for process, servers in self._of_each()]
 
@@ -91,6 +104,14 @@ class ResolversSection(Named):
 
         :return: list of ``(socket file, list of NameServer)``.
         :rtype: list of tuple
+
+        Usage::
+
+            >>> for address, servers in hap.resolvers_section('dns').nameservers_per_socket():
+            ...     print(address, [server.name for server in servers])
+            ...
+            /run/haproxy/lb1.sock ['ns1', 'ns2']
+            /run/haproxy/lb2.sock ['ns1', 'ns2']
         """
         return [(process.socket_file, servers) for process, servers in self._of_each()]
 

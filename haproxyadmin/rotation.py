@@ -17,9 +17,26 @@ __all__ = ['BroughtBack', 'Drained', 'OutOfRotation', 'TakenOut', 'bring_back', 
 # seconds.
 SHUTDOWN_SHARE, SHUTDOWN_SECONDS = 0.25, 1
 
-# ended: how many sessions were shut down. tracked_by: the servers that go with it.
-TakenOut = collections.namedtuple('TakenOut', Drained._fields + ('ended', 'tracked_by'))
-BroughtBack = collections.namedtuple('BroughtBack', 'seconds changed reloaded')
+
+class TakenOut(collections.namedtuple('TakenOut', Drained._fields + ('ended', 'tracked_by'))):
+    """What :meth:`haproxyadmin.server.Server.takeout` has done.
+
+    ``sessions``, ``seconds``, ``changed`` and ``reloaded`` are those of :class:`Drained`; ``ended``
+    is how many sessions in current workers were shut down, and ``tracked_by`` lists the servers
+    that track it and go with it, each ``'backend/server'``.
+    """
+
+    __slots__ = ()
+
+
+class BroughtBack(collections.namedtuple('BroughtBack', 'seconds changed reloaded')):
+    """What :meth:`haproxyadmin.server.Server.bringback` has done.
+
+    ``seconds`` is how long it took, ``changed`` False if the state was set already, ``reloaded``
+    True if a process was replaced meanwhile.
+    """
+
+    __slots__ = ()
 
 
 class _Move(object):
@@ -131,8 +148,8 @@ class _TakeOut(_Move):
             server for proxy, server in tracking if proxy == backend)
         if is_in_use and self._keep_up and len(others) < self._keep_up:
             raise CommandFailed(
-                '{0} is not taken out: keep_up is {1}, and the other servers of its backend that '
-                'are up are {2}{3}'.format(
+                '{0} is not taken out: keep_up is {1}; other servers of its backend that are up: '
+                '{2}{3}'.format(
                     rotation.name, self._keep_up, ', '.join(sorted(others)) or 'none',
                     '; with it would go {0}'.format(', '.join(self._tracked_by))
                     if tracking else ''))
@@ -225,6 +242,16 @@ class OutOfRotation(object):
     :param back_within: seconds until it must be up again.
     :param restore_on_error: True to restore its state after an exception, too.
     :param how: the other arguments of :func:`take_out`.
+
+    Usage::
+
+        >>> out = hap.backend('backend_proc1').server('member1_proc1').out_of_rotation(timeout=30)
+        >>> with out:
+        ...     print(out.taken.changed, out.taken.sessions)
+        ...
+        True 0
+        >>> out.back.changed
+        True
     """
 
     def __init__(self, members, back_within, restore_on_error, **how):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Change a server and read its statistics."""
+import collections
 import functools
 import operator
 import time
@@ -8,7 +9,7 @@ from haproxyadmin.combine import check_command_addr_port, common_value, merge
 from haproxyadmin.facade import Facade
 from haproxyadmin.internal.calls import (members_to_change, read_each, read_pairs, refused_on,
                                          require)
-from haproxyadmin.internal.fanout import level_operation, run, run_reads
+from haproxyadmin.internal.fanout import level_operation, run, run_all, run_reads, unchanged
 from haproxyadmin.internal.grouping import distinct
 from haproxyadmin.internal.listing import LazyMembers
 from haproxyadmin.methods import changes, changes_all_or_none, waits
@@ -22,9 +23,11 @@ from haproxyadmin.protocol.words import check_port, encode_address, escape_word
 
 # HAProxy applies an address within a millisecond, or six on a busy machine; in seconds.
 ADDRESS_PAUSE = 0.02
+# How many servers a notebook shows; ten thousand would be three megabytes of HTML.
+SHOWN = 100
 
 __all__ = ['SERVER_METRICS', 'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT',
-           'STATE_READY', 'Server', 'VALID_STATES']
+           'STATE_READY', 'Server', 'Servers', 'VALID_STATES']
 
 
 class Server(Facade):
@@ -42,6 +45,16 @@ class Server(Facade):
     cannot be reached, and a :class:`KeyError` if a process no longer has the server. A property
     that must be the same in all processes (status, weight, address, port and the results of checks)
     raises :class:`haproxyadmin.exceptions.IncosistentData` if it differs.
+
+    Usage::
+
+        >>> server = hap.backend('backend_proc1').server('member1_proc1')
+        >>> server.status, server.weight, server.initial_weight, server.sid
+        ('UP', 100, 100, 1)
+        >>> server.is_up, server.is_down, server.is_checked
+        (True, False, True)
+        >>> server.is_draining, server.is_maintenance
+        (False, False)
     """
 
     _METRICS = SERVER_METRICS
@@ -114,9 +127,10 @@ class Server(Facade):
     def port(self):
         """The port: ``'80'``; ``'-1'`` if it is the client's minus 1; ``''`` if there is none.
 
-        Setting it accepts an integer from 0 to 65535, or its digits. It reads the address of each
-        process and sends ``set server BACKEND/SERVER addr ADDRESS port PORT`` (management guide,
-        "set server"; HAProxy 1.7), so that each process keeps its own address.
+        It is text; set it by a number or text: ``server.port = int(server.port) + 1``. Setting it
+        accepts an integer from 0 to 65535, or its digits. It reads the address of each process and
+        sends ``set server BACKEND/SERVER addr ADDRESS port PORT`` (management guide, "set server";
+        HAProxy 1.7), so that each process keeps its own address.
 
         :rtype: str
         :raises haproxyadmin.exceptions.CommandFailed: when it is set, if all processes refuse; also
@@ -303,7 +317,13 @@ class Server(Facade):
 
     @changes
     def shutdown(self, die=True):
-        """End all sessions of the server at once (management guide, "shutdown sessions server")."""
+        """End all sessions of the server at once (management guide, "shutdown sessions server").
+
+        Usage::
+
+            >>> hap.backend('backend_proc1').server('member1_proc1').shutdown()
+            True
+        """
         return self._change(lambda member: commands.shutdown_sessions(member.word()))
 
     # Out of rotation and back
@@ -328,10 +348,8 @@ class Server(Facade):
         cannot be reached: if HAProxy may be reloaded, check ``reloaded`` of what is returned; a
         reload just before the call is not noticed.
 
-        :return: ``sessions``, sessions and queued requests that are left: 0; ``seconds``, how long
-            it took; ``changed``, False if the state was set already; ``reloaded``, True if a
-            process was replaced meanwhile.
-        :rtype: haproxyadmin.rotation.Drained
+        :return: how long it took, and what is left.
+        :rtype: :class:`haproxyadmin.rotation.Drained`
         :raises haproxyadmin.exceptions.CommandFailed: if a process refuses, which is undone in the
             others; or if somebody else, or an agent, sets another state meanwhile that is less far
             out of rotation.
@@ -369,10 +387,8 @@ class Server(Facade):
             of its backend are up in every process. Backup servers count, and so do servers in
             status ``'UP 1/3'``, also if they were never checked; servers that track it do not.
         :type keep_up: int
-        :return: like :meth:`drain`; also ``ended``, how many sessions in current workers were shut
-            down, and ``tracked_by``, the servers that track it and go with it, each
-            ``'backend/server'``.
-        :rtype: haproxyadmin.rotation.TakenOut
+        :return: how long it took, and what was shut down.
+        :rtype: :class:`haproxyadmin.rotation.TakenOut`
         :raises haproxyadmin.exceptions.CommandFailed: like :meth:`drain`, and for ``keep_up``.
 
         Usage::
@@ -397,9 +413,8 @@ class Server(Facade):
         process, in all or in none, and then each ``interval`` one ``show stat`` and one ``show
         info``. When the time is over, the state remains set.
 
-        :return: ``seconds``, how long it took; ``changed``, False if the state was set already;
-            ``reloaded``, True if a process was replaced meanwhile.
-        :rtype: haproxyadmin.rotation.BroughtBack
+        :return: how long it took.
+        :rtype: :class:`haproxyadmin.rotation.BroughtBack`
         :raises haproxyadmin.exceptions.CommandFailed: if a process refuses; then it is undone in
             the others.
 
@@ -440,7 +455,7 @@ class Server(Facade):
         :param shutdown_sessions: (optional) see :meth:`takeout`.
         :param interval: (optional) seconds between two looks.
         :param progress: (optional) see :meth:`takeout`.
-        :rtype: haproxyadmin.rotation.OutOfRotation
+        :rtype: :class:`haproxyadmin.rotation.OutOfRotation`
         :raises haproxyadmin.exceptions.WaitTimeout: by ``with``, if it is not idle in time; and at
             its end, if the server is not up in time.
         :raises haproxyadmin.exceptions.CommandFailed: by ``with``; see :meth:`takeout`.
@@ -475,6 +490,14 @@ class Server(Facade):
         :param address: an IP address, as text or of :mod:`ipaddress`.
         :param port: (optional) 0 to 65535; by default it remains.
         :raises ValueError: for what cannot be an address or port; nothing is sent.
+
+        Usage::
+
+            >>> server = hap.server('member_bkall', backend='backend_proc1')[0]
+            >>> server.setaddress('127.0.0.9', 8080)
+            True
+            >>> server.address, server.port
+            ('127.0.0.9', '8080')
         """
         self._set('ADDRESS' if port is None else 'ADDRESS_AND_PORT', *_given(address, port))
         self._wait_for_address()
@@ -490,6 +513,11 @@ class Server(Facade):
         :param value: 0 to 2147483647, for each process; 0 for no limit.
         :type value: int
         :raises ValueError: for any other value; nothing is sent.
+
+        Usage::
+
+            >>> hap.backend('backend_proc1').server('member1_proc1').setmaxconn(100)
+            True
         """
         return self._set('MAXCONN', value)
 
@@ -502,6 +530,11 @@ class Server(Facade):
         :param name: a host name.
         :type name: str
         :raises ValueError: for what HAProxy cannot accept; nothing is sent.
+
+        Usage::
+
+            >>> hap.backend('names').server('n1').setfqdn('web1.example.com')
+            True
         """
         return self._set('NAME', name)
 
@@ -514,6 +547,11 @@ class Server(Facade):
         :param on: True or False.
         :type on: bool
         :raises ValueError: for anything else; nothing is sent.
+
+        Usage::
+
+            >>> hap.backend('secure').server('e1').setssl(False)
+            True
         """
         return self._set('TLS', on)
 
@@ -528,6 +566,14 @@ class Server(Facade):
             ``'NOLB'``) or ``'down'``.
         :type health: str
         :raises ValueError: for anything else; nothing is sent.
+
+        Usage::
+
+            >>> server = hap.server('member_bkall', backend='backend_proc1')[0]
+            >>> server.sethealth('stopping')
+            True
+            >>> server.status
+            'NOLB'
         """
         return self._set('HEALTH', health)
 
@@ -540,6 +586,11 @@ class Server(Facade):
         :param health: ``'up'`` or ``'down'``.
         :type health: str
         :raises ValueError: for anything else; nothing is sent.
+
+        Usage::
+
+            >>> hap.backend('agents').server('a1').setagent('up')
+            True
         """
         return self._set('AGENT', health)
 
@@ -548,12 +599,31 @@ class Server(Facade):
         """Enable the health checks (``enable health``).
 
         A server for which none are configured is refused on every version.
+
+        Usage::
+
+            >>> server = hap.backend('agents').server('a1')
+            >>> server.disable_health()
+            True
+            >>> server.enable_health()
+            True
+            >>> server.is_checked
+            True
         """
         return self._set('HEALTH_ON')
 
     @changes_all_or_none
     def disable_health(self, die=True):
-        """Disable the health checks (``disable health``); its health remains as it is."""
+        """Disable the health checks (``disable health``); its health remains as it is.
+
+        Usage::
+
+            >>> server = hap.backend('agents').server('a1')
+            >>> server.disable_health()
+            True
+            >>> server.is_checked
+            False
+        """
         return self._set('HEALTH_OFF')
 
     @changes_all_or_none
@@ -561,12 +631,23 @@ class Server(Facade):
         """Enable the agent checks (``enable agent``).
 
         A server for which none are configured is refused on every version.
+
+        Usage::
+
+            >>> hap.backend('agents').server('a1').enable_agent()
+            True
         """
         return self._set('AGENT_ON')
 
     @changes_all_or_none
     def disable_agent(self, die=True):
-        """Disable the agent checks (``disable agent``); its health and weight remain."""
+        """Disable the agent checks (``disable agent``); its health and weight remain.
+
+        Usage::
+
+            >>> hap.backend('agents').server('a1').disable_agent()
+            True
+        """
         return self._set('AGENT_OFF')
 
     @changes_all_or_none
@@ -578,6 +659,11 @@ class Server(Facade):
         :param address: an IP address, as text or of :mod:`ipaddress`.
         :param port: (optional) 0 to 65535; by default it remains.
         :raises ValueError: for what cannot be an address or port; nothing is sent.
+
+        Usage::
+
+            >>> hap.backend('agents').server('a1').setcheckaddr('127.0.0.9', 8081)
+            True
         """
         return self._set('CHECK_ADDRESS', *_given(address, port))
 
@@ -587,6 +673,11 @@ class Server(Facade):
 
         :param port: 0 to 65535; 0 for the port of the server.
         :raises ValueError: for any other value; nothing is sent.
+
+        Usage::
+
+            >>> hap.backend('agents').server('a1').setcheckport(8081)
+            True
         """
         return self._set('CHECK_PORT', port)
 
@@ -599,6 +690,11 @@ class Server(Facade):
         :param address: an IP address, as text or of :mod:`ipaddress`.
         :param port: (optional) 0 to 65535; by default it remains.
         :raises ValueError: for what cannot be an address or port; nothing is sent.
+
+        Usage::
+
+            >>> hap.backend('agents').server('a1').setagentaddr('127.0.0.9')
+            True
         """
         return self._set('AGENT_ADDRESS' if port is None else 'AGENT_ADDRESS_AND_PORT',
                          *_given(address, port))
@@ -612,6 +708,11 @@ class Server(Facade):
         :param text: what is sent.
         :type text: str
         :raises ValueError: for what HAProxy cannot accept; nothing is sent.
+
+        Usage::
+
+            >>> hap.backend('agents').server('a1').setagentsend('status')
+            True
         """
         return self._set('AGENT_TEXT', text)
 
@@ -640,6 +741,46 @@ class Server(Facade):
 def _given(address, port):
     """Return the values that were given."""
     return (address,) if port is None else (address, port)
+
+
+class Servers(list):
+    """A list of servers, which a notebook shows as a table.
+
+    The table is made when it is shown, of the first hundred servers; that sends one ``show stat``
+    to each process. Servers of a snapshot are shown as they were. If a process cannot be reached,
+    the list is shown as text. A slice of it is such a list, too.
+
+    Usage::
+
+        >>> from haproxyadmin.server import Servers
+        >>> servers = hap.snapshot().servers()
+        >>> Servers(server for server in servers if server.weight == 97)
+        [Server('bck2_proc34_srv2', backend='backend2_proc34', processes=[3, 4])]
+    """
+
+    __slots__ = ()
+
+    def __getitem__(self, place):
+        found = super(Servers, self).__getitem__(place)
+        return Servers(found) if isinstance(place, slice) else found
+
+    def _repr_html_(self):
+        if not self or not all(isinstance(server, Server) for server in self):
+            return None
+        from haproxyadmin.overview import make_html  # for notebooks only
+        shown = [(server, server._members) for server in self[:SHOWN]]
+        processes = list(collections.OrderedDict.fromkeys(
+            member.hap_process for _, members in shown for member in members))
+        # Not again and again: somebody waits for it.
+        outcomes = run_all([process.list_operation(unchanged, commands.SERVERS)
+                            for process in processes], repeat=False)
+        if any(isinstance(outcome, Exception) for outcome in outcomes):
+            return None
+        dumps = dict(zip(processes, outcomes))
+        return make_html('SERVER', [
+            (server.backendname + '/' + server.name,
+             [dumps[member.hap_process].server(server.backendname, server.name)
+              for member in members]) for server, members in shown], len(self) - len(shown))
 
 
 def servers_of(listings):

@@ -117,8 +117,17 @@ class Session(Listed):
 
     Usage::
 
-        >>> for session in hap.sessions(older_than=60):
-        ...     print(session.source, session.server, session.age, session.process_nb)
+        >>> session, = hap.sessions(backend='backend_proc1')
+        >>> session.source, session.frontend, session.backend, session.server
+        ('127.0.0.1', 'frontend_proc1', 'backend_proc1', 'member1_proc1')
+        >>> session.id, session.process_nb, session.socket_file, session.proto
+        ('0x...', 1, '/run/haproxy/haproxy-1.sock', 'tcpv4')
+        >>> 0 < session.source_port < 65536, session.age < 60, session.expires <= 300
+        (True, True, True)
+        >>> session.calls > 0, session.rate >= 0, session.cpu, session.lat
+        (True, True, 0, 0)
+        >>> session.fields['ts']
+        '00'
     """
 
     __slots__ = ()
@@ -293,15 +302,7 @@ class Session(Listed):
 
         Sends ``show sess ID;show info`` to the process (management guide, "show sess").
 
-        :return: ``unique_id``, the number of the session in the process (the same for 4294967296
-            later ones, 0 for peers); ``accepted``, when it began, as HAProxy prints it
-            (``'24/Nov/2026:19:48:13.585013'``, in the time zone of its machine); ``flags``;
-            ``frontend_address``, the address that the client has connected to,
-            ``backend_address``, the one that HAProxy has connected from, and ``server_address``,
-            each None if it is not known; ``fields``, a dict of what HAProxy prints as
-            ``NAME=VALUE``, as far as the name occurs once, different in each version; and ``text``,
-            the whole reply.
-        :rtype: haproxyadmin.sessions.SessionDetails
+        :rtype: :class:`SessionDetails`
         :raises haproxyadmin.exceptions.NoSuchObject: if the session has ended.
         :raises haproxyadmin.exceptions.CommandFailed: if HAProxy refuses: the socket must have the
             level operator. It is not sent to 3.2.14, which may crash.
@@ -309,9 +310,16 @@ class Session(Listed):
 
         Usage::
 
-            >>> session = hap.sessions()[0]
-            >>> session.details().fields['listener']
-            '?'
+            >>> session, = hap.sessions(backend='backend_proc1')
+            >>> details = session.details()
+            >>> details.unique_id >= 0, details.flags, details.fields['conn_retries']
+            (True, '0x84f', '1')
+            >>> details.accepted
+            '26/Nov/2026:22:08:44.123456'
+            >>> print(details.frontend_address, details.backend_address, details.server_address)
+            127.0.0.1:... 127.0.0.1:... 127.0.0.1:...
+            >>> details.text.startswith(session.id)
+            True
         """
         found = read_each([self._listing.process], lambda _: details_operation(self))
         if not found or found[0] is None:
@@ -352,6 +360,7 @@ class Session(Listed):
 
         Usage::
 
+            >>> session, = hap.sessions(backend='backend_proc1')
             >>> session.shutdown()
             Ended(changed=True)
             >>> session.shutdown()

@@ -38,6 +38,17 @@ class Table(Named):
     :param name: its name, that of its proxy, or ``'SECTION/NAME'`` for a table of a peers section.
     :param processes: the processes that have it.
     :param kind: the type of its keys.
+
+    Usage::
+
+        >>> clients = hap.table('clients')
+        >>> clients.type, clients.size, clients.used, clients.peers
+        ('ip', 102400, 2, [])
+        >>> entry, = clients.entries(key='198.51.100.7')
+        >>> entry.key, entry.process_nb, entry.socket_file, entry.use
+        ('198.51.100.7', 1, '/run/haproxy/admin-1.sock', 0)
+        >>> entry.data['http_req_cnt'], entry.expiry > 0
+        (25, True)
     """
 
     def __init__(self, name, processes, kind):
@@ -111,13 +122,7 @@ class Table(Named):
             can, the library all of them. For an array, ``gpc`` means the first element, ``gpc1``
             the second one.
         :type where: list of tuple
-        :return: an iterator of entries: ``key``, an integer in a table of type integer, otherwise
-            text, that of a binary one in hexadecimal digits; ``process_nb`` and ``socket_file`` of
-            its process; ``use``, how many connections and requests HAProxy tracks with it;
-            ``expiry`` in milliseconds, 0 if it never expires; and ``data``, a dict of numbers by
-            HAProxy's names: a rate with its period in milliseconds, ``http_req_rate(10000)``, an
-            array as ``gpc0``, ``gpc1`` and so on. ``server_key`` is a text or None.
-        :rtype: iterator of TableEntry
+        :rtype: iterator of :class:`TableEntry`
         :raises ValueError: for a key that is not of the table's type, or a wrong condition; nothing
             is sent.
         :raises haproxyadmin.exceptions.CommandFailed: if the table does not store what a condition
@@ -202,6 +207,11 @@ class Table(Named):
         :type key: str or int
         :raises ValueError: for a key that is not of the table's type, and for an empty key;
             nothing is sent.
+
+        Usage::
+
+            >>> hap.table('clients').remove('198.51.100.7')
+            True
         """
         tables.remove_entry(self._found, self, check_table_key(self.type, key))
         return True
@@ -232,6 +242,11 @@ class Table(Named):
             is sent, if it might crash the version of one of them, or if that cannot check all of
             the conditions and the keys are of type binary.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
+
+        Usage::
+
+            >>> hap.table('clients').clear(where=[('http_req_cnt', '<', 20)])
+            Cleared(left=0)
         """
         conditions = check_conditions(where)
         if where is not None and not conditions:

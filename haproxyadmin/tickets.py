@@ -20,6 +20,12 @@ class TicketKeys(collections.namedtuple('TicketKeys', 'id file by_socket')):
 
     ``id`` is HAProxy's number for it, None if it is not the same in all processes, ``file`` its
     name, and ``by_socket`` lists ``(socket address, id)`` of each process that has it.
+
+    Usage::
+
+        >>> keys, = hap.tls_ticket_keys()
+        >>> keys.id, keys.file, keys.by_socket
+        (0, '/etc/haproxy/tickets.keys', [('/run/haproxy/admin.sock', 0)])
     """
 
     __slots__ = ()

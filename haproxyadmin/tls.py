@@ -24,7 +24,11 @@ class TlsMethods(object):
         Usage::
 
             >>> for certificate in hap.certificates():
-            ...     print(certificate.name, certificate.not_after)
+            ...     print(certificate.name, certificate.status)
+            ...
+            /etc/haproxy/partners.example.com.pem Used
+            /etc/haproxy/shop.example.com.pem Used
+            /etc/haproxy/www.example.com.pem Used
         """
         from haproxyadmin import certificates  # most programs do not need it
         return certificates.list_all(self._sources())
@@ -37,6 +41,11 @@ class TlsMethods(object):
         :rtype: :class:`haproxyadmin.certificates.Certificate`
         :raises ValueError: if no process has it; the message contains the nearest names.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> hap.certificate('/etc/haproxy/www.example.com.pem').subject
+            '/CN=www.example.com'
         """
         from haproxyadmin import certificates  # most programs do not need it
         return certificates.find(self._sources(), name)
@@ -64,8 +73,8 @@ class TlsMethods(object):
 
         Usage::
 
-            >>> with open('/etc/haproxy/www.pem') as pem:
-            ...     hap.update_certificate('/etc/haproxy/www.pem', pem.read()).in_use
+            >>> with open('/etc/haproxy/www.example.com.pem') as pem:
+            ...     hap.update_certificate('/etc/haproxy/www.example.com.pem', pem.read()).in_use
             True
         """
         from haproxyadmin import certificates  # most programs do not need it
@@ -103,6 +112,15 @@ class TlsMethods(object):
             HAProxy refuses.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> with open('/etc/haproxy/www.example.com.pem') as pem:
+            ...     added = hap.add_certificate(
+            ...         '/etc/haproxy/new.example.com.pem', pem.read(),
+            ...         crt_list='/etc/haproxy/sites.list', sni=['new.example.com'])
+            >>> added.in_use
+            True
         """
         from haproxyadmin import certificates  # most programs do not need it
         return certificates.add(self._found, name, pem, crt_list, sni, ocsp)
@@ -119,6 +137,11 @@ class TlsMethods(object):
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
         :raises haproxyadmin.exceptions.CommandFailed: if the socket's level is not admin.
         :raises haproxyadmin.exceptions.HAProxySocketError: if a process cannot be reached.
+
+        Usage::
+
+            >>> [crt_list.name for crt_list in hap.crt_lists()]
+            ['/etc/haproxy/sites.list']
         """
         from haproxyadmin import crt_lists  # most programs do not need it
         return crt_lists.list_all(self._sources())
@@ -130,6 +153,11 @@ class TlsMethods(object):
         :type name: str
         :rtype: :class:`haproxyadmin.crt_lists.CrtList`
         :raises ValueError: if no process has it; the message contains the nearest names.
+
+        Usage::
+
+            >>> len(hap.crt_list('/etc/haproxy/sites.list').entries())
+            1
         """
         from haproxyadmin import crt_lists  # most programs do not need it
         return crt_lists.find(self._sources(), name)
@@ -149,8 +177,8 @@ class TlsMethods(object):
 
         Usage::
 
-            >>> for ca_file in hap.ca_files():
-            ...     print(ca_file.name, len(ca_file.certificates()))
+            >>> [(ca_file.name, ca_file.status) for ca_file in hap.ca_files()]
+            [('/etc/haproxy/clients.pem', 'Used'), ('@system-ca', 'Unused')]
         """
         from haproxyadmin import ca_files  # most programs do not need it
         return ca_files.list_all(ca_files.CaFile, self._sources())
@@ -163,6 +191,12 @@ class TlsMethods(object):
         :rtype: :class:`haproxyadmin.ca_files.CaFile`
         :raises ValueError: if no process has it; the message contains the nearest names.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> clients = hap.ca_file('/etc/haproxy/clients.pem')
+            >>> [authority.subject for authority in clients.certificates()]
+            ['/CN=Test CA']
         """
         from haproxyadmin import ca_files  # most programs do not need it
         return ca_files.find(ca_files.CaFile, self._sources(), name)
@@ -189,6 +223,13 @@ class TlsMethods(object):
             HAProxy refuses.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> with open('/etc/haproxy/clients.pem') as pem:
+            ...     added = hap.add_ca_file('/etc/haproxy/partners-ca.pem', pem.read())
+            >>> added.changed, added.in_use
+            (True, False)
         """
         from haproxyadmin import ca_files  # most programs do not need it
         return ca_files.add(ca_files.CaFile, self._found, name, pem)
@@ -206,8 +247,8 @@ class TlsMethods(object):
 
         Usage::
 
-            >>> for crl_file in hap.crl_files():
-            ...     print(crl_file.name, crl_file.status)
+            >>> [(crl_file.name, crl_file.status) for crl_file in hap.crl_files()]
+            [('/etc/haproxy/revoked.pem', 'Used')]
         """
         from haproxyadmin import ca_files  # most programs do not need it
         return ca_files.list_all(ca_files.CrlFile, self._sources())
@@ -220,6 +261,11 @@ class TlsMethods(object):
         :rtype: :class:`haproxyadmin.ca_files.CrlFile`
         :raises ValueError: if no process has it; the message contains the nearest names.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> hap.crl_file('/etc/haproxy/revoked.pem').lists()[0].revoked
+            []
         """
         from haproxyadmin import ca_files  # most programs do not need it
         return ca_files.find(ca_files.CrlFile, self._sources(), name)
@@ -246,6 +292,12 @@ class TlsMethods(object):
             HAProxy refuses.
         :raises haproxyadmin.exceptions.MultipleCommandResults: if some processes refuse.
         :raises haproxyadmin.exceptions.NotSupported: if the version of a process is too old.
+
+        Usage::
+
+            >>> with open('/etc/haproxy/revoked.pem') as pem:
+            ...     hap.add_crl_file('/etc/haproxy/partners-revoked.pem', pem.read()).changed
+            True
         """
         from haproxyadmin import ca_files  # most programs do not need it
         return ca_files.add(ca_files.CrlFile, self._found, name, pem)
@@ -268,7 +320,9 @@ class TlsMethods(object):
         Usage::
 
             >>> for response in hap.ocsp_responses():
-            ...     print(response.certificate, response.status, response.expires_in)
+            ...     print(response.certificate, response.status, response.expires_in // 86400)
+            ...
+            /etc/haproxy/shop.example.com.pem good 9
         """
         from haproxyadmin import ocsp  # most programs do not need it
         return ocsp.list_all(self._sources())
@@ -299,7 +353,7 @@ class TlsMethods(object):
 
         Usage::
 
-            >>> with open('/etc/haproxy/www.pem.ocsp', 'rb') as response:
+            >>> with open('/etc/haproxy/shop.example.com.pem.ocsp', 'rb') as response:
             ...     hap.set_ocsp_response(response.read())
             True
         """
@@ -332,8 +386,9 @@ class TlsMethods(object):
 
         Usage::
 
-            >>> hap.update_ocsp_response('/etc/haproxy/www.pem').changed
-            True
+            >>> updated = hap.update_ocsp_response('/etc/haproxy/www.pem')
+            >>> updated.changed, updated.by_socket
+            (True, [('/run/haproxy/1.sock', True), ('/run/haproxy/2.sock', True)])
         """
         from haproxyadmin import ocsp  # most programs do not need it
         from haproxyadmin.internal.waiting import Wait
@@ -356,7 +411,7 @@ class TlsMethods(object):
         Usage::
 
             >>> [(keys.id, keys.file) for keys in hap.tls_ticket_keys()]
-            [(0, '/etc/haproxy/tickets.key')]
+            [(0, '/etc/haproxy/tickets.keys')]
         """
         from haproxyadmin import tickets  # most programs do not need it
         return tickets.list_all(self._sources())
@@ -385,7 +440,8 @@ class TlsMethods(object):
 
         Usage::
 
-            >>> hap.set_tls_ticket_key('/etc/haproxy/tickets.key', os.urandom(48))
+            >>> import os
+            >>> hap.set_tls_ticket_key('/etc/haproxy/tickets.keys', os.urandom(48))
             True
         """
         from haproxyadmin import tickets  # most programs do not need it

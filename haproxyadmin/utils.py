@@ -26,6 +26,12 @@ def check_output(output):
     :param output: the lines of the output.
     :type output: list of str
     :rtype: bool
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.check_output(['Permission denied'])
+        False
     """
     return not output or not replies.is_refusal(output[0])
 
@@ -39,6 +45,13 @@ def cmd_across_all_procs(hap_objects, method, *arg, **kargs):
     :type method: str
     :return: list of ``(process number, return value)``.
     :rtype: list of tuple
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> frontends = [hap.frontend('frontend_proc1'), hap.frontend('frontend_proc2')]
+        >>> utils.cmd_across_all_procs(frontends, 'metric', 'slim')
+        [([1], 3000), ([2], 3000)]
     """
     return [(hap_object.process_nb, getattr(hap_object, method)(*arg, **kargs))
             for hap_object in hap_objects]
@@ -50,6 +63,12 @@ def is_unix_socket(path):
     :param path: file name.
     :type path: str
     :rtype: bool
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.is_unix_socket('/run/haproxy/haproxy-1.sock')
+        True
     """
     try:
         return stat.S_ISSOCK(os.stat(decode_path(path)).st_mode)
@@ -66,6 +85,12 @@ def connected_socket(path, timeout=1):
         None waits without limit.
     :return: False if there is no answer, or it is not HAProxy's.
     :rtype: bool
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.connected_socket('/run/haproxy/haproxy-1.sock')
+        True
     """
     try:
         request = transport.Request(path, commands.SHOW_INFO, timeout, transport.PROBE)

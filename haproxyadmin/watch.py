@@ -17,8 +17,25 @@ from haproxyadmin.protocol.transport import is_our_own, now
 
 __all__ = ['Change']
 
-# when: seconds since the epoch. before and after: None for what is not there, or not reported.
-Change = collections.namedtuple('Change', 'when kind name field before after')
+
+class Change(collections.namedtuple('Change', 'when kind name field before after')):
+    """What :meth:`haproxyadmin.haproxy.HAProxy.watch` has seen change.
+
+    ``when`` is the time, in seconds since the epoch; ``kind`` is ``'process'``, ``'frontend'``,
+    ``'backend'`` or ``'server'``; ``name`` that of the proxy, ``'backend/server'``, or the address
+    of a process; ``field`` says what has changed; ``before`` and ``after`` what it was and is, None
+    for what is not there or not reported.
+
+    The fields of a process are ``'status'``, ``'up'`` or ``'unreachable'``; ``'pid'``, of the
+    process that has replaced it, an integer; and ``'version'``. Those of the others are HAProxy's
+    ``'status'``, without how many health checks are missing until it changes; of a server also
+    ``'weight'``, an integer, except during its slow start, and ``'addr'``. If processes report
+    different texts, all of them in order: ``'UP, DOWN'``. ``'processes'`` is how many have it, if
+    only some do. What appears or disappears is one change of its status.
+    """
+
+    __slots__ = ()
+
 
 # What was seen last of a process. rows: the texts of each frontend, backend and server, by kind and
 # name; None if it has never answered.

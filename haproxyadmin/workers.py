@@ -7,7 +7,19 @@ from haproxyadmin.internal.waiting import Wait
 
 __all__ = ['ReloadResult', 'Worker', 'Workers']
 
-Worker = collections.namedtuple('Worker', 'pid current reloads uptime version number master')
+
+class Worker(collections.namedtuple(
+        'Worker', 'pid current reloads uptime version number master')):
+    """A worker of a master.
+
+    ``pid`` is its process id. ``current`` is False for one that a reload has replaced and that
+    serves its last connections; from HAProxy 3.1 on, a new worker counts as current while it reads
+    its configuration. ``reloads`` is how many reloads it has survived, ``uptime`` its age in
+    seconds, ``version`` its version, ``number`` its number, from 1, of several current ones (before
+    HAProxy 2.5), and ``master`` the address of its master.
+    """
+
+    __slots__ = ()
 
 
 class Workers(object):

@@ -12,8 +12,22 @@ from haproxyadmin.parsers import stats
 from haproxyadmin.parsers.values import converter
 from haproxyadmin.protocol import commands
 
-# by_socket: list of (socket address, value) of all processes.
-Difference = collections.namedtuple('Difference', 'kind name field by_socket')
+
+class Difference(collections.namedtuple('Difference', 'kind name field by_socket')):
+    """What :meth:`haproxyadmin.haproxy.HAProxy.differences` has found.
+
+    ``kind`` is ``'process'``, ``'frontend'``, ``'backend'``, ``'server'``, ``'map'``, ``'acl'`` or
+    ``'certificate'``; ``name`` that of the proxy, ``'backend/server'``, a file or an id such as
+    ``'#3'``, ``''`` for a process; ``field`` HAProxy's own name such as ``'weight'``, or
+    ``'exists'`` if a process does not have it. ``by_socket`` lists ``(socket address, value)`` of
+    all processes, None for what is not there or not reported.
+
+    The field of maps and ACLs is ``'entries'``, with the entries that a process has and not every
+    process has, or ``'order'``, with the first entry that is not the same.
+    """
+
+    __slots__ = ()
+
 
 _EXISTS = 'exists'
 # Versions and limits. The name and the description of a node are meant to differ between hosts.

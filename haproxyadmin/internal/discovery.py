@@ -22,8 +22,15 @@ WORKERS = ('current', 'all')
 # The names that HAProxy gives to the new and the old socket while it binds.
 _BINDING = Pattern(r'\.[0-9]+\.(tmp|bak)\Z')
 
-# joined and left: the addresses of processes that are new, and of those that have gone.
-Refreshed = collections.namedtuple('Refreshed', 'joined left left_out')
+
+class Refreshed(collections.namedtuple('Refreshed', 'joined left left_out')):
+    """What :meth:`haproxyadmin.haproxy.HAProxy.refresh` has found.
+
+    ``joined`` and ``left`` list the addresses of processes that are new, and of those that have
+    gone; ``left_out`` is :attr:`haproxyadmin.haproxy.HAProxy.left_out`.
+    """
+
+    __slots__ = ()
 
 
 class Search(object):

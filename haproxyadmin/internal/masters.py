@@ -20,7 +20,15 @@ IN_PROGRESS = 'Another reload is still in progress.'
 # Errors that end with another reload.
 SOON = (SocketApplicationError, SocketConnectionError, SocketTimeout)
 
-ReloadResult = collections.namedtuple('ReloadResult', 'succeeded output old_pids new_pids')
+
+class ReloadResult(collections.namedtuple('ReloadResult', 'succeeded output old_pids new_pids')):
+    """What :meth:`haproxyadmin.haproxy.HAProxy.reload` has done.
+
+    ``succeeded`` is True; ``output`` is what HAProxy wrote while it started, ``''`` before 2.8;
+    ``old_pids`` and ``new_pids`` list the workers before and after.
+    """
+
+    __slots__ = ()
 
 
 class Masters(object):

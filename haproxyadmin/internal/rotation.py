@@ -17,9 +17,17 @@ from haproxyadmin.protocol import commands, versions
 from haproxyadmin.protocol.commands import STATE_DRAIN, STATE_MAINT, STATE_READY
 from haproxyadmin.protocol.transport import now
 
-# sessions: how many sessions and queued requests are left. seconds: how long it took. changed:
-# False if it was so already. reloaded: True if a process was replaced meanwhile.
-Drained = collections.namedtuple('Drained', 'sessions seconds changed reloaded')
+
+class Drained(collections.namedtuple('Drained', 'sessions seconds changed reloaded')):
+    """What :meth:`haproxyadmin.server.Server.drain` has done.
+
+    ``sessions`` is how many sessions and queued requests are left, 0 unless an exception has it;
+    ``seconds`` how long it took; ``changed`` is False if the state was set already, and
+    ``reloaded`` True if a process was replaced meanwhile.
+    """
+
+    __slots__ = ()
+
 
 # The states that are further out of rotation.
 _FURTHER_OUT = {STATE_DRAIN: (STATE_MAINT,), STATE_MAINT: (), STATE_READY: ()}

@@ -15,7 +15,25 @@ from haproxyadmin.protocol import commands, replies, versions
 from haproxyadmin.protocol.commands import STATE_MAINT, STATE_READY
 from haproxyadmin.protocol.words import escape_server
 
-NotRestored = collections.namedtuple('NotRestored', 'server field wanted reason socket_file')
+
+class NotRestored(collections.namedtuple('NotRestored', 'server field wanted reason socket_file')):
+    """A setting that :meth:`haproxyadmin.haproxy.HAProxy.restore_servers_state` could not restore.
+
+    ``server`` is ``'backend/server'``, ``field`` what was to be set, ``wanted`` to which value, and
+    ``reason`` why that failed. ``socket_file`` is the stats socket of the process, None for a
+    server that no process has.
+
+    Usage::
+
+        >>> hap.save_servers_state('/var/lib/haproxy/servers.state')
+        True
+        >>> for failed in hap.restore_servers_state('/var/lib/haproxy/servers.state'):
+        ...     print(failed.server, failed.field, failed.wanted, failed.reason, failed.socket_file)
+        ...
+    """
+
+    __slots__ = ()
+
 
 # What a process is to do next. server: its names. send: builds the command. is_success: judges the
 # reply.

@@ -6,7 +6,20 @@ from haproxyadmin.imports import Pattern
 from haproxyadmin.parsers.lines import first_line, refusal_of
 from haproxyadmin.protocol import replies
 
-CrtListEntry = collections.namedtuple('CrtListEntry', 'certificate sni options line')
+
+class CrtListEntry(collections.namedtuple('CrtListEntry', 'certificate sni options line')):
+    """An entry of a list of certificates.
+
+    ``certificate`` is its name. ``sni`` lists the SNI filters that say for which names it is used,
+    such as ``'www.test'``, ``'*.test'`` and ``'!old.test'``; it is empty for the names in the
+    certificate itself. ``options`` are those of the configuration, without brackets, such as
+    ``'alpn h2 verify none'``, or None; HAProxy does not list the option ``ca-verify-file``.
+    ``line`` is the number of the line, 0 for what was in a directory or ``ssl-f-use`` at the
+    start, None if it differs between processes.
+    """
+
+    __slots__ = ()
+
 
 _HEADER = '# '
 # A name may contain blanks if the list is a directory.

@@ -13,6 +13,12 @@ def info2dict(raw_info):
     :param raw_info: the lines of the reply; lines without a colon are ignored.
     :type raw_info: list of str
     :rtype: dict
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.info2dict(['Name: HAProxy', 'Maxconn: 10000'])['Maxconn']
+        '10000'
     """
     info = {}
     for line in raw_info:

@@ -12,10 +12,29 @@ from haproxyadmin.protocol import replies
 # certificate: None before 2.8.
 ResponseId = collections.namedtuple(
     'ResponseId', 'id certificate serial issuer_name_hash issuer_key_hash')
-# der: None where HAProxy does not show it.
-Content = collections.namedtuple(
-    'Content', 'status produced_at this_update next_update revoked_at der')
 Update = collections.namedtuple('Update', 'successes failures text')
+
+
+class Content(collections.namedtuple(
+        'Content', 'status produced_at this_update next_update revoked_at der')):
+    """The OCSP response of one process.
+
+    ``status``, ``this_update``, ``next_update`` and ``revoked_at`` are those of
+    :class:`haproxyadmin.ocsp.OcspResponse`; ``produced_at`` is when the authority has made it.
+    ``der`` is the response itself, as bytes, None before HAProxy 2.8. All are None if the process
+    has not got a response yet.
+
+    Usage::
+
+        >>> (_, content), = hap.ocsp_responses()[0].by_socket
+        >>> content.status, content.revoked_at, len(content.der) > 0
+        ('good', None, True)
+        >>> content.this_update <= content.produced_at < content.next_update
+        True
+    """
+
+    __slots__ = ()
+
 
 # HAProxy waits for one.
 NO_CONTENT = Content(None, None, None, None, None, None)

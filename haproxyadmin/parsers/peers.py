@@ -9,8 +9,31 @@ from haproxyadmin.protocol import replies
 ESTABLISHED = 'ESTA'
 
 Section = collections.namedtuple('Section', 'name fields peers')
-PeerState = collections.namedtuple(
-    'PeerState', 'name address is_local is_connected status fields tables')
+
+
+class PeerState(collections.namedtuple(
+        'PeerState', 'name address is_local is_connected status fields tables')):
+    """What one process says about a peer.
+
+    ``name`` and ``address`` are those of the configuration. ``is_local`` is True if the peer stands
+    for the process itself, ``is_connected`` if a connection to it works. ``status`` is HAProxy's
+    word for the last connection, such as ``'ESTA'`` or ``'CONN'``, ``'NONE'`` if there was none.
+    ``fields`` is a dict of everything that HAProxy prints, by its own names, and ``tables`` lists a
+    dict for each stick table that is shared with it.
+
+    Usage::
+
+        >>> for address, state in hap.peers_section('lbs').peer('lb2').by_socket:
+        ...     print(address, state.name, state.is_local, state.is_connected, state.status)
+        ...
+        /run/haproxy/lb1.sock lb2 False True ESTA
+        /run/haproxy/lb2.sock lb2 True False NONE
+        >>> state.address, state.fields['addr'] == state.address, len(state.tables)
+        ('127.0.0.1:...', True, 1)
+    """
+
+    __slots__ = ()
+
 
 # The date in the brackets is wrong from 2.8 on.
 _SECTION = Pattern(r'0x[0-9a-f]+: \[[^]]*\] id=(\S+) (.+)\Z')

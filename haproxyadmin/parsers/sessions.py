@@ -39,9 +39,23 @@ Row = collections.namedtuple('Row', 'id proto source frontend backend server age
 Look = collections.namedtuple(
     'Look', 'proto source frontend backend server epoch age back_state')
 
-SessionDetails = collections.namedtuple(
-    'SessionDetails', 'unique_id accepted flags frontend_address backend_address server_address '
-    'fields text')
+
+class SessionDetails(collections.namedtuple(
+        'SessionDetails', 'unique_id accepted flags frontend_address backend_address '
+        'server_address fields text')):
+    """What :meth:`haproxyadmin.sessions.Session.details` returns.
+
+    ``unique_id`` is the number of the session in the process (the same for 4294967296 later ones,
+    0 for peers). ``accepted`` is when it began, as HAProxy prints it,
+    ``'24/Nov/2026:19:48:13.585013'``, in the time zone of its machine. ``flags`` are HAProxy's,
+    ``'0xc4a'``. ``frontend_address`` is the address that the client has connected to,
+    ``backend_address`` the one that HAProxy has connected from, and ``server_address`` that of the
+    server, each None if it is not known. ``fields`` is a dict of what HAProxy prints as
+    ``NAME=VALUE``, as far as the name occurs once, different in each version; ``text`` is the whole
+    reply.
+    """
+
+    __slots__ = ()
 
 
 def parse_rows(lines):

@@ -38,8 +38,11 @@ class CSVLine(object):
 
         >>> from haproxyadmin import utils
         >>> utils.CSVLine.heads = ['pxname', 'svname', 'scur']
-        >>> utils.CSVLine(['web', 'BACKEND', '7']).scur
+        >>> line = utils.CSVLine(['web', 'BACKEND', '7'])
+        >>> line.scur
         '7'
+        >>> line.parts
+        ['web', 'BACKEND', '7']
     """
 
     __slots__ = ('parts',)
@@ -448,6 +451,13 @@ def stat2dict(csv_data):
         reply only contains servers.
     :rtype: dict
     :raises ValueError: if a row has too few or too many fields, or the header is missing.
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> rows = utils.stat2dict(['# pxname,svname,scur', 'web,BACKEND,7', 'web,web1,3'])
+        >>> rows['backends']['web']['stats'].scur, list(rows['backends']['web']['servers'])
+        ('7', ['web1'])
     """
     lines = list(csv_data)
     while lines and not lines[-1]:

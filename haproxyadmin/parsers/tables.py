@@ -11,8 +11,22 @@ from haproxyadmin.protocol.words import to_bytes, to_native
 
 # What is said of a table, see parse_header().
 TableHeader = collections.namedtuple('TableHeader', 'name type size used')
-# See haproxyadmin.tables.Table.entries().
-TableEntry = collections.namedtuple('TableEntry', 'key process_nb socket_file use expiry data')
+
+
+class TableEntry(collections.namedtuple(
+        'TableEntry', 'key process_nb socket_file use expiry data')):
+    """An entry of a stick table in one process.
+
+    ``key`` is an integer in a table of type integer, otherwise text, that of a binary one in
+    hexadecimal digits. ``process_nb`` and ``socket_file`` say which process has it. ``use`` is how
+    many connections and requests HAProxy tracks with it; ``expiry`` the time that is left, in
+    milliseconds, 0 if it never expires. ``data`` is a dict of numbers by HAProxy's names: a rate
+    with its period in milliseconds, ``http_req_rate(10000)``, an array as ``gpc0``, ``gpc1`` and so
+    on. ``server_key`` is a text or None.
+    """
+
+    __slots__ = ()
+
 
 # Types of tables.
 ADDRESS, ADDRESS6, INTEGER, STRING, BINARY = 'ip', 'ipv6', 'integer', 'string', 'binary'

@@ -54,6 +54,12 @@ def isint(value):
 
     :param value: the value; a bool is not an integer.
     :rtype: bool
+
+    Usage::
+
+        >>> from haproxyadmin import utils
+        >>> utils.isint('12'), utils.isint('12.5')
+        (True, False)
     """
     if isinstance(value, TEXT):
         # Not int(), which accepts '1_000' on Python 3 only.

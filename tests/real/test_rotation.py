@@ -520,7 +520,7 @@ def test_who_takes_no_new_traffic_is_not_up(site, put_back, setting):
     set_all(site, 'plain/p2', setting)
     with pytest.raises(exceptions.CommandFailed) as caught:
         server_of(site, 'plain/p1').takeout(timeout=LONG, keep_up=1)
-    assert 'that are up are none' in str(caught.value)
+    assert 'that are up: none' in str(caught.value)
     assert site.bits('plain', 'p1') == [0, 0]
 
 

@@ -7,7 +7,7 @@ import haproxyadmin
 from haproxyadmin import exceptions
 from haproxyadmin.backend import Backend
 from haproxyadmin.server import Server
-from tests.support import captured
+from tests.support import captured, fakes
 
 NAME = 'backend_proc1'
 ROW = 'show stat 8 2 -1'  # iid 8 in the captures of 2.2
@@ -206,3 +206,80 @@ def test_a_backend_is_made_of_its_objects(fleet):
     backend = Backend(backend_per_proc=[_Backend(process, NAME, 8) for process in processes])
     assert backend.requests == 16
     assert started.commands == [[ROW]] * 2
+
+
+# A container of servers
+
+@pytest.mark.parametrize('read, expected', [
+    (len, 5),
+    (lambda backend: [server.name for server in backend], NAMES),
+    (lambda backend: [type(server) for server in backend], [Server] * 5),
+    (lambda backend: NAMES[0] in backend, True),
+    (lambda backend: NAMES[0].encode() in backend, True),
+    (lambda backend: 'tcp1' in backend, False),
+    (lambda backend: None in backend, False),
+    (lambda backend: 0 in backend, False),
+    (lambda backend: backend[NAMES[4]].name, NAMES[4]),
+    (lambda backend: backend[NAMES[4].encode()].process_nb, [1, 2]),
+])
+def test_it_is_a_container_of_its_servers(read, expected, pair):
+    """[one command per call; stable order]"""
+    started, backend = pair
+    assert read(backend) == expected
+    assert started.commands == [[SERVERS]] * 2
+
+
+def test_a_server_object_is_in_its_own_backend_only(fleet):
+    hap = fleet('2.2', 1).haproxy()
+    server = hap.servers()[0]
+    assert server in hap.backend(server.backendname)
+    assert [backend.name for backend in hap.backends() if server in backend] == [
+        server.backendname]
+
+
+@pytest.mark.parametrize('name', ['backend_proc1_srv9', '', None, 0, -1, slice(0, 2)])
+def test_another_key_is_a_key_error(name, pair):
+    """[what is not there]"""
+    with pytest.raises(KeyError) as caught:
+        pair[1][name]
+    assert isinstance(caught.value, exceptions.NoSuchObject)
+    assert str(caught.value).startswith('no server {0!r} in backend '.format(name))
+
+
+@pytest.mark.parametrize('behave', [fakes.closing, fakes.replying(b'garbage\n\n')])
+@pytest.mark.parametrize('read', [
+    len, list, lambda backend: NAMES[0] in backend, lambda backend: backend[NAMES[0]]])
+def test_a_process_that_does_not_answer_is_not_a_server_that_is_not_there(read, behave, pair):
+    """Some of these exceptions are ValueErrors, as that for a wrong name is."""
+    started, backend = pair
+    started[1].script = [behave] * 9
+    with pytest.raises(exceptions.HAProxySocketError):
+        read(backend)
+
+
+def test_it_has_no_order_to_go_back_from(pair):
+    with pytest.raises(TypeError):
+        reversed(pair[1])
+
+
+def test_it_is_true_and_that_costs_nothing(pair):
+    started, backend = pair
+    assert bool(backend) is True
+    assert started.connections == [0, 0]
+
+
+def test_an_empty_one_is_true(pair):
+    started, backend = pair
+    for process in started:
+        for name in NAMES:
+            process.remove(NAME, name)
+    assert (len(backend), list(backend), bool(backend)) == (0, [], True)
+
+
+def test_in_a_snapshot_it_answers_from_memory(pair):
+    started, _ = pair
+    backend = started.haproxy().snapshot().backend(NAME)
+    started.forget()
+    assert (len(backend), NAMES[1] in backend, backend[NAMES[1]].name) == (5, True, NAMES[1])
+    assert [server.name for server in backend] == NAMES
+    assert started.commands == [[], []]

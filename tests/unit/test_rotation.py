@@ -323,7 +323,7 @@ def test_too_few_others_are_up(fleet, time):
                 process.set('backend_proc1', name, 'status', 'DOWN')
     with pytest.raises(exceptions.CommandFailed) as caught:
         crew.server.takeout(timeout=5, keep_up=1)
-    assert 'keep_up is 1' in str(caught.value) and 'are none' in str(caught.value)
+    assert 'keep_up is 1' in str(caught.value) and 'up: none' in str(caught.value)
     with pytest.raises(exceptions.CommandFailed):
         with crew.server.out_of_rotation(timeout=5):
             raise AssertionError('it is not out')

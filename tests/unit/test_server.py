@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """server.py: a server across all processes that have it."""
+import pickle
+import re
+
 import pytest
 import six
 
 import haproxyadmin
 from haproxyadmin import exceptions
-from haproxyadmin.server import Server
-from tests.support import captured
+from haproxyadmin.server import Server, Servers
+from tests.support import captured, fakes
 
 BACKEND, NAME = 'backend_proc1', 'backend_proc1_srv1'
 WORD = 'backend_proc1/backend_proc1_srv1'
@@ -444,3 +447,82 @@ def test_a_frontend_may_share_a_servers_name(fleet):
     server = started.haproxy().server('FRONTEND')[0]
     assert server.backendname == BACKEND and server.weight == 100
     assert started.commands == [[ALL, 'show stat 8 4 1']]
+
+
+# A list of servers
+
+def cells(page):
+    return [re.findall('<t[hd][^>]*>(.*?)</t[hd]>', line) for line in page.split('\n')
+            if line.startswith('<tr>')]
+
+
+@pytest.mark.parametrize('listed', [
+    lambda hap: hap.servers(BACKEND),
+    lambda hap: hap.backend(BACKEND).servers(),
+    lambda hap: hap.server(NAME, BACKEND),
+    lambda hap: hap.snapshot().servers(BACKEND),
+    lambda hap: pickle.loads(pickle.dumps(hap.snapshot().servers(BACKEND))),
+])
+def test_a_notebook_shows_a_list_of_servers_as_a_table(listed, fleet):
+    """[one command per call] Figures are added up, as in the overview."""
+    started = fleet('2.2', 2)
+    for process, sessions in zip(started, ['3', '4']):
+        process.set(BACKEND, NAME, 'stot', sessions)
+    servers = listed(started.haproxy())
+    started.forget()
+    assert isinstance(servers, list) and repr(servers).startswith('[Server(')
+    rows = cells(servers._repr_html_())
+    assert rows[0][:3] == ['SERVER', 'STATUS', 'SESS']
+    assert [row[0] for row in rows[1:]] == [
+        '{0}/{1}'.format(BACKEND, server.name) for server in servers]
+    assert rows[1][rows[0].index('REQS')] == '7'
+    if started.commands != [[], []]:
+        assert started.commands == [['show stat -1 4 -1']] * 2
+
+
+def test_a_server_that_is_gone_has_an_empty_row(fleet):
+    started = fleet('2.2', 1)
+    servers = started.haproxy().servers(BACKEND)
+    started[0].remove(BACKEND, NAME)
+    rows = cells(servers._repr_html_())
+    assert rows[1][0] == WORD and set(rows[1][1:]) == {''}
+    assert rows[2][1] != ''
+
+
+def test_a_list_is_shown_as_text_if_haproxy_does_not_answer(fleet):
+    started = fleet('2.2', 2)
+    servers = started.haproxy().servers()
+    started[1].refuse()
+    assert servers._repr_html_() is None
+
+
+@pytest.mark.parametrize('behave', [fakes.closing, fakes.replying(b'garbage\n\n')])
+def test_then_it_is_tried_once_only(behave, fleet):
+    started = fleet('2.2', 1)
+    servers = started.haproxy(retry=5).servers()
+    started.forget()
+    started[0].script = [behave] * 5
+    assert servers._repr_html_() is None
+    assert started.connections == [1]
+
+
+def test_what_is_not_a_list_of_servers_is_shown_as_text(fleet):
+    hap = fleet('2.2', 1).haproxy()
+    assert hap.servers('nope') == [] and hap.servers('nope')._repr_html_() is None
+    assert Servers(hap.backends())._repr_html_() is None
+
+
+def test_a_long_list_is_shown_in_part(fleet, monkeypatch):
+    servers = fleet('2.2', 1).haproxy().servers(BACKEND)
+    monkeypatch.setattr(haproxyadmin.server, 'SHOWN', 2)
+    page = servers._repr_html_()
+    assert [row[0] for row in cells(page)[1:]] == [
+        '{0}/{1}'.format(BACKEND, server.name) for server in servers[:2]]
+    assert page.endswith('\n<p>and 3 more</p>')
+
+
+@pytest.mark.skipif(six.PY2, reason='lists of Python 2 have a method of their own for slices')
+def test_a_slice_is_a_list_of_servers(fleet):
+    servers = fleet('2.2', 1).haproxy().servers(BACKEND)
+    assert type(servers[1:3]) is Servers and servers[1:3] == list(servers)[1:3]
+    assert servers[0] == NAME and servers[-1].backendname == BACKEND
