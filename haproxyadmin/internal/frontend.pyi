@@ -1,0 +1,1 @@
+from haproxyadmin.internal import _Frontend as _Frontend

@@ -1,0 +1,1 @@
+from haproxyadmin.internal import _Server as _Server

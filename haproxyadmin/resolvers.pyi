@@ -1,0 +1,19 @@
+from typing import NamedTuple
+
+from haproxyadmin.common import Named
+
+__all__ = ['NameServer', 'ResolversSection']
+
+class NameServer(NamedTuple):
+    name: str
+    counters: dict[str, int]
+    @property
+    def unanswered(self) -> int: ...
+
+class ResolversSection(Named):
+    def nameservers(self) -> list[NameServer]: ...
+    def nameserver(self, name: str) -> NameServer: ...
+    def nameservers_per_process(self) -> list[tuple[int, list[NameServer]]]: ...
+    def nameservers_per_socket(self) -> list[tuple[str, list[NameServer]]]: ...
+
+def __dir__() -> list[str]: ...
