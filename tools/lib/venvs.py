@@ -18,9 +18,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
+
+from lib.commands import Failed, run
 
 # For building the checkout, and packages without a wheel, in the environment.
 BUILD = ['setuptools', 'wheel', 'pbr']
@@ -52,10 +53,6 @@ Python = collections.namedtuple('Python', 'version path build')
 
 class Unavailable(Exception):
     """The Python version was not found on this machine."""
-
-
-class Failed(Exception):
-    """An environment cannot be created; the message says why."""
 
 
 def find_python(branch=None):
@@ -229,7 +226,7 @@ def _downloaded_pip(work):
         apt += ['-o', 'Dir::%s=%s' % (name, path)]
     _progress('downloading pip from Debian')
     _run(apt + ['update'])
-    _run(apt + ['download', 'python3-pip-whl'], cwd=work)
+    _run(apt + ['download', 'python3-pip-whl'], directory=work)
     (package,) = glob.glob(os.path.join(glob.escape(work), '*.deb'))
     root = os.path.join(work, 'root')
     _run(['dpkg-deb', '-x', package, root])
@@ -244,29 +241,12 @@ def _as_options(files):
     return [word for path in files for word in ('-r', path)]
 
 
-def _run(command, cwd=None, variables=os.environ):
-    """Return what ``command`` prints; raise Failed if it fails."""
-    environment = dict(variables, LC_ALL='C.UTF-8')
+def _run(command, directory=None, variables=os.environ):
+    """Return what ``command`` prints, without what belongs to another Python."""
+    environment = dict(variables)
     for name in ('PYTHONPATH', 'PYTHONHOME', 'VIRTUAL_ENV', 'PYTHONSTARTUP'):
         environment.pop(name, None)
-    try:
-        done = subprocess.run(
-            command,
-            cwd=cwd,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            encoding='utf-8',
-            errors='replace',
-        )
-    except OSError as error:
-        raise Failed(str(error)) from error
-    if done.returncode:
-        text = (done.stderr.strip() or done.stdout.strip())[-4000:]
-        words = ' '.join(command[:4])
-        raise Failed('%s ... failed (%d): %s' % (words, done.returncode, text))
-    return done.stdout
+    return run(command, environment, directory)
 
 
 def _read(path):
