@@ -5,9 +5,11 @@ import os
 from xml.sax.saxutils import escape
 
 PACKAGE = 'haproxyadmin'
-WIDTH, HEIGHT = 104, 34
-GAP, STEP = 22, 78
-MARGIN = 14
+WIDTH, HEIGHT = 112, 32
+GAP, STEP, ROW = 12, 64, 40
+MARGIN = 8
+# So that a phone shows it legibly.
+WIDEST = 3
 
 SVG = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}"
      font-family="sans-serif" font-size="13" text-anchor="middle">
@@ -82,21 +84,21 @@ def reduce(imports):
 
 
 def arrange(imports):
-    """Return the center of each part: one floor for each step from the lowest one."""
+    """Return the center of each part: one floor, of some rows, for each step from the lowest."""
     floors = {}
 
     def floor_of(part):
         if part not in floors:
             floors[part] = 1 + max(map(floor_of, imports[part])) if imports[part] else 0
         return floors[part]
-    highest = max(map(floor_of, imports))
-    on_floors = [sorted(part for part in imports if floors[part] == floor)
-                 for floor in range(highest + 1)]
-    widest = max(map(len, on_floors))
-    places = {}
-    for floor, parts in enumerate(on_floors):
-        start = MARGIN + (widest - len(parts)) * (WIDTH + GAP) / 2 + WIDTH / 2
-        for place, part in enumerate(parts):
-            places[part] = (start + place * (WIDTH + GAP),
-                            MARGIN + HEIGHT / 2 + (highest - floor) * STEP)
+    places, y = {}, MARGIN + HEIGHT / 2
+    for floor in range(max(map(floor_of, imports)), -1, -1):
+        parts = sorted(part for part in imports if floors[part] == floor)
+        for first in range(0, len(parts), WIDEST):
+            row = parts[first:first + WIDEST]
+            start = MARGIN + (WIDEST - len(row)) * (WIDTH + GAP) / 2 + WIDTH / 2
+            for place, part in enumerate(row):
+                places[part] = (start + place * (WIDTH + GAP), y)
+            y += ROW
+        y += STEP - ROW
     return places

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page about figures: its examples and programs, on every version."""
-import collections
 import csv
 import json
 import re
@@ -11,15 +10,14 @@ import pytest
 from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
 from tests.examples.test_readme import block, hold_all, page, read
-from tests.examples.test_recipes import DEFAULTS, Programs
+from tests.examples.test_recipes import DEFAULTS, Nowhere, Programs
 from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
 
 PAGE = page('figures')
-# Where there is no HAProxy.
-Nowhere = collections.namedtuple('Nowhere', 'socket_dir')
 SERVERS = ['web1', 'web2', 'web3']
+FINE = "HAPROXY OK: no server is down | 'web'=0;10;100;0\n"
 
 
 def config():
@@ -62,7 +60,7 @@ def tell(web, command, server, sockets=slice(None)):
 
 @pytest.fixture
 def programs(web, tmpdir):
-    return Programs(web, PAGE, tmpdir)
+    return Programs(web, tmpdir)
 
 
 @pytest.fixture
@@ -99,8 +97,7 @@ class TestExport(object):
 class TestNagiosCheck(object):
 
     def test_all_is_well(self, programs):
-        status, output, _ = programs.run('check_haproxy.py')
-        assert status == 0 and programs.is_shown(output)
+        assert programs.run('check_haproxy.py')[:2] == (0, FINE)
 
     def test_a_server_is_down_in_one_process(self, programs, web):
         tell(web, 'disable health web/{0}', 'web1', slice(1))
@@ -146,8 +143,22 @@ class TestNagiosCheck(object):
         assert programs.run('check_haproxy.py', '-w', 'many')[:2] == (
             3, "HAPROXY UNKNOWN: argument -w: invalid int value: 'many'\n")
 
+    def test_a_server_in_maintenance_is_not_down(self, programs, web):
+        tell(web, 'set server web/{0} state maint', 'web1')
+        assert programs.run('check_haproxy.py')[:2] == (0, FINE)
+
     def test_nobody_answers(self, tmpdir):
-        programs = Programs(Nowhere(str(tmpdir)), PAGE, tmpdir)
-        status, output, _ = programs.run('check_haproxy.py')
-        assert status == 3 and output.startswith('HAPROXY UNKNOWN: ')
-        assert output.count('\n') == 1
+        """Nagios shows the first line only."""
+        programs = Programs(Nowhere(str(tmpdir)), tmpdir)
+        assert self.unknown(programs)
+        left_behind = socket.socket(socket.AF_UNIX)
+        left_behind.bind(str(tmpdir.join('admin.sock')))
+        left_behind.close()
+        assert 'Connection refused' in self.unknown(programs)
+
+    def unknown(self, programs):
+        """Return why the state is unknown."""
+        status, output = programs.run_quietly('check_haproxy.py')
+        word, _, reason = output.partition(': ')
+        assert (status, word, reason.count('\n')) == (3, 'HAPROXY UNKNOWN', 1)
+        return reason

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The examples of README.rst, the docs and the docstrings, on a real HAProxy; and tools/try."""
+"""The examples of README.rst and the docs, on a real HAProxy; and tools/try."""
 import doctest
 import os
 import re
@@ -15,20 +15,23 @@ import traceback
 
 import pytest
 
-from haproxyadmin.backend import Backend
-from haproxyadmin.frontend import Frontend
+from haproxyadmin import __main__ as console_module
 from haproxyadmin.haproxy import HAProxy
-from haproxyadmin.patterns import Acl, Collection, Map
-from haproxyadmin.server import Server
-from haproxyadmin.snapshot import Snapshot
 from tests.conftest import find, setups, versions
-from tests.support import ROOT, lab as labs, session
+from tests.support import ROOT, lab as labs, session, stock
 
+README = 'README.rst'
 TRY = os.path.join(ROOT, 'tools', 'try')
 PAGES = os.path.join(ROOT, 'docs', 'source')
 # The page about several HAProxies, with masters, TCP and TLS; and all pages that use them.
 REACHING = os.path.join('docs', 'source', 'user', 'reaching.rst')
 WITH_MASTERS = [REACHING, os.path.join('docs', 'source', 'user', 'state.rst')]
+
+
+TOUR = os.path.join('docs', 'source', 'tour.rst')
+START = os.path.join('docs', 'source', 'start.rst')
+# The pages whose HAProxy is the one that Debian installs.
+ON_DEBIAN = [README, START, os.path.join('docs', 'source', 'index.rst')]
 
 
 def page(name):
@@ -45,18 +48,6 @@ NEEDS_3_7 = pytest.mark.skipif(sys.version_info < (3, 7),
 
 # Examples whose output contains figures that depend on time or chance.
 VARYING = re.compile(r'processids|uptime|requests_per_process|metric\(name\)|\.port\b|taken_at')
-
-# What is added before these docstring examples run.
-ADDED = {
-    'del_acl': 'acl #6 /foobar',
-    'del_map': 'map #0 22 bar22',
-    'get_map': 'map #0 11 new2',
-    'set_map': 'map #0 11 old',
-    'del_server': 'server backend_proc1/web9 10.0.0.9:80',
-}
-
-# The first version that is tested and has what a docstring shows, where that is not 2.2.
-NEEDED = {'add_server': '2.6', 'del_server': '2.6'}
 
 # Text that depends on the build of HAProxy, on time or on chance, wherever it occurs.
 _KINDS = [
@@ -101,7 +92,7 @@ def start_shown():
 
 def documents():
     """Return the documents that contain examples, relative to the checkout."""
-    found = ['README.rst']
+    found = [README]
     for directory, _, names in os.walk(PAGES):
         found += [os.path.relpath(os.path.join(directory, name), ROOT)
                   for name in names if name.endswith('.rst')]
@@ -138,6 +129,14 @@ def hold(console, example, where):
         where, example.lineno + 1, example.source, output, example.want)
 
 
+class Impatient(session.Console):
+    """A console that does not wait for a process that a page has ended."""
+
+    def here(self, text):
+        return super(Impatient, self).here(text.replace(
+            "HAProxy(socket_dir='/run/haproxy')", "HAProxy(socket_dir='/run/haproxy', retry=None)"))
+
+
 def prepare(console):
     """Define the names that the User Guide defines only once, on its first page."""
     for source in ['from haproxyadmin import haproxy',
@@ -155,12 +154,12 @@ def hold_all(console, name):
 
 
 @pytest.mark.parametrize('name', [
-    name for name in documents() if name not in WITH_MASTERS + RECIPES])
+    name for name in documents() if name not in ON_DEBIAN + WITH_MASTERS + RECIPES])
 def test_examples_of_a_document(name):
     with start_shown() as started:
         session.send_traffic(started)
-        console = session.Console(started)
-        if name != 'README.rst':
+        console = Impatient(started)
+        if name != TOUR:
             prepare(console)
         hold_all(console, name)
 
@@ -171,6 +170,63 @@ def test_examples_about_several_haproxies(name):
         console = session.Console(hosts.lab, hosts=hosts)
         console.run(doctest.Example('from haproxyadmin import haproxy', ''))
         hold_all(console, name)
+
+
+@pytest.mark.dealt_out
+@pytest.mark.parametrize('name', ON_DEBIAN)
+@pytest.mark.parametrize('version', versions())
+def test_examples_on_debian(version, name):
+    """They run on every version."""
+    binary = find(version)
+    if not os.path.exists(stock.configuration(binary)):
+        pytest.skip('not unpacked from a package by tools/get-haproxy: {0}'.format(binary))
+    with stock.Stock(binary, block(read(README), 'frontend www')) as started:
+        hold_all(session.Console(started.lab, hosts=started), name)
+
+
+def test_the_readme_in_the_console_of_the_library():
+    """``python -m haproxyadmin`` defines all names that the recipes of README.rst need."""
+    binary = find(versions()[-1])
+    if not os.path.exists(stock.configuration(binary)):
+        pytest.skip('not unpacked from a package by tools/get-haproxy: {0}'.format(binary))
+    with stock.Stock(binary, block(read(README), 'frontend www')) as started:
+        hap = HAProxy(socket_dir=started.lab.socket_dir)
+        console = session.Console(started.lab, console_module.names(hap), hosts=started)
+        own, rest = session.steps(read(README))[:2], session.steps(read(README))[2:]
+        assert [step.source.split()[0] for step in own] == ['from', 'hap']
+        for step in rest:
+            if isinstance(step, session.Aside):
+                console.aside(step)
+            else:
+                hold(console, step, README)
+
+
+class TestLinksOfTheReadme(object):
+
+    PLACE = 'https://github.com/unixsurfer/haproxyadmin/blob/master/'
+    # Where docs/source is published.
+    DOCUMENTATION = 'https://haproxyadmin.readthedocs.io/en/latest/'
+
+    def targets(self):
+        return re.findall(r'^\.\. _(.*?): (.*)$', read(README), re.MULTILINE)
+
+    def test_each_is_a_file_or_a_page(self):
+        for name, target in self.targets():
+            if target.startswith(self.DOCUMENTATION):
+                shown, _, anchor = target[len(self.DOCUMENTATION):].partition('#')
+                assert re.match(r'[\w/]+\.html\Z', shown), target
+                text = read(os.path.join('docs', 'source', shown[:-len('html')] + 'rst'))
+                assert not anchor or '.. _{0}:\n'.format(anchor) in text, target
+            else:
+                assert target.startswith(self.PLACE), name
+                path = target[len(self.PLACE):]
+                assert os.path.isfile(os.path.join(ROOT, path)), target
+                # What GitHub shows of it lacks what other files contain.
+                assert not path.startswith('docs/'), target
+
+    def test_each_is_used(self):
+        for name, _ in self.targets():
+            assert re.search(r'(`{0}`|\b{0})_\b'.format(name.replace(' ', r'\s')), read(README)), name
 
 
 def block(text, words):
@@ -202,35 +258,6 @@ def test_keys_and_configuration_for_tls(version, tmpdir):
         assert hap.processids == started.pids
 
 
-def docstrings():
-    """Return the class and name of everything that has examples in its docstring."""
-    found = []
-    for kind in (HAProxy, Snapshot, Frontend, Backend, Server, Collection, Map, Acl):
-        found += [(kind, name) for name in ['__class__'] + sorted(vars(kind))
-                  if '>>> ' in docstring(kind, name)]
-    return found
-
-
-def docstring(kind, name):
-    return (kind if name == '__class__' else getattr(kind, name)).__doc__ or ''
-
-
-@pytest.mark.parametrize('kind, name', docstrings())
-def test_examples_of_a_docstring(kind, name):
-    with labs.Lab(find_with(NEEDED[name]) if name in NEEDED else find_shown()) as started:
-        console = session.Console(started)
-        prepare(console)
-        if name in ADDED:
-            for path in started.socket_files:
-                started.raw('add ' + ADDED[name], path)
-        for example in doctest.DocTestParser().get_examples(docstring(kind, name)):
-            # The docstrings omit what a loop prints.
-            if example.source.startswith('for '):
-                assert console.run(example)[1] is None
-            else:
-                hold(console, example, kind.__name__ + '.' + name)
-
-
 @pytest.mark.parametrize('shown, given, alike', [
     ("['0x1 a']\n", "['0x55d a']\n", True),
     ("['0x1 a']\n", "['0x55d b']\n", False),
@@ -249,13 +276,13 @@ def test_figures_that_vary_are_held_in_kind():
 
 
 class TestOtherHAProxies(object):
-    """README.rst runs on every HAProxy, although the figures differ."""
+    """The tour runs on every HAProxy, although the figures differ."""
 
-    def test_readme(self, lab, capsys):
+    def test_tour(self, lab, capsys):
         session.send_traffic(lab)
-        session.play(session.Console(lab), read('README.rst'))
+        session.play(session.Console(lab), read(TOUR))
         printed = capsys.readouterr().out
-        assert printed.count('>>> ') == read('README.rst').count('\n>>> ')
+        assert printed.count('>>> ') == read(TOUR).count('\n>>> ')
         assert lab.socket_dir in printed
 
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pages about rotation and dynamic servers: their examples and programs, on every version."""
+"""The recipes, and the pages about rotation and dynamic servers, on every version."""
+import ast
 import collections
 import os
 import re
@@ -9,16 +10,20 @@ import sys
 
 import pytest
 
-import haproxyadmin
 from haproxyadmin.exceptions import NotSupported
 from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
-from tests.examples.test_readme import as_from_a_terminal, block, hold_all, normal, page, read
-from tests.support import lab as labs, session
+from tests.examples.test_readme import (README, as_from_a_terminal, block, hold_all, normal, page,
+                                        read)
+from tests.support import ROOT, lab as labs, session
+from tests.support.package import PACKAGE_ROOT
 
 pytestmark = pytest.mark.dealt_out
 
 ROTATION, DYNAMIC = page('rotation'), page('dynamic')
+RECIPES = os.path.join('docs', 'source', 'recipes.rst')
+# Where the programs are.
+DIRECTORY = os.path.join('docs', 'source', 'recipes')
 NEEDED = (2, 6)
 
 # What the configuration on the page does not show.
@@ -33,11 +38,23 @@ defaults
     option redispatch
 """
 
-# The package that is tested, which may be installed.
-PACKAGE = os.path.dirname(os.path.dirname(haproxyadmin.__file__))
+# What the other parts of the page need; each process has a socket of its own.
+GLOBAL = """
+global
+    stats socket "${HAPROXYADMIN_RUN}/admin-${HAPROXYADMIN_PROCESS}.sock" level admin
+"""
+
+# The files that HAProxy loads.
+FILES = ('blocklist.acl', 'blocked.map', 'hosts.map')
 
 # How the notes about the state of a server begin.
 NOTE = 'the state of server '
+
+# What Python 2 needs instead; the page is for Python 3.
+FOR_PYTHON_2 = {'urllib.request': 'urllib2'} if sys.version_info < (3,) else {}
+
+# Where there is no HAProxy.
+Nowhere = collections.namedtuple('Nowhere', 'socket_dir')
 
 # The addresses in a document and those of the lab.
 Places = collections.namedtuple('Places', 'places')
@@ -54,6 +71,44 @@ def config():
     text = re.sub(r'10\.0\.0\.(\d):80', r'"127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN\1}"', text)
     # The lab starts a web server for each port that it finds: here the one that is added later.
     return DEFAULTS + text + '# ${HAPROXYADMIN_PORT_ORIGIN4}\n'
+
+
+def stages():
+    """Return the configuration of README.rst, and what becomes of it section by section."""
+    shown = read(RECIPES)
+    text = DEFAULTS + block(read(README), 'frontend www')
+    yield text
+    for line in block(shown, 'blocked.map) -m found').splitlines():
+        if line.strip() and line not in text:
+            text = text.replace('    default_backend', '    {0}\n    default_backend'.format(line))
+    text += block(shown, 'backend green')
+    yield text
+    bind, = re.findall('    bind .*\n', text)
+    for line in reversed(block(shown, 'track-sc0').split('\n')):
+        text = text.replace(bind, '{0}    {1}\n'.format(bind, line) if line else bind)
+    yield text + block(shown, 'stick-table type')
+
+
+def extended(directory):
+    """Return the configuration of README.rst with all that the page adds, for a lab.
+
+    :param directory: where the files are.
+    """
+    text = list(stages())[-1]
+    for shown, real in [('127.0.0.1:8080', '"127.0.0.1:${HAPROXYADMIN_PORT_WWW}"'),
+                        ('127.0.0.1:8001', '"127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN1}"'),
+                        ('127.0.0.1:8002', '"127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN2}"'),
+                        ('/etc/haproxy', str(directory))]:
+        assert shown in text
+        text = text.replace(shown, real)
+    return GLOBAL + text
+
+
+def write_files(directory):
+    """Write the files that this configuration loads."""
+    directory.join('hosts.map').write(block(read(RECIPES), '# host '))
+    directory.join('blocklist.acl').write('192.0.2.0/24\n198.51.100.7\n')
+    directory.join('blocked.map').write('')
 
 
 @pytest.fixture(params=versions())
@@ -89,21 +144,26 @@ def test_examples_about_rotation(web):
     hold_all(console_of(web), ROTATION)
 
 
+def recipe(name):
+    """Return the text of a recipe."""
+    return read(os.path.join(DIRECTORY, name))
+
+
 class Programs(object):
-    """The programs of a page, as files, and what runs them.
+    """The recipes, as files in which the places are those of a lab, and what runs them.
 
     :param lab: the HAProxy that they reach.
     :param directory: where they are written.
+    :param places: (optional) further texts of the recipes, and what replaces them.
     """
 
-    def __init__(self, lab, page, directory, places=()):
+    def __init__(self, lab, directory, places=()):
         self._directory = directory
-        self._page = page
         self._places = dict(places, **{'/run/haproxy': lab.socket_dir})
 
     def start(self, name, *arguments):
-        """Start a program; its name is in its docstring."""
-        text = block(read(self._page), ': {0} '.format(name))
+        """Start a program."""
+        text = recipe(name)
         for shown, real in self._places.items():
             text = text.replace(shown, real)
         path = self._directory.join(name)
@@ -112,7 +172,7 @@ class Programs(object):
             path.write(text)
         return subprocess.Popen(
             [sys.executable, '-B', str(path)] + list(arguments), cwd=str(self._directory),
-            env=dict(os.environ, PYTHONPATH=PACKAGE), preexec_fn=as_from_a_terminal,
+            env=dict(os.environ, PYTHONPATH=PACKAGE_ROOT), preexec_fn=as_from_a_terminal,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
 
     def run(self, name, *arguments):
@@ -131,22 +191,82 @@ class Programs(object):
         return process.returncode, output
 
     def is_shown(self, output):
-        """Return whether the page contains a session with an output."""
+        """Return whether the page of the recipes contains a session with an output."""
         wanted, lines = [
             [normal(re.sub('[0-9.]+ seconds', 'SECONDS', line.strip())) for line in text.splitlines()]
-            for text in (output, read(self._page))]
+            for text in (output, read(RECIPES))]
         starts = [number for number, line in enumerate(lines, 1) if line.startswith('$ python')]
         return wanted and wanted in [lines[start:start + len(wanted)] for start in starts]
 
 
 @pytest.fixture
 def programs(web, tmpdir):
-    return Programs(web, ROTATION, tmpdir)
+    return Programs(web, tmpdir)
 
 
 @pytest.fixture
 def backend(web):
     return HAProxy(socket_dir=web.socket_dir, timeout=PATIENT).backend('web')
+
+
+def names():
+    """Return the names of all recipes."""
+    return sorted(os.listdir(os.path.join(ROOT, DIRECTORY)))
+
+
+class TestThePage(object):
+
+    def test_it_shows_each_recipe_once_and_whole(self):
+        shown = re.findall(r'^\.\. literalinclude:: recipes/(\S+)\n   :language: \w+\n\n',
+                           read(RECIPES), re.MULTILINE)
+        assert sorted(shown) == names()
+        assert read(RECIPES).count('literalinclude') == len(shown)
+
+    def test_its_contents_are_complete(self):
+        listed = re.findall(r':ref:`(\S+) <(recipe-[-\w]+)>`$', read(RECIPES), re.MULTILINE)
+        assert sorted(name for name, _ in listed) == names()
+        assert ([label for _, label in listed]
+                == re.findall(r'^\.\. _(recipe-[-\w]+):$', read(RECIPES), re.MULTILINE))
+
+    @pytest.mark.parametrize('name', names())
+    def test_each_is_run_by_a_test(self, name):
+        directory = os.path.join('tests', 'examples')
+        tests = [read(os.path.join(directory, each))
+                 for each in os.listdir(os.path.join(ROOT, directory)) if each.endswith('.py')]
+        assert any("'{0}'".format(name) in text for text in tests)
+
+    @pytest.mark.parametrize('name', [name for name in names() if name.endswith('.py')])
+    def test_each_says_how_it_is_called(self, name):
+        assert re.match('"""[A-Z].*: {0}( .*)?[\n"]'.format(re.escape(name)), recipe(name))
+
+    @pytest.mark.parametrize('name', [name for name in names() if name != 'haproxyadmin.sh' and (
+        name == 'haproxy-renew' or re.match(r'.*\.py [^[]', recipe(name)))])
+    def test_each_tells_how_it_is_called_if_it_is_called_wrongly(self, name, tmpdir):
+        programs = Programs(Nowhere(str(tmpdir)), tmpdir, FOR_PYTHON_2)
+        process = programs.start(name)
+        output = ''.join(process.communicate())
+        assert process.returncode in (1, 3)
+        assert output.strip() == ast.get_docstring(ast.parse(recipe(name))).strip()
+
+
+@pytest.mark.parametrize('version', versions())
+class TestTheConfiguration(object):
+
+    def test_each_addition_is_right(self, version, tmpdir):
+        write_files(tmpdir)
+        path = tmpdir.join('haproxy.cfg')
+        for text in stages():
+            path.write(text.replace('/etc/haproxy', str(tmpdir)))
+            process = subprocess.Popen([find(version), '-c', '-f', str(path)],
+                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            output = process.communicate()[0].decode('utf-8')
+            assert process.returncode == 0 and not re.search('WARNING|ALERT', output), output
+
+    def test_the_check_shows_its_backends(self, version, tmpdir):
+        write_files(tmpdir)
+        with labs.Lab(find(version), config=extended(tmpdir)) as started:
+            status, output, _ = Programs(started, tmpdir).run('check_haproxy.py')
+        assert status == 0 and output in read(RECIPES).replace('\n   ', '\n')
 
 
 def statuses(backend):
@@ -174,7 +294,7 @@ class TestDrainBeforeADeploy(object):
         for name in ('web2', 'web3'):
             web.raw('set server web/{0} state maint'.format(name))
         status, output, error = programs.run('deploy.py', 'web', 'web1', 'true')
-        assert status == 1 and output == '' and 'that are up are none' in error
+        assert status == 1 and output == '' and 'that are up: none' in error
         assert statuses(backend) == ['UP', 'MAINT', 'MAINT']
 
 
@@ -196,11 +316,11 @@ class TestRollThroughABackend(object):
         self.deploy_to(tmpdir, failing='web2')
         status, output, error = programs.run('roll.py', 'web', './deploy-to')
         assert status == 1 and programs.is_shown(output)
-        assert error.rstrip('.') in read(ROTATION)
+        assert error.rstrip('.') in read(RECIPES)
         assert statuses(backend) == ['UP', 'MAINT', 'UP']
         # The next run is refused, until somebody has repaired it.
         status, output, error = programs.run('roll.py', 'web', './deploy-to')
-        assert status == 1 and 'that are up are web3' in error
+        assert status == 1 and 'that are up: web3' in error
         assert statuses(backend) == ['UP', 'MAINT', 'UP']
         backend.server('web2').bringback(timeout=PATIENT)
         self.deploy_to(tmpdir)
@@ -230,7 +350,7 @@ class TestTakeAServerOutForAWhile(object):
 
     def test_a_reload_does_not_end_it(self, reloading, tmpdir):
         backend = HAProxy(socket_dir=reloading.socket_dir, timeout=PATIENT).backend('web')
-        programs = Programs(reloading, ROTATION, tmpdir, {'min(10, ': 'min(0.1, '})
+        programs = Programs(reloading, tmpdir, {'min(10, ': 'min(0.1, '})
         process = programs.start('pause.py', 'web', 'web1', '600')
         assert process.stdout.readline() == 'web1 is out of rotation\n'
         reloading.reload()
@@ -263,10 +383,6 @@ def test_examples_about_dynamic_servers(web):
 
 
 class TestAHook(object):
-
-    @pytest.fixture
-    def programs(self, web, tmpdir):
-        return Programs(web, DYNAMIC, tmpdir)
 
     @pytest.fixture
     def server(self, web):

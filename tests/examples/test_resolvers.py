@@ -8,7 +8,7 @@ import pytest
 from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
 from tests.examples.test_readme import block, hold_all, page, read
-from tests.examples.test_recipes import DEFAULTS, Places, Programs
+from tests.examples.test_recipes import DEFAULTS, RECIPES, Places, Programs
 from tests.support import lab as labs, nameserver, session
 
 pytestmark = pytest.mark.dealt_out
@@ -53,29 +53,32 @@ def test_examples(pair):
 
 
 def test_nobody_answers(pair, tmpdir):
-    programs = Programs(pair, PAGE, tmpdir)
-    for arguments in (['check_peers.py'], ['check_dns.py', '0']):
-        status, output = programs.run_quietly(*arguments + [str(tmpdir.join('none.sock'))])
+    programs = Programs(pair, tmpdir)
+    nobody = str(tmpdir.join('none.sock'))
+    for status, output in (programs.run_quietly('check_peers.py', nobody),
+                           programs.run_quietly('check_dns.py', '0', nobody)):
         assert status == 3 and output.startswith('UNKNOWN: ')
 
 
 def test_which_name_server_does_not_answer(pair, tmpdir):
-    programs = Programs(pair, PAGE, tmpdir)
-    arguments = ['check_dns.py', '0.5'] + pair.shown
-    labs.wait_until(lambda: programs.run_quietly(*arguments) == (0, 'OK\n'), 'both answer')
+    programs = Programs(pair, tmpdir)
+    arguments = ['0.5'] + pair.shown
+    labs.wait_until(lambda: programs.run_quietly('check_dns.py', *arguments) == (0, 'OK\n'),
+                    'both answer')
     pair.nameservers[1].code = None
-    labs.wait_until(lambda: is_critical(*programs.run_quietly(*arguments)), 'one is silent')
+    labs.wait_until(lambda: is_critical(*programs.run_quietly('check_dns.py', *arguments)),
+                    'one is silent')
 
 
 def is_critical(status, output):
     # HAProxy says something else if another program has got the port by now.
     output = re.sub(r'\([A-Z]+\)\n', '(CONN)\n', output)
-    return status == 2 and output in read(PAGE).replace('    CRITICAL', 'CRITICAL')
+    return status == 2 and output in read(RECIPES)
 
 
 def test_are_the_peers_connected(pair, tmpdir):
     """The last test: what is killed stays so."""
-    programs = Programs(pair, PAGE, tmpdir)
+    programs = Programs(pair, tmpdir)
     assert programs.run_quietly('check_peers.py', *pair.shown) == (0, 'OK\n')
     pair.kill_process(2)
     first = pair.shown[0]

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The page about stick tables: its examples and programs, on every version."""
-import doctest
 import re
 import socket
 
@@ -8,15 +7,15 @@ import pytest
 
 from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.haproxy import HAProxy
-from haproxyadmin.tables import Table
 from tests.conftest import PATIENT, find, versions
-from tests.examples.test_readme import block, hold, hold_all, page, prepare, read
-from tests.examples.test_recipes import DEFAULTS, Programs
+from tests.examples.test_readme import block, hold_all, page, read
+from tests.examples.test_recipes import DEFAULTS, Programs, extended, write_files
 from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
 
 PAGE = page('tables')
+WITH_ADDRESSES = 'bind "127.0.0.1:${HAPROXYADMIN_PORT_WWW}"\n    http-request set-src hdr(x-client)'
 CLIENT = '198.51.100.7'
 # One more than a client may send.
 TOO_MANY = 21
@@ -26,9 +25,8 @@ def config():
     """Return the configuration of the page; requests say what their address is."""
     text = block(read(PAGE), 'backend clients')
     for shown, real in [
-            ('/run/haproxy/admin.sock', '"${HAPROXYADMIN_RUN}/admin-${HAPROXYADMIN_PROCESS}.sock"'),
-            ('bind :80', 'bind "127.0.0.1:${HAPROXYADMIN_PORT_WWW}"\n'
-                         '    http-request set-src hdr(x-client)'),
+            ('/run/haproxy/admin.sock', '"${HAPROXYADMIN_RUN}/admin.sock"'),
+            ('bind :80', WITH_ADDRESSES),
             ('10.0.0.1:80', '"127.0.0.1:${HAPROXYADMIN_PORT_ORIGIN1}"')]:
         assert shown in text
         text = text.replace(shown, real)
@@ -88,9 +86,12 @@ def one(request):
 
 
 @pytest.fixture(params=versions())
-def two(request):
-    """Two processes, which share the port."""
-    with labs.Lab(find(request.param), config=config(), instances=2) as started:
+def two(request, tmpdir):
+    """Two processes with the configuration of the recipes, which share the port."""
+    write_files(tmpdir)
+    tmpdir.join('blocklist.acl').write('')
+    text = extended(tmpdir).replace(WITH_ADDRESSES.split('\n')[0], WITH_ADDRESSES)
+    with labs.Lab(find(request.param), config=text, instances=2) as started:
         yield started
 
 
@@ -101,7 +102,7 @@ def clients(two):
 
 @pytest.fixture
 def programs(two, tmpdir):
-    return Programs(two, PAGE, tmpdir)
+    return Programs(two, tmpdir)
 
 
 def test_examples(one):
@@ -109,16 +110,6 @@ def test_examples(one):
     # Named as on the page, where there is only one.
     clients.places = [('/run/haproxy/admin.sock', one.socket_files[0])]
     hold_all(session.Console(one, hosts=clients), PAGE)
-
-
-@pytest.mark.parametrize('method', [Table.entries, Table.set])
-def test_examples_of_a_docstring(method, one):
-    Clients(one).send(CLIENT, 25)
-    Clients(one).send('203.0.113.5', 3)
-    console = session.Console(one)
-    prepare(console)
-    for example in doctest.DocTestParser().get_examples(method.__doc__):
-        hold(console, example, 'Table.' + method.__name__)
 
 
 def limit_everywhere(two, clients):

@@ -16,9 +16,10 @@ from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
 from tests.examples.test_readme import block, hold, page, read
-from tests.examples.test_recipes import DEFAULTS, PACKAGE, Programs
+from tests.examples.test_recipes import DEFAULTS, RECIPES, Programs, recipe
 from tests.support import certificates, lab as labs, session
 from tests.support.keys import openssl
+from tests.support.package import PACKAGE_ROOT
 
 pytestmark = pytest.mark.dealt_out
 
@@ -201,7 +202,7 @@ def two(request):
 
 @pytest.fixture
 def programs(two, tmpdir):
-    return Programs(two.lab, PAGE, tmpdir, two.places)
+    return Programs(two.lab, tmpdir, two.places)
 
 
 def is_older(site, needed):
@@ -252,7 +253,7 @@ class TestACertbotDeployHook(object):
         new = two.new[WWW]
         for _ in range(2):
             status, output, errors = renew()
-            assert (status, errors) == (0, '') and '\n   ' + output in read(PAGE)
+            assert (status, errors) == (0, '') and '\n   ' + output in read(RECIPES)
             assert two.serials() == [new.serial] * 2
             assert read(two.file()) == new.crt + new.chain + new.key
         after = os.stat(two.file())
@@ -313,24 +314,24 @@ class TestAnAcmeShHook(object):
         """What runs a shell script in which the places are those of the site."""
         def run(script):
             program = tmpdir.join('haproxy-renew')
-            text = block(read(PAGE), ': haproxy-renew ')
+            text = recipe('haproxy-renew')
             for shown, real in two.places + [('/run/haproxy', two.lab.socket_dir)]:
                 text = text.replace(shown, real)
                 script = script.replace(shown, real)
             program.write(text)
-            for shown, real in [('/usr/local/bin/haproxy-renew', str(program)),
-                                ('python3', sys.executable),
-                                ('/etc/ssl/acme', two.path('live/' + WWW)),
-                                ('fullchain.pem', 'fullchain.pem')]:
+            # The virtual environment of the first line is not there.
+            for shown, real in [('/usr/local/bin/haproxy-renew',
+                                 '{0} {1}'.format(sys.executable, program)),
+                                ('/etc/ssl/acme', two.path('live/' + WWW))]:
                 script = script.replace(shown, real)
             return subprocess.check_output(['sh', '-ec', script], cwd=str(tmpdir), env=dict(
-                os.environ, PYTHONPATH=PACKAGE), universal_newlines=True)
+                os.environ, PYTHONPATH=PACKAGE_ROOT), universal_newlines=True)
         return run
 
     def test_the_hook(self, shell, two):
         """acme.sh reads the file in a shell, and calls the function with domain and files."""
         live = two.path('live/' + WWW)
-        output = shell(block(read(PAGE), 'haproxyadmin_deploy() {') + (
+        output = shell(recipe('haproxyadmin.sh') + (
             '\nhaproxyadmin_deploy {0} {1}/privkey.pem {1}/cert.pem {1}/chain.pem '
             '{1}/fullchain.pem'.format(WWW, live)))
         assert output == 'www.example.com: renewed in 2 processes\n'
@@ -343,7 +344,7 @@ class TestAnAcmeShHook(object):
             self.test_the_hook(shell, two)
 
     def test_as_a_command_after_the_renewal(self, shell, two):
-        command, = re.findall("--reloadcmd '(.*)'", read(PAGE))
+        command, = re.findall("--reloadcmd '(.*)'", read(RECIPES))
         assert shell(command).endswith('renewed in 2 processes\n')
         assert two.serials() == [two.new[WWW].serial] * 2
 

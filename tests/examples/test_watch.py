@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import PATIENT, find, versions
 from tests.examples.test_readme import block, hold_all, page, read
-from tests.examples.test_recipes import DEFAULTS, Programs
+from tests.examples.test_recipes import DEFAULTS, RECIPES, Programs
 from tests.support import lab as labs, session
 
 pytestmark = pytest.mark.dealt_out
@@ -58,7 +58,7 @@ def wait_for_looks(web, before):
 
 @pytest.fixture
 def programs(web, tmpdir):
-    return Programs(web, WATCH, tmpdir, {
+    return Programs(web, tmpdir, {
         'interval=0.5': 'interval=0.01', 'hap.watch()': 'hap.watch(interval=0.01)',
         'timeout=years': 'timeout=years, interval=0.01'})
 
@@ -100,7 +100,7 @@ def test_examples(web):
 def test_print_what_changes(web, start):
     process = start('follow.py')
     wanted = [line.split(' ', 1)[1]
-              for line in block(read(WATCH), '$ python follow.py').split('\n') if '->' in line]
+              for line in block(read(RECIPES), '$ python follow.py').split('\n') if '->' in line]
     seen = []
     for change in ('web1 state maint', 'web2 weight 50', 'web1 state ready'):
         web.raw('set server web/' + change)

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The session of README.rst, unchanged, in every way to reach HAProxy."""
+"""The session of the page "A tour", unchanged, in every way to reach HAProxy."""
 import pytest
 
 from tests.conftest import PATIENT, find, start
-from tests.examples.test_readme import hold, read, setups
+from tests.examples.test_readme import TOUR, hold, read, setups
 from tests.support import session, ways
 
 CONSTRUCTED = "haproxy.HAProxy(socket_dir='/run/haproxy')"
 
 
 class Console(session.Console):
-    """A console on which the object of README.rst is constructed in another way.
+    """A console on which the object of the tour is constructed in another way.
 
     :param options: what is passed to the constructor.
     """
@@ -40,10 +40,10 @@ def test_the_session_is_the_same(way):
                               addresses=[ports[1], front.addresses[2], started.socket_files[3]]),
             }[way]
             options['ssl_context'] = front.keys.context()
-            assert read('README.rst').count(CONSTRUCTED) == 1
+            assert read(TOUR).count(CONSTRUCTED) == 1
             session.send_traffic(started)
             console = Console(started, options)
-            for step in session.steps(read('README.rst')):
+            for step in session.steps(read(TOUR)):
                 if isinstance(step, session.Aside):
                     console.aside(step)
                 else:

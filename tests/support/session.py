@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the console sessions of README.rst and of the docs on a throwaway HAProxy.
 
-``session.py HAPROXY [-i]`` runs the sessions of README.rst and prints each
+``session.py HAPROXY [-i]`` runs the session of the page "A tour" and prints each
 statement and its output; tools/try calls it.  The tests compare the output with
 the documents.
 
@@ -17,7 +17,6 @@ from __future__ import print_function
 import __future__
 
 import argparse
-import code
 import doctest
 import os
 import re
@@ -27,9 +26,10 @@ import traceback
 
 import six
 
+from haproxyadmin.__main__ import interact
 from tests.support import ROOT, lab, relay, ways
 
-README = os.path.join(ROOT, 'README.rst')
+TOUR = os.path.join(ROOT, 'docs', 'source', 'tour.rst')
 
 # The requests sent before a session begins: frontend, server, count.  If a
 # frontend is in two processes, the server is given: which process gets a request
@@ -242,7 +242,7 @@ def play(console, text):
         sys.stdout.write(output)
         sys.stdout.flush()
         if bool(error) != bool(step.exc_msg):
-            raise Surprise('README.rst shows another outcome of this')
+            raise Surprise('the page shows another outcome of this')
 
 
 class Signals(object):
@@ -281,7 +281,7 @@ class Signals(object):
 
 
 def run(binary, interactive, signals):
-    """Run README.rst on the HAProxy at ``binary``."""
+    """Run the tour on the HAProxy at ``binary``."""
     try:
         started = lab.Lab(binary)
     except (lab.LabError, lab.Missing):
@@ -294,31 +294,18 @@ def run(binary, interactive, signals):
         print('# HAProxy %s with %d processes, stats sockets in %s' % (
             started.version, len(started.pids), started.socket_dir))
         console = Console(started)
-        with open(README) as text:
+        with open(TOUR) as text:
             play(console, text.read())
         if interactive:
-            interact(dict(console.names, lab=started))
+            interact(dict(console.names, lab=started), BANNER)
     finally:
         # If a signal arrives before this, the lab is stopped when the program exits.
         signals.hold()
         started.stop()
 
 
-def interact(names):
-    """Open an interactive console."""
-    try:
-        import readline
-        import rlcompleter
-    except ImportError:
-        pass
-    else:
-        readline.set_completer(rlcompleter.Completer(names).complete)
-        readline.parse_and_bind('tab: complete')
-    code.interact(BANNER, local=names)
-
-
 def main():
-    """Run README.rst; return the exit status."""
+    """Run the tour; return the exit status."""
     signals = Signals()
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('haproxy', help='path of an HAProxy')

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Draw a bar chart with a logarithmic scale, as SVG."""
+"""Draw a bar chart with a logarithmic scale, as SVG; narrow, so that a phone shows it legibly."""
 
 import math
 from xml.sax.saxutils import escape
 
-WIDTH = 860
-LABELS = 230
-RIGHT = 76
-BAR = 9
-GAP = 10
-TOP = 92
+WIDTH = 460
+LEFT = 16
+RIGHT = 70
+BAR = 14
+LABEL = 22
+GAP = 12
+LINE = 20
+HEAD = 66
 FONT = "font-family='Helvetica, Arial, sans-serif'"
 UNITS = [(1e-6, 'us'), (1e-3, 'ms'), (1, 's')]
 
@@ -23,22 +25,24 @@ def bars(title, legend, groups, colors):
     """
     seconds = [value for _, entries in groups for _, value, _ in entries]
     scale = Scale(min(seconds), max(seconds))
-    drawn, top = [], TOP
+    start = HEAD + len(legend) * LINE
+    drawn, top = [], start
     for label, entries in groups:
-        height = len(entries) * BAR
-        drawn.append(text(LABELS - 10, top + height / 2 + 4, label, 12, 'end'))
-        for number, (subject, value, words) in enumerate(entries):
-            y, x = top + number * BAR, scale.x(value)
+        drawn.append(text(LEFT, top + 15, label, 15))
+        top += LABEL
+        for subject, value, words in entries:
+            x = scale.x(value)
             drawn.append(
-                f"<rect x='{LABELS}' y='{y:.0f}' width='{x - LABELS:.1f}' "
-                f"height='{BAR - 1.5}' fill='{colors[subject]}'/>"
+                f"<rect x='{LEFT}' y='{top:.0f}' width='{x - LEFT:.1f}' "
+                f"height='{BAR - 2}' fill='{colors[subject]}'/>"
             )
-            drawn.append(text(x + 4, y + BAR - 1.5, words, 8.5, 'start', '#555'))
-        top += height + GAP
-    ticks = [tick(scale.x(value), top, words) for value, words in scale.ticks()]
+            drawn.append(text(x + 4, top + BAR - 3, words, 13, fill='#555'))
+            top += BAR
+        top += GAP
+    ticks = [tick(scale.x(value), start, top, words) for value, words in scale.ticks()]
     head = [
-        text(16, 26, title, 15),
-        text(16, 44, 'seconds, on a logarithmic scale', 11, fill='#777'),
+        text(LEFT, 24, title, 15),
+        text(LEFT, 44, 'seconds, on a logarithmic scale', 13, fill='#777'),
     ]
     return '\n'.join([frame(top + 24)] + head + keys(legend) + ticks + drawn + ['</svg>']) + '\n'
 
@@ -53,7 +57,7 @@ class Scale:
     def x(self, seconds):
         """Return the x coordinate of a number of seconds."""
         share = (math.log10(seconds) - self._first) / (self._last - self._first)
-        return LABELS + share * (WIDTH - LABELS - RIGHT)
+        return LEFT + share * (WIDTH - LEFT - RIGHT)
 
     def ticks(self):
         """Return (seconds, text) for each power of ten."""
@@ -79,19 +83,19 @@ def frame(height):
 
 def keys(legend):
     """Return the legend of the colors."""
-    drawn, x = [], 16
-    for words, color in legend:
-        drawn.append(f"<rect x='{x:.0f}' y='58' width='11' height='11' fill='{color}'/>")
-        drawn.append(text(x + 16, 68, words, 11))
-        x += 40 + 5.9 * len(words)
+    drawn = []
+    for number, (words, color) in enumerate(legend):
+        y = HEAD - 10 + number * LINE
+        drawn.append(f"<rect x='{LEFT}' y='{y}' width='12' height='12' fill='{color}'/>")
+        drawn.append(text(LEFT + 20, y + 11, words, 14))
     return drawn
 
 
-def tick(x, bottom, words):
+def tick(x, top, bottom, words):
     """Return a line of the scale with its label."""
     return (
-        f"<line x1='{x:.1f}' y1='{TOP - 8}' x2='{x:.1f}' y2='{bottom:.0f}' stroke='#e4e4e4'/>\n"
-        + text(x, bottom + 14, words, 10, 'middle', '#777')
+        f"<line x1='{x:.1f}' y1='{top}' x2='{x:.1f}' y2='{bottom:.0f}' stroke='#e4e4e4'/>\n"
+        + text(x, bottom + 16, words, 12, 'middle', '#777')
     )
 
 
