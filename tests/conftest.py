@@ -6,6 +6,7 @@ and ``HAPROXYADMIN_VERSIONS`` the versions to test (``2.2,2.6``). A missing vers
 ``HAPROXYADMIN_STRICT=1`` it is a failure.
 """
 import collections
+import gc
 import logging
 import os
 import re
@@ -74,7 +75,8 @@ def pytest_configure(config):
             'only(*names): the versions or layouts a test is for, by default all',
             'one_layout: one layout of each version is enough',
             'one_haproxy: one version and layout is enough',
-            'dealt_out: of several Pythons, one tests a version of HAProxy, and all of them all',
+            'one_python: of several Pythons, the last one is enough',
+            'dealt_out: each version of HAProxy and each Python, but not each pair of them',
             'signals: a signal handler raises an exception, which may leave coverage locked']:
         config.addinivalue_line('markers', text)
 
@@ -87,20 +89,53 @@ def pytest_generate_tests(metafunc):
 def pytest_collection_modifyitems(items):
     # Not when tests are generated: pytest 4 identifies the HAProxy of a class by its position
     # among the setups, which must be the same for all of its tests.
+    items[:] = [item for item in items if SHARE == SHARES
+                or not item.get_closest_marker('one_python')]
     items[:] = [item for item in items if not hasattr(item, 'callspec')
-                or ('lab' not in item.callspec.params
-                    or item.callspec.params['lab'] in wanted(item)) and is_dealt(item)]
+                or 'lab' not in item.callspec.params
+                or item.callspec.params['lab'] in wanted(item)]
+    items[:] = dealt(items)
 
 
-def is_dealt(item):
-    """Return True if a test is to run here, and not with another Python."""
-    if not item.get_closest_marker('dealt_out'):
-        return True
+def pytest_collection_finish(session):
+    # What was collected stays; without it the many tests that collect garbage take less time.
+    if hasattr(gc, 'freeze'):
+        gc.collect()
+        gc.freeze()
+
+
+def dealt(items):
+    """Return the tests that are to run here: of those dealt out, for a version with each Python.
+
+    A test for fewer versions than there are Pythons runs with several Pythons for some of them.
+    """
+    found = collections.defaultdict(set)
+    for item in items:
+        found[name_of(item)].add(version_of(item))
+    return [item for item in items if version_of(item) is None
+            or version_of(item) in share_of(item, found[name_of(item)])]
+
+
+def name_of(item):
+    """Return the name of a test without its parameters."""
+    return item.nodeid.partition('[')[0]
+
+
+def version_of(item):
+    """Return the version of HAProxy for which a test is dealt out, None if it is not."""
+    if not item.get_closest_marker('dealt_out') or not hasattr(item, 'callspec'):
+        return None
     params = [getattr(param, 'version', param) for param in item.callspec.params.values()]
-    dealt = [VERSIONS.index(param) for param in params if param in VERSIONS]
+    return ([param for param in params if param in VERSIONS] or [None])[0]
+
+
+def share_of(item, versions):
+    """Return the versions for which a test runs with this Python, of those that it is for."""
+    numbers = sorted(map(VERSIONS.index, versions - set([None])))
     # Each module begins with another Python.
     start = sum(map(ord, item.module.__name__))
-    return all((start + number) % SHARES == SHARE - 1 for number in dealt[:1])
+    mine = [number for number in numbers if (start + number) % SHARES == SHARE - 1]
+    return [VERSIONS[number] for number in mine or [numbers[SHARE % len(numbers)]]]
 
 
 def wanted(item):

@@ -13,6 +13,8 @@ from haproxyadmin.haproxy import HAProxy
 from tests import conftest
 from tests.support import group, keys as keychain, lab as labs, listener, ways
 
+pytestmark = pytest.mark.dealt_out
+
 # More ways to reach the HAProxy of group.CONFIG.
 SOCKETS = """
 global

@@ -17,8 +17,9 @@ from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal import tls_files
 from haproxyadmin.protocol import addresses, words
 from tests import conftest
-from tests.support import ROOT, certificates, tls
+from tests.support import certificates, tls
 from tests.support.keys import openssl
+from tests.support.package import PACKAGE_ROOT
 
 pytestmark = pytest.mark.dealt_out
 
@@ -560,7 +561,7 @@ def test_a_client_that_was_killed_leaves_its_transaction_behind(site):
             'hap = HAProxy(addresses=sys.argv[2:], retry=None, timeout=30)\n'
             'hap.update_certificate(sys.argv[1], sys.stdin.read())\n')
     process = subprocess.Popen([sys.executable, '-B', '-c', code, site.site] + site.sockets,
-                               cwd=ROOT, stdin=subprocess.PIPE)
+                               cwd=PACKAGE_ROOT, stdin=subprocess.PIPE)
     process.communicate(site.ec.pem.encode('ascii'))
     assert process.returncode == -signal.SIGKILL
     assert site.transactions() == [site.site] * COUNT

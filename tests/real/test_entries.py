@@ -12,6 +12,8 @@ from haproxyadmin.internal import batches, bulk
 from tests import conftest
 from tests.support import relay, truth
 
+pytestmark = pytest.mark.dealt_out
+
 CONFIG = """
 global
 {processes}

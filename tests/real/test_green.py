@@ -6,10 +6,8 @@ import sys
 
 import pytest
 
-import haproxyadmin
 from tests.support import listener
-
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(haproxyadmin.__file__)))
+from tests.support.package import PACKAGE_ROOT
 
 # Each library removes or replaces parts of the standard library.
 PATCHES = {
@@ -64,7 +62,7 @@ class TestASession(object):
         try:
             output = subprocess.check_output(
                 [sys.executable, '-W', 'ignore', '-c', program],
-                env=dict(os.environ, PYTHONPATH=PACKAGE))
+                env=dict(os.environ, PYTHONPATH=PACKAGE_ROOT))
         finally:
             silent.close()
         assert output.decode('ascii').split('\n') == [

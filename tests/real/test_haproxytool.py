@@ -19,6 +19,7 @@ from haproxyadmin import BACKEND_METRICS, FRONTEND_METRICS, HAPROXY_METRICS, SER
 from tests.conftest import STRICT
 from tests.support import truth
 from tests.support.lab import wait_until
+from tests.support.package import PACKAGE_ROOT
 
 VERSION = '0.5.7'
 GROUPS = ['haproxy', 'frontend', 'backend', 'server', 'dump', 'map', 'acl']
@@ -470,7 +471,7 @@ class TestProgram(object):
     """haproxytool as a separate program that shares nothing with this process."""
 
     def call(self, *words):
-        path = os.pathsep.join([os.path.dirname(os.path.dirname(haproxyadmin.__file__))]
+        path = os.pathsep.join([PACKAGE_ROOT]
                                + [entry for entry in sys.path if entry])
         process = subprocess.Popen(
             [sys.executable, '-c', 'from haproxytool.cli import main; main()'] + list(words),

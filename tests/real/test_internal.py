@@ -10,6 +10,8 @@ from haproxyadmin.parsers.info import info2dict
 from tests.support import truth
 from tests.support.checks import MOVING, error_of, is_number, rows_of
 
+pytestmark = pytest.mark.dealt_out
+
 
 @pytest.fixture
 def path(lab):

@@ -15,6 +15,8 @@ from haproxyadmin.haproxy import HAProxy
 from tests import conftest
 from tests.support import fakes, truth
 
+pytestmark = pytest.mark.dealt_out
+
 
 def frontend(hap):
     return hap.frontend('frontend_proc1')

@@ -6,6 +6,8 @@ from haproxyadmin import STATE_DRAIN, STATE_MAINT, STATE_READY
 from tests.support import truth
 from tests.support.lab import wait_until
 
+pytestmark = pytest.mark.dealt_out
+
 NAMES = ['3', '1', '-1', '0', '6', '7']
 
 NUMBERS = """

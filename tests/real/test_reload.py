@@ -6,6 +6,8 @@ from haproxyadmin import exceptions
 from tests.support import truth
 from tests.support.checks import error_of
 
+pytestmark = pytest.mark.dealt_out
+
 TEMPORARY = """
 frontend temporary
     bind "127.0.0.1:${HAPROXYADMIN_PORT_TEMPORARY}"

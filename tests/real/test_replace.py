@@ -18,8 +18,9 @@ from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal import replacement
 from haproxyadmin.protocol import words
 from tests import conftest
-from tests.support import ROOT, listener
+from tests.support import listener
 from tests.support.lab import wait_until
+from tests.support.package import PACKAGE_ROOT
 
 pytestmark = pytest.mark.dealt_out
 
@@ -582,8 +583,8 @@ def test_ctrl_c_at_any_point(modern):
     chance = random.Random(12)
     for _ in range(12):
         running = subprocess.Popen(
-            [sys.executable, '-c', PROGRAM, modern.path('str.map')] + modern.sockets, cwd=ROOT,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            [sys.executable, '-c', PROGRAM, modern.path('str.map')] + modern.sockets,
+            cwd=PACKAGE_ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         assert running.stdout.readline() == b'ready\n'
         begun = modern.versions(1)[0]
         wait_until(lambda: modern.versions(1)[0] > begun + 1, 'a commit')
@@ -1190,7 +1191,7 @@ def test_a_file_that_grows_too_large(site):
     """As on a full disk, the old file remains."""
     site.write('str.map', b'kept\n')
     output = subprocess.check_output(
-        [sys.executable, '-c', FULL, site.path('str.map')] + site.sockets, cwd=ROOT)
+        [sys.executable, '-c', FULL, site.path('str.map')] + site.sockets, cwd=PACKAGE_ROOT)
     assert output.decode('utf-8').strip() == site.path('str.map')
     with open(site.path('str.map'), 'rb') as source:
         assert source.read() == b'kept\n'
@@ -1222,7 +1223,7 @@ def test_kill_while_a_file_is_written(site, tmpdir):
     for _ in range(8):
         running = subprocess.Popen(
             [sys.executable, '-c', SAVING, site.sockets[0], site.path('str.map'),
-             site.path('int.map'), str(target)], cwd=ROOT, stdout=subprocess.PIPE)
+             site.path('int.map'), str(target)], cwd=PACKAGE_ROOT, stdout=subprocess.PIPE)
         try:
             assert running.stdout.readline() == b'ready\n'
             begun = os.stat(str(target)).st_ino

@@ -9,6 +9,8 @@ from haproxyadmin.haproxy import HAProxy
 from tests import conftest
 from tests.support import lab as labs, ways
 
+pytestmark = pytest.mark.dealt_out
+
 CONFIG = """
 global
     stats socket "${HAPROXYADMIN_RUN}/stats.sock" level admin

@@ -1184,11 +1184,13 @@ def other_type(raw):
     return raw.decode('utf-8') if six.PY2 else raw
 
 
-def attempt(site, name, text, convert=native):
+def attempt(site, name, text, convert=native, unsent=None):
     """Pass a text to a slot; return the outcome.
 
     :type text: Text
     :param convert: a function that converts the bytes to the argument.
+    :param unsent: a list that receives the text if nothing was sent, for :func:`check_unsent`;
+        otherwise each attempt is checked.
     :return: 'as it is', 'nothing', 'refused' by HAProxy, or 'ValueError'; None if the text is a
         command line that is meant to have an effect.
     :raises Breach: if the outcome is forbidden.
@@ -1212,12 +1214,25 @@ def attempt(site, name, text, convert=native):
         outcome = 'nothing'
     done = outcome == 'as it is' and slot.family
     expected = site.with_entries(slot.family, slot.after(raw) if done else before, raw)
-    _check(site, name, text, outcome, expected)
+    if unsent is not None and outcome == 'ValueError' and not SENT.lines and not slot.family:
+        unsent.append(text)
+    else:
+        _check(site, name, text, outcome, expected)
     if must and outcome != 'as it is':
         raise Breach('{0}: {1} is not taken: {2}'.format(name, text.name, outcome))
     if outcome == 'as it is' and not may:
         raise Breach('{0}: {1} is taken'.format(name, text.name))
     return outcome
+
+
+def check_unsent(site, name, unsent):
+    """Check that texts which were not sent have changed nothing, in one look for all of them.
+
+    :raises Breach: if one of them has; it names all.
+    """
+    if unsent:
+        names = ', '.join(text.name for text in unsent)
+        _check(site, name, Text('one of ' + names, b''), 'ValueError', site.usual)
 
 
 def takes(slot, raw, site):
@@ -1423,9 +1438,14 @@ class Table(object):
         rows = [['text'] + kinds]
         for text in texts() + routing() + IDS:
             rows.append([text.name] + [self._in_words(text, kind) for kind in kinds])
-        widths = [max(map(len, column)) for column in zip(*rows)]
-        return ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
-                for row in rows]
+        return in_columns(rows)
+
+
+def in_columns(rows):
+    """Return the lines of a table."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ['  '.join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip()
+            for row in rows]
 
 
 def main(arguments):
@@ -1434,15 +1454,17 @@ def main(arguments):
     for argument in arguments:
         table.run(argument.partition('=')[2])
     slots = collections.Counter(slot.kind for slot in SLOTS.values())
-    print('Kinds of text, and the parameters that take it:')
+    rows = [['kind', 'parameters', 'what it is for, and what becomes of it']]
     for kind, meaning in KINDS.items():
         always = table.always(kind)
-        print('  {0:8} {1:2}  {2}{3}'.format(
-            kind, slots[kind] or len(CONSTRUCTORS) + 1, meaning,
-            '; always ' + always if always else ''))
-    print('\nWhat becomes of it: "as it is" done with exactly this text, "refused" by HAProxy in')
-    print('an exception, "nothing" found, "ValueError" with nothing sent; ACLs and maps as')
-    print('collections may be read first, and a content prepared that is then abandoned.\n')
+        rows.append([kind, str(slots[kind] or len(CONSTRUCTORS) + 1),
+                     meaning + ('; always ' + always if always else '')])
+    print('Kinds of text\n')
+    print('\n'.join(in_columns(rows)))
+    # A line each: what is read on a screen of any width.
+    print('\nWhat becomes of it: "as it is" done with exactly this text, "refused" by HAProxy in '
+          'an exception, "nothing" found, "ValueError" with nothing sent; ACLs and maps as '
+          'collections may be read first, and a content prepared that is then abandoned.\n')
     print('\n'.join(table.lines()))
     print('')
     for place, count in sorted(table.cases.items()):

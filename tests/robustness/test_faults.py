@@ -27,6 +27,8 @@ from tests import conftest
 from tests.robustness import faults, remote
 from tests.support import group, lab, listener, ways
 
+pytestmark = pytest.mark.dealt_out
+
 VERSIONS = conftest.versions()
 FAST = [fault for fault in faults.FAULTS if fault not in faults.SLOW]
 SLOW = [fault for fault in faults.FAULTS if fault in faults.SLOW]

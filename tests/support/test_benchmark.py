@@ -14,6 +14,7 @@ from tests.support import ROOT, lab as labs
 BENCHMARK = os.path.join(ROOT, 'tools', 'benchmark')
 
 pytestmark = [
+    pytest.mark.one_python,
     pytest.mark.skipif(sys.version_info < (3, 8), reason='a tool of Python 3'),
     pytest.mark.skipif(not labs.available(), reason='no HAProxy'),
 ]

@@ -190,7 +190,7 @@ class TestClient(object):
 
 @pytest.fixture(scope='module', params=HAPROXIES or [NONE])
 def binary(request):
-    return request.param
+    return lab.find(request.param)
 
 
 @pytest.fixture(scope='module')
