@@ -432,7 +432,7 @@ def test_enough_others_stay_up(site, put_back):
     server.bringback(timeout=LONG)
     with pytest.raises(exceptions.CommandFailed) as caught:
         server.takeout(timeout=LONG, keep_up=3)
-    assert 'keep_up is 3' in str(caught.value) and 'are w3, w4' in str(caught.value)
+    assert 'keep_up is 3' in str(caught.value) and 'up: w3, w4' in str(caught.value)
     assert site.bits('web', 'w1') == [0, 0]
 
 
@@ -442,7 +442,7 @@ def test_servers_that_track_it_go_along_and_are_named(site, put_back):
     server = server_of(site, 'web/w3')
     with pytest.raises(exceptions.CommandFailed) as caught:
         server.takeout(timeout=LONG, keep_up=3)
-    assert 'are w1, w2;' in str(caught.value)
+    assert 'up: w1, w2;' in str(caught.value)
     assert 'with it would go trackers/t1, trackers/t2, web/w4' in str(caught.value)
     assert site.bits('web', 'w3') == [0, 0]
     taken = server.takeout(timeout=LONG, keep_up=2)
