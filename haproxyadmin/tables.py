@@ -46,7 +46,7 @@ class Table(Named):
         ('ip', 102400, 2, [])
         >>> entry, = clients.entries(key='198.51.100.7')
         >>> entry.key, entry.process_nb, entry.socket_file, entry.use
-        ('198.51.100.7', 1, '/run/haproxy/admin-1.sock', 0)
+        ('198.51.100.7', 1, '/run/haproxy/admin.sock', 0)
         >>> entry.data['http_req_cnt'], entry.expiry > 0
         (25, True)
     """

@@ -98,7 +98,10 @@ def test_who_has_gone_before_the_greeting_is_one_line_too(fleet, opened, capsys)
 def test_it_speaks_of_its_options(opened, monkeypatch, capsys):
     def refuse(**options):
         raise ValueError('if this is the socket of a master, use master=')
-    monkeypatch.setattr(console.haproxyadmin, 'HAProxy', refuse, raising=False)
+    module = types.ModuleType('haproxyadmin')
+    module.HAProxy, module.__version__ = refuse, '0'
+    # Not the attribute of the package, which would keep it afterwards.
+    monkeypatch.setattr(console, 'haproxyadmin', module)
     assert refused(['/run/m.sock'], capsys).endswith('use --master\n')
 
 
