@@ -611,6 +611,8 @@ SLOTS = {
     'Backend.metric_per_socket.name': _word(lambda thing, text: thing.metric_per_socket(text)),
     'Backend.server.name': _name(lambda backend, text: backend.server(text)),
     'Backend.servers.name': _name(lambda backend, text: backend.servers(text)),
+    'Backend.__contains__.server': _name(lambda backend, text: text in backend),
+    'Backend.__getitem__.name': _name(_by_key(lambda backend, text: backend[text])),
     'Server.metric.name': _word(lambda server, text: server.metric(text)),
     'Server.metric.rule': _word(lambda server, text: server.metric('scur', text)),
     'Server.metrics.rule': _word(lambda server, text: server.metrics(text)),
@@ -848,7 +850,7 @@ def parameters():
     """Return the names of all slots of the public classes, in the form used by SLOTS."""
     found = set()
     for class_name, kind in CLASSES.items():
-        if class_name in COLLECTIONS:
+        if class_name in COLLECTIONS + ('Backend',):
             found.update('{0}.{1}.{2}'.format(class_name, name, argument) for name in _operators(kind)
                          for argument in _arguments(getattr(kind, name)))
         elif class_name not in CONSTRUCTORS + LISTED:
@@ -870,7 +872,8 @@ def public(kind):
 
 def _operators(kind):
     """Return the names of the operators that the library itself gives a class."""
-    return [name for base in kind.__mro__ if base.__module__ == patterns.__name__
+    return [name for base in kind.__mro__
+            if base.__module__ in (patterns.__name__, backend.__name__)
             for name, value in vars(base).items()
             if name.startswith('__') and inspect.isfunction(value)
             and name not in ('__init__', '__getattr__')]
