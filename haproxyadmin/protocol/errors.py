@@ -31,7 +31,7 @@ def is_ours():
     while trace is not None:
         frame = trace.tb_frame
         # Nothing of this library handles signals.
-        if not frame.f_globals.get('__name__', '').startswith(_PACKAGE):
+        if not str(frame.f_globals.get('__name__')).startswith(_PACKAGE):
             for value in frame.f_locals.values():
                 if value is frame.f_back or (type(value) is tuple and frame.f_back in value):
                     return False
@@ -47,9 +47,13 @@ def _handlers():
     if signal is None:
         # Then nothing has set a handler.
         return []
-    handlers = [signal.getsignal(number) for number in range(1, signal.NSIG)]
-    # A method has a function, and what is neither a class whose method is called.
-    functions = [getattr(handler, '__func__', handler) for handler in handlers if callable(handler)]
-    return [getattr(function, '__code__', None) or getattr(
-        getattr(type(function).__call__, '__func__', type(function).__call__), '__code__', None)
-        for function in functions]
+    found = []
+    for number in range(1, signal.NSIG):
+        handler = signal.getsignal(number)
+        if callable(handler):
+            # A function, a method, or an object, whose class has the method that is called.
+            for called in (handler, type(handler).__call__):
+                function = getattr(called, '__func__', called)
+                if hasattr(function, '__code__'):
+                    found.append(function.__code__)
+    return found
