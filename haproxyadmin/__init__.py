@@ -27,7 +27,7 @@ _MODULES = ['backend', 'ca_files', 'certificates', 'combine', 'common', 'crt_lis
             'exceptions', 'facade', 'frontend', 'haproxy', 'imports', 'internal', 'maps', 'methods',
             'ocsp', 'overview', 'parsers', 'patterns', 'peers', 'protocol', 'reading', 'resolvers',
             'rotation', 'server', 'servers_state', 'sessions', 'snapshot', 'spelling', 'tables',
-            'tickets', 'tls', 'utils', 'watch', 'workers']
+            'testing', 'tickets', 'tls', 'utils', 'watch', 'workers']
 
 __all__ = ['BACKEND_METRICS', 'FRONTEND_METRICS', 'HAPROXY_METRICS', 'HAProxy', 'SERVER_METRICS',
            'STATE_DISABLE', 'STATE_DRAIN', 'STATE_ENABLE', 'STATE_MAINT', 'STATE_READY',

@@ -4,8 +4,8 @@ from haproxyadmin import (
     frontend as frontend, haproxy as haproxy, internal as internal, maps as maps, ocsp as ocsp,
     overview as overview, patterns as patterns, peers as peers, reading as reading,
     resolvers as resolvers, rotation as rotation, server as server, servers_state as servers_state,
-    sessions as sessions, snapshot as snapshot, tables as tables, tickets as tickets, tls as tls,
-    utils as utils, watch as watch, workers as workers)
+    sessions as sessions, snapshot as snapshot, tables as tables, testing as testing,
+    tickets as tickets, tls as tls, utils as utils, watch as watch, workers as workers)
 from haproxyadmin.haproxy import (
     BACKEND_METRICS as BACKEND_METRICS, FRONTEND_METRICS as FRONTEND_METRICS,
     HAPROXY_METRICS as HAPROXY_METRICS, SERVER_METRICS as SERVER_METRICS,

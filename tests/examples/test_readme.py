@@ -41,7 +41,7 @@ def page(name):
 
 # Pages with a configuration of their own, whose examples run in modules of their own.
 RECIPES = [page(name) for name in ('rotation', 'dynamic', 'collections', 'figures', 'resolvers',
-                                   'tables', 'tls', 'watch')]
+                                   'tables', 'tls', 'watch', 'testing')]
 
 NEEDS_3_7 = pytest.mark.skipif(sys.version_info < (3, 7),
                                reason='tools/try is for Python 3.7 and later')
@@ -339,7 +339,7 @@ class Program(object):
 
     def is_gone(self):
         """Return whether no process and no file is left."""
-        running = [labs._command_line(int(pid)) for pid in os.listdir('/proc') if pid.isdigit()]
+        running = [labs.command_line(int(pid)) for pid in os.listdir('/proc') if pid.isdigit()]
         return not any(self.left in words for words in running) and not os.listdir(self.left)
 
     def has_files(self, *names):

@@ -62,7 +62,7 @@ class Clients(object):
         connection = socket.create_connection(('127.0.0.1', self._lab.ports['www']))
         try:
             connection.sendall(_request_of(client, key, 'GET', []))
-            return int(labs._read_all(connection).split()[1])
+            return int(labs.read_all(connection).split()[1])
         finally:
             connection.close()
 

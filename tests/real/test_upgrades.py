@@ -80,7 +80,7 @@ class Site(object):
             instance = self._instances.pop()
             instance.terminate()
             instance.process.wait()
-            assert instance.verdict() == []
+            assert instance.problems() == []
         for path in self.paths:
             if os.path.exists(path):
                 os.unlink(path)

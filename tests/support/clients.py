@@ -17,7 +17,7 @@ import random
 import socket
 import sys
 
-from tests.support.origins import Loop, now
+from haproxyadmin.testing.origins import Loop, now
 
 # Seconds until a request has failed.
 PATIENCE = 30

@@ -11,6 +11,7 @@ import tempfile
 
 import pytest
 
+from haproxyadmin.testing import launching
 from tests.support import ROOT, lab
 
 pytestmark = pytest.mark.dealt_out
@@ -91,7 +92,7 @@ def info(started, name):
 
 def is_running(directory):
     """Return whether a process runs with a configuration in this directory."""
-    return any(directory in lab._command_line(int(pid))
+    return any(directory in lab.command_line(int(pid))
                for pid in os.listdir('/proc') if pid.isdigit())
 
 
@@ -239,135 +240,6 @@ class TestOrigins(object):
         assert example.traffic('frontend1_proc34', 1, server='bck_all_srv1') == [200]
 
 
-@pytest.fixture
-def origins():
-    started = lab.Origins(2)
-    started.wait()
-    yield started
-    started.stop()
-
-
-class Visitor(object):
-    """A connection to an origin."""
-
-    def __init__(self, origins, number=1):
-        self._socket = socket.create_connection(('127.0.0.1', origins.ports[number - 1]), 30)
-        self._received = b''
-
-    def ask(self, path):
-        self._socket.sendall(('GET %s HTTP/1.1\r\n\r\n' % path).encode('ascii'))
-
-    def answer(self):
-        """Return the next answer, or all until the end of the connection."""
-        while b'ok\n' not in self._received:
-            chunk = self._socket.recv(1000)
-            if not chunk:
-                break
-            self._received += chunk
-        answer, separator, self._received = self._received.partition(b'ok\n')
-        return (answer + separator).decode('ascii')
-
-    def close(self):
-        self._socket.close()
-
-
-class TestRequestsOfOrigins(object):
-
-    def test_none_at_first(self, origins):
-        assert origins.count(1) == lab.Count(arrived=0, open=0, cut=0)
-
-    def test_they_are_counted_for_each_origin(self, origins):
-        visitor = Visitor(origins)
-        for _ in range(3):
-            visitor.ask('/')
-            assert visitor.answer().startswith('HTTP/1.1 200 ')
-        visitor.close()
-        assert origins.count(1) == (3, 0, 0)
-        assert origins.count(2) == (0, 0, 0)
-
-    def test_an_answer_that_is_held_names_the_origin(self, origins):
-        visitor = Visitor(origins)
-        for _ in range(2):
-            visitor.ask('/hold/0.01')
-            assert '\r\nX-Origin: %d\r\n' % origins.ports[0] in visitor.answer()
-        assert origins.count(1) == (2, 0, 0)
-
-    def test_the_shortest_time_comes_first(self, origins):
-        late, soon = Visitor(origins), Visitor(origins)
-        late.ask('/hold/600')
-        soon.ask('/hold/0.01')
-        assert soon.answer()
-        assert origins.count(1) == (2, 1, 0)
-        # An answer that comes at once does not wait for those.
-        soon.ask('/')
-        assert soon.answer()
-
-    def test_requests_that_are_sent_together_are_answered_in_turn(self, origins):
-        visitor = Visitor(origins)
-        visitor.ask('/hold/0.01')
-        visitor.ask('/status/404')
-        assert visitor.answer().startswith('HTTP/1.1 200 ')
-        assert visitor.answer().startswith('HTTP/1.1 404 ')
-        assert origins.count(1) == (2, 0, 0)
-
-    def test_a_request_that_the_client_does_not_wait_for_is_cut(self, origins):
-        visitor = Visitor(origins)
-        visitor.ask('/hold/600')
-        lab.wait_until(lambda: origins.count(1).open, 'open')
-        assert origins.count(1) == (1, 1, 0)
-        visitor.close()
-        lab.wait_until(lambda: not origins.count(1).open, 'closed')
-        assert origins.count(1) == (1, 0, 1)
-
-    def test_it_is_not_answered_later(self, origins):
-        visitor = Visitor(origins)
-        visitor.ask('/hold/0.2')
-        lab.wait_until(lambda: origins.count(1).open, 'open')
-        visitor.close()
-        lab.wait_until(lambda: not origins.count(1).open, 'closed')
-        other = Visitor(origins)
-        other.ask('/hold/0.3')
-        assert other.answer()
-        assert origins.count(1) == (2, 0, 1)
-
-    def test_a_connection_that_is_closed_after_the_answer_cuts_nothing(self, origins):
-        visitor = Visitor(origins)
-        visitor.ask('/')
-        visitor.answer()
-        visitor.close()
-        origins.refuse(1)
-        assert origins.count(1) == (1, 0, 0)
-
-    @pytest.mark.parametrize('action', ['refuse', 'serve', 'stall'])
-    def test_an_origin_that_drops_connections_cuts_their_requests(self, origins, action):
-        visitors = [Visitor(origins), Visitor(origins)]
-        for visitor in visitors:
-            visitor.ask('/hold/600')
-        lab.wait_until(lambda: origins.count(1).open == 2, 'open')
-        getattr(origins, action)(1)
-        assert origins.count(1) == (2, 0, 2)
-        assert [visitor.answer() for visitor in visitors] == ['', '']
-
-    def test_it_serves_again(self, origins):
-        origins.refuse(1)
-        with pytest.raises(socket.error):
-            Visitor(origins)
-        origins.serve(1)
-        visitor = Visitor(origins)
-        visitor.ask('/')
-        assert visitor.answer()
-        assert origins.count(1) == (1, 0, 0)
-
-    def test_an_agent_sends_its_text_until_it_serves(self, origins):
-        for text in ('up', '50% ready'):
-            origins.agent(1, text)
-            assert Visitor(origins).answer() == text + '\n'
-        origins.serve(1)
-        visitor = Visitor(origins)
-        visitor.ask('/')
-        assert visitor.answer().startswith('HTTP/1.1 200 ')
-
-
 class TestVariants(object):
 
     def test_single_has_all_proxies_in_one_process(self, binary):
@@ -410,7 +282,7 @@ class TestVariants(object):
     def test_raw_takes_and_returns_any_text(self, binary):
         with lab.Lab(binary, single=True) as started:
             started.raw(u'add map #0 k \u017elu\u0165'.encode('utf-8'))
-            assert u'\u017elu\u0165'.encode('utf-8') in lab._as_bytes(
+            assert u'\u017elu\u0165'.encode('utf-8') in lab.as_bytes(
                 started.raw('show map #0'))
 
 
@@ -432,9 +304,9 @@ class TestReload(object):
         with started.hold('frontend_proc1', 1):
             former = started.pids[0]
             started.reload()
-            assert is_running(started.directory) and lab._command_line(former)
+            assert is_running(started.directory) and lab.command_line(former)
             started.stop()
-        assert not lab._command_line(former)
+        assert not lab.command_line(former)
 
     def test_needs_a_master(self, binary):
         with lab.Lab(binary, single=True) as started:
@@ -485,14 +357,14 @@ class TestEnd(object):
     def test_a_crash_is_reported(self, binary, master_worker):
         started = lab.Lab(binary, master_worker=master_worker)
         os.kill(started.pids[0], signal.SIGSEGV)
-        lab.wait_until(lambda: not lab._command_line(started.pids[0]), 'crash')
+        lab.wait_until(lambda: not lab.command_line(started.pids[0]), 'crash')
         with pytest.raises(lab.LabError) as caught:
             started.stop()
         assert 'HAProxy' in str(caught.value)
         assert not is_running(started.directory)
 
     def test_what_does_not_end_is_killed_and_reported(self, binary, monkeypatch):
-        monkeypatch.setattr(lab, 'STOP_SECONDS', 0.2)
+        monkeypatch.setattr(launching, 'STOP_SECONDS', 0.2)
         started = lab.Lab(binary, single=True)
         os.kill(started.pids[0], signal.SIGSTOP)
         lab.wait_until(lambda: is_stopped(started.pids[0]), 'stopped')
@@ -504,18 +376,22 @@ class TestEnd(object):
     def test_a_wrong_configuration_is_told_in_the_words_of_haproxy(
             self, binary, monkeypatch):
         temporary = tempfile.mkdtemp()
-        monkeypatch.setattr(lab.tempfile, 'tempdir', temporary)
+        monkeypatch.setattr(tempfile, 'tempdir', temporary)
         with pytest.raises(lab.LabError) as caught:
             lab.Lab(binary, extra='backend more\n    nonsense here\n')
         assert 'nonsense' in str(caught.value)
         # Fails if anything is left.
         os.rmdir(temporary)
 
-    def test_a_path_too_long_for_a_socket_is_told(self, binary, tmpdir, monkeypatch):
-        monkeypatch.setattr(lab.tempfile, 'tempdir', str(tmpdir.mkdir('x' * 80)))
+    def test_a_path_too_long_for_a_socket_is_told(self, binary):
         with pytest.raises(lab.LabError) as caught:
-            lab.Lab(binary)
+            lab.Lab(binary, config=ONE_FRONTEND.replace('only', 'x' * 80))
         assert 'too long' in str(caught.value)
+
+    def test_a_long_temporary_directory_is_not_used(self, binary, tmpdir, monkeypatch):
+        monkeypatch.setattr(tempfile, 'tempdir', str(tmpdir.mkdir('x' * 80)))
+        with lab.Lab(binary, config=ONE_FRONTEND) as started:
+            assert started.directory.startswith('/tmp/haproxyadmin-')
 
     def test_the_end_of_the_program_ends_them(self, binary):
         program = 'from tests.support import lab; print(lab.Lab(%r).directory)' % binary
@@ -526,31 +402,6 @@ class TestEnd(object):
         assert directory
         assert not is_running(directory)
         assert not os.path.exists(directory)
-
-
-class TestFind(object):
-
-    def test_a_missing_version_is_told(self, monkeypatch):
-        monkeypatch.setenv('HAPROXYADMIN_HAPROXY', '2.2=/x/haproxy:2.6=/y/haproxy')
-        monkeypatch.setenv('PATH', '')
-        assert lab.find() == '/x/haproxy'
-        assert lab.find('2.6') == '/y/haproxy'
-        with pytest.raises(lab.Missing) as caught:
-            lab.find('9.9')
-        assert '9.9' in str(caught.value) and '2.2, 2.6' in str(caught.value)
-
-    def test_path_serves_without_the_variable(self, binary, tmpdir, monkeypatch):
-        os.symlink(binary, str(tmpdir.join('haproxy')))
-        monkeypatch.delenv('HAPROXYADMIN_HAPROXY', raising=False)
-        monkeypatch.setenv('PATH', '%s:%s' % (tmpdir, os.environ['PATH']))
-        assert lab.find() == str(tmpdir.join('haproxy'))
-        assert lab.find(lab.branch(binary)) == lab.find()
-
-    def test_what_is_no_haproxy_is_missing(self):
-        with pytest.raises(lab.Missing):
-            lab.branch(sys.executable)
-        with pytest.raises(lab.Missing):
-            lab.branch('/nonexistent/haproxy')
 
 
 def configured(name):

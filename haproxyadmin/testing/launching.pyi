@@ -1,0 +1,33 @@
+from typing import NamedTuple
+
+from typing_extensions import Self
+
+__all__ = ['ConfigurationRefused', 'Count', 'HAProxies', 'HAProxyFailed', 'HAProxyNotFound']
+
+class HAProxyNotFound(Exception): ...
+class HAProxyFailed(Exception): ...
+class ConfigurationRefused(HAProxyFailed): ...
+
+class Count(NamedTuple):
+    arrived: int
+    open: int
+    cut: int
+
+class Stopped:
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *error: object) -> None: ...
+    def stop(self) -> None: ...
+
+class HAProxies(Stopped):
+    version: str
+    directory: str
+    socket_dir: str
+    config_file: str
+    socket_files: list[str]
+    master_files: list[str]
+    pids: list[int]
+    def __init__(self, binary: str) -> None: ...
+    @property
+    def log(self) -> str: ...
+    def configure(self, text: str) -> None: ...
+    def reload(self) -> None: ...
