@@ -14,7 +14,7 @@ import sys
 
 import pytest
 
-from tests.support import ROOT, certificates, lab as labs
+from tests.support import ROOT
 
 # pytest puts the checkout first on the path, but an installed package is the one to test.
 sys.path[:] = [path for path in sys.path if path != ROOT] + [ROOT]
@@ -22,6 +22,10 @@ import haproxyadmin  # noqa: E402,F401
 
 sys.path.insert(0, sys.path.pop())
 
+# Those of the plugin, which pytest finds itself only if the package is installed.
+from haproxyadmin.testing.pytest_plugin import (fake_haproxy, haproxy_options,  # noqa: E402,F401
+                                                throwaway_haproxy)
+from tests.support import certificates, lab as labs  # noqa: E402
 from tests.support.fakes import clock, fleet  # noqa: E402,F401 (fixtures)
 
 VERSIONS = ['2.2', '2.6', '3.0', '3.2']
