@@ -7,10 +7,17 @@ import os
 import select
 import socket
 import threading
+import time
 
 QUIT = b'quit\n'
 # Seconds that a client may take to send, and that serving a connection may take to end.
 PATIENCE = 10
+
+# The name of a thread that serves a connection.
+CONNECTION = 'connection of a fake'
+
+# Python 2 has no monotonic clock.
+now = getattr(time, 'monotonic', time.time)
 
 
 def bound(path, kind=socket.SOCK_STREAM):
@@ -20,7 +27,7 @@ def bound(path, kind=socket.SOCK_STREAM):
     """
     if isinstance(path, tuple):
         sock = socket.socket(socket.AF_INET, kind)
-        # A lab.Port may reserve it.
+        # A launching.Port may reserve it.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
     else:
         sock = socket.socket(socket.AF_UNIX, kind)
@@ -44,7 +51,7 @@ class Endless(Exception):
 
 
 class Listener(object):
-    """A socket that passes each connection to :meth:`serve`.
+    """A socket that passes each connection to :meth:`serve`, one after the other.
 
     :ivar connections: the number of connections accepted.
     :ivar stopping: set when no more connections are to be accepted.
@@ -66,6 +73,11 @@ class Listener(object):
         self._listener.listen(128)
         self._thread = started(self._accept)
 
+    @property
+    def is_listening(self):
+        """True if it accepts connections."""
+        return self._thread is not None
+
     def refuse(self):
         """Stop accepting connections, but keep the socket file.
 
@@ -79,8 +91,12 @@ class Listener(object):
         thread, self._thread = self._thread, None
         thread.join(PATIENCE)
         self._listener.close()
-        if thread.is_alive():
+        if thread.is_alive() or not self._end_connections():
             raise Endless('{0}: a connection has no end'.format(self.path))
+
+    def _end_connections(self):
+        """Return whether all connections have ended."""
+        return True
 
     def serve(self, client):
         """Serve a client and close its connection."""
@@ -100,10 +116,6 @@ class Listener(object):
                 break
             received += chunk
         return received
-
-    def is_awaited(self):
-        """Return True if another connection waits to be accepted."""
-        return bool(select.select([self._listener], [], [], 0)[0])
 
     def recv(self, client):
         """Return what a client sends, or ``b''`` at the end."""
@@ -125,7 +137,78 @@ class Listener(object):
                 client.close()
                 return
             self.connections += 1
+            self._begin(client)
+
+    def _begin(self, client):
+        self.serve(client)
+
+
+class Concurrent(Listener):
+    """A listener that serves each connection in a thread of its own.
+
+    :ivar lock: what is to be held while the state of the listener is used.
+    :ivar problems: a list of texts: what went wrong.
+    """
+
+    # Seconds in which connections may end by themselves when no more are accepted.
+    GRACE = 0.5
+
+    def __init__(self, path):
+        super(Concurrent, self).__init__(path)
+        self.lock = threading.RLock()
+        self.problems = []
+        # The thread of each connection.
+        self._open = {}
+
+    def refuse(self):
+        """Stop accepting connections, but keep the socket file, and end those that there are."""
+        try:
+            super(Concurrent, self).refuse()
+        except Endless as error:
+            self.problems.append(str(error))
+
+    def _begin(self, client):
+        thread = threading.Thread(target=self._serve_one, args=(client,), name=CONNECTION)
+        thread.daemon = True
+        with self.lock:
+            self._open[client] = thread
+        self.accepted(client)
+        thread.start()
+
+    def accepted(self, client):
+        """Note a connection, in the order in which they are accepted."""
+
+    def _serve_one(self, client):
+        try:
             self.serve(client)
+        finally:
+            with self.lock:
+                self._open.pop(client, None)
+
+    def _end_connections(self):
+        for seconds in (self.GRACE, PATIENCE):
+            if self._wait_for_threads(seconds):
+                return True
+            with self.lock:
+                clients = list(self._open)
+            for client in clients:
+                try:
+                    # One that does not read what it was sent, for example.
+                    client.shutdown(socket.SHUT_RDWR)
+                except (socket.error, ValueError):
+                    pass  # it has ended meanwhile
+        return self._wait_for_threads(0)
+
+    def _wait_for_threads(self, seconds):
+        """Wait for all threads but the current one, which may be serving the last connection."""
+        deadline = now() + seconds
+        with self.lock:
+            threads = [thread for thread in self._open.values()
+                       if thread is not threading.current_thread()]
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(max(0, deadline - now()))
+        return not any(thread.is_alive() for thread in threads)
 
 
 @contextlib.contextmanager
@@ -138,43 +221,11 @@ def _interruptible():
             raise
 
 
-class Backlog(object):
-    """A listening socket whose queue of connections is full.
-
-    :param path: see :func:`bound`.
-    """
-
-    def __init__(self, path):
-        self.path = path
-        self._listener = bound(path)
-        self._listener.listen(0)
-        self._waiting = []
-        if isinstance(path, tuple):
-            self.path = self._listener.getsockname()
-            # The queue has room for one; Linux does not react to others.
-            self._waiting.append(socket.create_connection(self.path))
-            return
-        while True:
-            client = socket.socket(socket.AF_UNIX)
-            client.setblocking(False)
-            self._waiting.append(client)
-            try:
-                client.connect(path)
-            except socket.error as error:
-                if error.errno != errno.EAGAIN:
-                    raise
-                break
-
-    def drain(self, but=0):
-        """Accept all connections in the queue except ``but``, which were already accepted."""
-        for _ in self._waiting[but:-1]:
-            self.accept().close()
-
-    def accept(self):
-        """Accept a connection and return it."""
-        return self._listener.accept()[0]
-
-    def close(self):
-        """Close all sockets, but keep the socket file."""
-        for sock in self._waiting + [self._listener]:
-            sock.close()
+def packed(address):
+    """Return the bytes of an IPv4 or IPv6 address, None if it is none."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        try:
+            return socket.inet_pton(family, address)
+        except (socket.error, ValueError):
+            continue
+    return None
