@@ -7,6 +7,7 @@ times are those of the day of the capture.
 import gzip
 import json
 import os
+import re
 
 from tests.support import ROOT
 
@@ -17,6 +18,7 @@ VERSIONS = ['1.5.8', '1.5', '1.6', '1.7', '1.8', '2.0', '2.2', '2.4', '2.6', '2.
             '3.4']
 
 _cases = []
+_servers = []
 
 
 def _path(version, name):
@@ -44,6 +46,31 @@ def dump(version, name):
     path = _path(version, name)
     with (gzip.open if path.endswith('.gz') else open)(path, 'rb') as captured:
         return captured.read()
+
+
+def configuration(version):
+    """Return the configuration of the HAProxies whose replies were captured, as far as they show it.
+
+    The lines of ACLs and maps have the numbers that the replies contain. :data:`FILES` are the files
+    that it names.
+    """
+    has_nbproc = tuple(map(int, version.split('.')[:2])) < (2, 5)
+    with open(os.path.join(DATA, 'captured.cfg')) as text:
+        lines = text.read().replace('VERSION', version).split('\n')
+    for _ in range({'1.5.8': 7, '1.5': 7, '1.6': 1}.get(version, 0)):
+        lines.remove('#')
+    if version in ('1.5.8', '1.5', '1.6'):
+        place = lines.index('    default_backend be_dynamic')
+        lines[place - 1:place + 1] = [lines[place], lines[place - 1]]
+    return '\n'.join(line for line in (re.sub('^#nbproc ?', '', line) if has_nbproc else line
+                                       for line in lines) if not line.startswith('#nbproc'))
+
+
+FILES = dict(('/etc/haproxy/' + name, content) for name, content in [
+    ('blocked.acl', '192.0.2.1\n192.0.2.0/28\n198.51.100.7\n'), ('paths.acl', '/secret\n/hidden\n'),
+    ('rates.map', '127.0.0.0/8 100\n10.0.0.0/8 50\n'),
+    ('owners.map', 'www.example.com alice\napp.example.com bob\n'),
+    ('hosts.map', 'www.example.com be_static\napp.example.com be_dynamic\n')])
 
 
 def replies(group=None, command_prefix=None):
@@ -101,6 +128,64 @@ def ca_files():
     :rtype: ``list``
     """
     return _load('ca_files.jsonl.gz')
+
+
+def patterns():
+    """Return the replies about ACLs and maps of all kinds, from 1.8 on.
+
+    :return: dictionaries with the keys ``version``, ``command`` and ``reply``. Each builds on those
+        before it. ``DIR`` is the directory of the configuration and of the files.
+    :rtype: ``list``
+    """
+    return _load('patterns.jsonl.gz')
+
+
+def tls():
+    """Return the replies about certificates, CA files, OCSP and tickets, from 1.8 on.
+
+    Those of the groups ``tls`` and ``tls2`` build on each other; each group began with a new process.
+    ``(state)`` says that the process died. :func:`tls_files` are the certificates.
+
+    :return: dictionaries with the keys ``version``, ``group``, ``command`` and ``reply``. In a command,
+        ``{{site1.pem}}`` stands for a file.
+    :rtype: list
+    """
+    return _load('tls.jsonl.gz')
+
+
+def tls_files():
+    """Return the certificates, revocation lists (PEM) and OCSP responses (base64) by name.
+
+    They say the same as those of the captures but have other keys, and so other fingerprints.
+
+    :rtype: dict
+    """
+    return dict((each['name'], each['text']) for each in _load('tls_files.jsonl.gz'))
+
+
+def servers(version=None, group=None):
+    """Return the replies about servers, from 1.8 on, that :func:`replies` does not have.
+
+    Their configuration is :func:`servers_configuration`.
+
+    :param version: a version; None for all.
+    :param group: ``'server'``, ``'server2'``, ``'dynamic'``, ``'backend'``, ``'backend34'`` or
+        ``'state'``; None for all. Each was captured with other HAProxies.
+    :return: dictionaries with the keys ``version``, ``group``, ``command`` and ``reply``. Each of a
+        group builds on those before it. Those of ``'server2'`` also say what servers looked like
+        afterwards.
+    :rtype: ``list``
+    """
+    if not _servers:
+        _servers.extend(_load('servers.jsonl.gz'))
+    return [case for case in _servers if version in (None, case['version'])
+            and group in (None, case['group'])]
+
+
+def servers_configuration(version):
+    """Return the configuration of :func:`servers`."""
+    with open(os.path.join(DATA, 'servers.cfg')) as text:
+        return text.read().replace('#2.6 ', '' if version >= '2.6' else '#')
 
 
 def _load(name):
