@@ -6,7 +6,9 @@ HAProxies are shared between examples, until one changes something.
 import collections
 import contextlib
 import doctest
+import os
 import re
+import tempfile
 
 import pytest
 
@@ -114,6 +116,15 @@ def with_responder(version):
         site.stop()
 
 
+@contextlib.contextmanager
+def alone(version):
+    """None: the examples start one themselves."""
+    find_with(version)
+    directory = tempfile.mkdtemp(prefix='haproxyadmin-')
+    yield lambda: console(directory, directory)
+    os.rmdir(directory)
+
+
 # What starts them, the version, and the examples that need them: modules, classes and members.
 # Later ones take precedence.
 GROUPS = [
@@ -129,9 +140,10 @@ GROUPS = [
     (with_master, '2.2', ['workers', 'HAProxy.workers', 'HAProxy.reload']),
     (busy, '2.2', ['sessions', 'HAProxy.session', 'HAProxy.sessions']),
     (shown, '2.6', ['Backend.add_server', 'Backend.del_server']),
+    (alone, '2.2', ['testing']),
 ]
 # Their examples do not disturb each other, whatever they change.
-LASTING = (with_settings, with_master, with_responder)
+LASTING = (with_settings, with_master, with_responder, alone)
 
 
 def short(name):

@@ -10,8 +10,9 @@ import pytest
 
 from haproxyadmin import exceptions
 from haproxyadmin.haproxy import HAProxy
+from haproxyadmin.testing import sockets
 from tests import conftest
-from tests.support import group, keys as keychain, lab as labs, listener, ways
+from tests.support import group, keys as keychain, lab as labs, ways
 
 pytestmark = pytest.mark.dealt_out
 
@@ -219,7 +220,7 @@ def test_tls_on_the_stats_socket_itself(version, keys):
 
 # What is not HAProxy
 
-class Daemon(listener.Listener):
+class Daemon(sockets.Listener):
     """Says something at once and after a line, and then closes the connection or not."""
 
     def __init__(self, greeting, answer, stays):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Discovery of processes behind sockets, among real HAProxies and other listeners."""
+"""Discovery of processes behind sockets, among real HAProxies and other sockets."""
 import contextlib
 import errno
 import logging
@@ -17,15 +17,16 @@ import pytest
 
 from haproxyadmin import exceptions, haproxy, utils
 from haproxyadmin.internal import _HAProxyProcess
+from haproxyadmin.testing import sockets
 from tests import conftest
-from tests.support import lab as labs, listener as listeners, truth
+from tests.support import lab as labs, truth
 from tests.support.checks import error_of
 from tests.support.package import PACKAGE_ROOT
 
 pytestmark = pytest.mark.dealt_out
 
 
-class Stranger(listeners.Listener):
+class Stranger(sockets.Listener):
     """Something other than HAProxy that listens on a Unix socket.
 
     :param answer: what it sends to each client before it hangs up; None to send nothing and keep

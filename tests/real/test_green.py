@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.support import listener
+from haproxyadmin.testing import sockets
 from tests.support.package import PACKAGE_ROOT
 
 # Each library removes or replaces parts of the standard library.
@@ -52,7 +52,7 @@ class TestASession(object):
     @pytest.mark.parametrize('order', ['patched before the import', 'patched after it'])
     def test_under(self, lab, tmpdir, library, order):
         pytest.importorskip(library)
-        silent = listener.bound(str(tmpdir.join('silent.sock')))
+        silent = sockets.bound(str(tmpdir.join('silent.sock')))
         silent.listen(1)
         session = SESSION.format(PATCHES[library])
         if order == 'patched before the import':

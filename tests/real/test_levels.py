@@ -12,8 +12,9 @@ import pytest
 from haproxyadmin.exceptions import (CommandFailed, EntriesFailed, MultipleCommandResults,
                                      SocketApplicationError)
 from haproxyadmin.haproxy import HAProxy
+from haproxyadmin.testing import faults
 from tests import conftest
-from tests.support import fakes, truth
+from tests.support import truth
 
 pytestmark = pytest.mark.dealt_out
 
@@ -281,14 +282,14 @@ class TestOlderAndNewerVersions(object):
             denied(refusing.paths[0], 'operator')] * count
 
     @pytest.mark.parametrize('behavior', [
-        fakes.closing, fakes.replying(b'\n'), fakes.replying(b'garbage\n\n'),
-        fakes.replying(b'user'), fakes.replying(b'Unknown command\n\n'),
-        fakes.replying(b'Permission denied\n\n')])
+        faults.closing(), faults.replying(b'\n'), faults.replying(b'garbage\n\n'),
+        faults.replying(b'user'), faults.replying(b'Unknown command\n\n'),
+        faults.replying(b'Permission denied\n\n')])
     def test_a_refusal_stays_one_when_the_level_is_not_told(self, fleet, behavior):
         refusing = fleet('2.6')
         hap = refusing.haproxy(retry=1, retry_interval=0)
         refusing[0].level = 'user'
-        refusing[0].script = [fakes.answering, behavior]
+        refusing[0].next(faults.answering(), behavior)
         with pytest.raises(CommandFailed) as raised:
             hap.setmaxconn(5)
         assert str(raised.value) in ('Permission denied', denied(refusing.paths[0], 'user'))
@@ -297,7 +298,7 @@ class TestOlderAndNewerVersions(object):
     def test_what_calls_itself_haproxy_and_refuses_everything_ends_the_call(self, fleet):
         refusing = fleet('2.6')
         hap = refusing.haproxy()
-        refusing[0].behavior = fakes.replying(b'Permission denied\n\n')
+        refusing[0].fail(faults.replying(b'Permission denied\n\n'))
         for call in (hap.info, hap.frontends, hap.snapshot):
             with pytest.raises(SocketApplicationError):
                 call()

@@ -10,8 +10,9 @@ import pytest
 import six
 
 from haproxyadmin import exceptions, haproxy
+from haproxyadmin.testing import texts
 from tests import conftest
-from tests.support import texts, truth
+from tests.support import truth
 from tests.support.checks import error_of
 
 UNTRANSLATABLE = u'\u017elu\u0165 \u4e2d'

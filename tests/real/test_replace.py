@@ -17,8 +17,8 @@ from haproxyadmin import exceptions
 from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal import replacement
 from haproxyadmin.protocol import words
+from haproxyadmin.testing import sockets
 from tests import conftest
-from tests.support import listener
 from tests.support.lab import wait_until
 from tests.support.package import PACKAGE_ROOT
 
@@ -220,7 +220,7 @@ class Clients(object):
         self.errors = []
         self._port = port
         self._stopping = threading.Event()
-        self._threads = [listener.started(self._work) for _ in range(count)]
+        self._threads = [sockets.started(self._work) for _ in range(count)]
 
     def _work(self):
         try:
@@ -323,7 +323,7 @@ def test_of_two_that_overlap_one_stands(modern):
     threads = []
 
     def begin_second():
-        threads.append(listener.started(second))
+        threads.append(sockets.started(second))
         both.wait(60)
     write('first', stop_in(NEW, 200, begin_second))
     first_is_over.set()
@@ -350,7 +350,7 @@ def test_many_at_once_leave_one_content(modern):
                 results[name] = None
             except Exception as error:
                 results[name] = error
-        threads = [listener.started(write, name) for name in range(3)]
+        threads = [sockets.started(write, name) for name in range(3)]
         barrier.set()
         for thread in threads:
             thread.join()

@@ -8,7 +8,8 @@ import pytest
 
 from haproxyadmin import (SERVER_METRICS, STATE_DISABLE, STATE_DRAIN, STATE_ENABLE, STATE_MAINT,
                           STATE_READY, VALID_STATES, exceptions, haproxy, server)
-from tests.support import lab as labs, listener, truth
+from haproxyadmin.testing import sockets
+from tests.support import lab as labs, truth
 from tests.support.checks import check_metrics, check_statistics, error_of, is_number, rows_of
 from tests.support.lab import wait_until
 
@@ -354,7 +355,7 @@ class TestAddresses(object):
         assert sent.commands == []
 
 
-class Agent(listener.Listener):
+class Agent(sockets.Listener):
     """An agent that reports the state of a server to HAProxy's agent check."""
 
     def __init__(self, words):

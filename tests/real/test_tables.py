@@ -15,9 +15,9 @@ from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal import tables as internal
 from haproxyadmin.protocol.words import OPERATORS, check_conditions
 from haproxyadmin.tables import Cleared
+from haproxyadmin.testing.texts import raw, text as native
 from tests.conftest import PATIENT, find, versions
 from tests.support import lab as labs
-from tests.support.texts import raw, text as native
 
 pytestmark = pytest.mark.dealt_out
 

@@ -27,10 +27,11 @@ import time
 from haproxyadmin import haproxy
 from haproxyadmin.exceptions import HAProxyBaseError, HAProxySocketError
 from haproxyadmin.protocol import replies, transport
+from haproxyadmin.testing import sockets
+from haproxyadmin.testing.texts import raw
 from tests.robustness import remote
-from tests.support import group, lab, listener
+from tests.support import backlog, group, lab
 from tests.support.group import ACL, MAP, TABLE
-from tests.support.texts import raw
 
 PROCESSES = 4
 # The time-out for processes without a fault, in seconds.
@@ -45,7 +46,7 @@ class Breach(AssertionError):
     """A forbidden outcome."""
 
 
-class Proxy(listener.Listener):
+class Proxy(sockets.Listener):
     """A stats socket that forwards each command to another, or does what its fault says.
 
     :param path: its own path.
@@ -79,7 +80,7 @@ class Proxy(listener.Listener):
         if fault is has_gone:
             os.unlink(self.path)
         if fault is is_full:
-            self._backlog = listener.Backlog(self.path)
+            self._backlog = backlog.Backlog(self.path)
 
     def end(self):
         """Work again."""

@@ -30,10 +30,10 @@ from haproxyadmin import (backend, ca_files, certificates, crt_lists, exceptions
                           internal, patterns, peers, resolvers, server, servers_state, sessions,
                           tables)
 from haproxyadmin.protocol import words
+from haproxyadmin.testing.texts import raw, text as native
 from tests.support import group, lab
 from tests.support.certificates import Authority
 from tests.support.group import ACL, KEY_LENGTH, MAP, TABLE
-from tests.support.texts import raw, text as native
 
 INJECTIONS = [b'disable frontend f', b'set maxconn global 1', b'clear map #0', b'clear acl #90',
               b'set server b/s state maint', b'shutdown frontend f']

@@ -12,7 +12,8 @@ import struct
 import tempfile
 import threading
 
-from tests.support import keys, lab, listener
+from haproxyadmin.testing import sockets
+from tests.support import backlog, keys, lab
 
 SHOW_PROC = b'show proc'
 # What is sent to a master in front of a command for a worker.
@@ -67,7 +68,7 @@ class OverTcp(object):
         A half-close looks like the end of the connection.
         """
         over = self._over
-        while not (self.stopping.is_set() or over.wait(0.02) or self.is_awaited()):
+        while not (self.stopping.is_set() or over.wait(0.02) or backlog.is_awaited(self)):
             pass
 
     def receive_and_reset(self, client):
@@ -103,7 +104,7 @@ class OverTls(OverTcp):
         with contextlib.closing(client):
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
-                client.settimeout(listener.PATIENCE)
+                client.settimeout(sockets.PATIENCE)
                 secured = self.certificates.context(self.fault).wrap_socket(
                     client, server_side=True)
             except socket.error:
@@ -213,7 +214,7 @@ def talks_first(proxy, client):
 
 def expects_tls(proxy, client):
     """expects TLS"""
-    client.settimeout(listener.PATIENCE)
+    client.settimeout(sockets.PATIENCE)
     # It answers with an alert.
     ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).wrap_socket(
         client, server_side=True).close()

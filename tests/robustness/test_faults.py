@@ -23,9 +23,10 @@ from haproxyadmin.exceptions import (HAProxyBaseError, HAProxySocketError, NoHAP
                                      SocketTimeout)
 from haproxyadmin.internal import lookup
 from haproxyadmin.protocol import transport, versions
+from haproxyadmin.testing import sockets
 from tests import conftest
 from tests.robustness import faults, remote
-from tests.support import group, lab, listener, ways
+from tests.support import group, lab, ways
 
 pytestmark = pytest.mark.dealt_out
 
@@ -770,7 +771,7 @@ class TestRealReloads(object):
 
         done, unknown, undelivered = set(), set(), set()
         try:
-            thread = listener.started(reload)
+            thread = sockets.started(reload)
             number = 0
             while thread.is_alive() or number < 10:
                 number += 1
@@ -804,7 +805,7 @@ class TestRealReloads(object):
             for _ in range(self.RELOADS):
                 hap.reload()
 
-        thread = listener.started(reload)
+        thread = sockets.started(reload)
         unknown = 0
         while thread.is_alive():
             try:

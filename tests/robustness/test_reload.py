@@ -137,9 +137,9 @@ def test_a_snapshot_is_not_of_a_worker_that_ends(fleet):
     rows, started[0].rows = started[0].rows, []
 
     def next_worker(process, client):
-        fakes.answering(process, client)
+        process.answer(client)
         process.info['Stopping'], process.rows = '0', rows
-    started[0].script = [next_worker]
+    started[0].next(next_worker)
     assert len(hap.snapshot().servers()) == len(hap.servers())
     started[0].info['Stopping'] = '1'
     with pytest.raises(exceptions.SocketApplicationError) as caught:
@@ -154,9 +154,9 @@ def test_a_snapshot_of_a_worker_without_rows_is_read_again(fleet):
     rows, started[0].rows = started[0].rows, []
 
     def next_worker(process, client):
-        fakes.answering(process, client)
+        process.answer(client)
         process.rows = rows
-    started[0].script = [next_worker]
+    started[0].next(next_worker)
     assert hap.snapshot().servers() != []
     assert started.connections == [2]
 

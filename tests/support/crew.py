@@ -3,7 +3,8 @@
 
 import threading
 
-from tests.support import lab, listener
+from haproxyadmin.testing import sockets
+from tests.support import lab
 
 
 class Crew(lab.Stopped):
@@ -18,9 +19,9 @@ class Crew(lab.Stopped):
     def __init__(self, threads, pause):
         self.lock = threading.Lock()
         self._stopping = threading.Event()
-        self._threads = [listener.started(self._repeat, 0, self.work, number)
+        self._threads = [sockets.started(self._repeat, 0, self.work, number)
                          for number in range(threads)]
-        self._threads.append(listener.started(self._repeat, pause, self.send_traffic))
+        self._threads.append(sockets.started(self._repeat, pause, self.send_traffic))
 
     def stop(self):
         """Stop the threads and wait for them."""

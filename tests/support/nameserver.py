@@ -3,7 +3,8 @@
 import socket
 import struct
 
-from tests.support import lab, listener
+from haproxyadmin.testing import sockets
+from tests.support import lab
 
 ANSWERED, NO_SUCH_NAME, REFUSED = 0, 3, 5
 _IS_RESPONSE = 0x8180
@@ -26,7 +27,7 @@ class NameServer(lab.Stopped):
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self._socket.bind(('127.0.0.1', 0))
         self.port = self._socket.getsockname()[1]
-        self._thread = listener.started(self._serve)
+        self._thread = sockets.started(self._serve)
 
     def stop(self):
         """Stop it; HAProxy then gets errors."""

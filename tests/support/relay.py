@@ -13,7 +13,8 @@ import select
 import socket
 import time
 
-from tests.support import lab, listener
+from haproxyadmin.testing import sockets
+from tests.support import lab
 
 CHUNK = 65536
 
@@ -26,7 +27,7 @@ class Exchange(object):
         self.received = 0
 
 
-class Relay(listener.Listener):
+class Relay(sockets.Listener):
     """One socket that relays connections, several at a time.
 
     :param path: where to listen.
@@ -45,7 +46,7 @@ class Relay(listener.Listener):
         """Relay a connection."""
         exchange = Exchange()
         self.exchanges.append(exchange)
-        listener.started(self._pass_on, client, exchange)
+        sockets.started(self._pass_on, client, exchange)
 
     def _pass_on(self, client, exchange):
         time.sleep(self._delay)

@@ -7,7 +7,8 @@ import socket
 
 import six
 
-from tests.support import group, lab, listener
+from haproxyadmin.testing import sockets
+from tests.support import group, lab
 
 CONFIG = """
 global
@@ -127,7 +128,7 @@ backend used
 """
 
 
-class Agent(listener.Listener):
+class Agent(sockets.Listener):
     """Answers agent checks with ``answer``.
 
     ``heard`` is what a check has sent last, if it ``listens``.
@@ -155,7 +156,7 @@ class Agent(listener.Listener):
         client.close()
 
 
-class Mute(listener.Listener):
+class Mute(sockets.Listener):
     """Accepts connections, and never says anything."""
 
     def __init__(self):
@@ -177,7 +178,7 @@ class Mute(listener.Listener):
             client.close()
 
 
-class Tunnel(listener.Listener):
+class Tunnel(sockets.Listener):
     """Switches protocols, as for a websocket, then returns what it receives."""
 
     def __init__(self):
@@ -189,7 +190,7 @@ class Tunnel(listener.Listener):
         return self.path[1]
 
     def serve(self, client):
-        listener.started(self._serve, client)
+        sockets.started(self._serve, client)
 
     def _serve(self, client):
         try:

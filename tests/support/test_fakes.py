@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fake is strict, and replies like HAProxy."""
+import re
 import socket
 
 import pytest
@@ -49,7 +50,7 @@ def test_an_answer_too_often_is_a_problem():
 
 def test_a_client_that_keeps_its_side_open_is_a_problem():
     started = fakes.Fleet()
-    started[0].script = [fakes.master]
+    started[0].next(fakes.MASTER)
     client = socket.socket(socket.AF_UNIX)
     client.connect(started[0].path)
     client.sendall(b'show info\n')
@@ -84,4 +85,6 @@ def test_processes_have_numbers_and_pids_of_their_own(fleet):
 
 def test_two_commands_of_a_line_have_each_their_answer(fleet):
     reply = ask(fleet('2.2')[0].path, b'show acl #4;show map #7\n')
-    assert reply == captured.dump('2.2', 'acl_4.txt') + captured.dump('2.2', 'map_7.txt')
+    real = captured.dump('2.2', 'acl_4.txt') + captured.dump('2.2', 'map_7.txt')
+    assert [re.sub(b'0x[0-9a-f]+', b'', text) for text in (reply, real)] == [
+        re.sub(b'0x[0-9a-f]+', b'', real)] * 2

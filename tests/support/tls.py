@@ -23,7 +23,8 @@ import sys
 import tempfile
 
 from haproxyadmin.haproxy import HAProxy
-from tests.support import ROOT, certificates, lab, listener
+from haproxyadmin.testing import sockets
+from tests.support import ROOT, certificates, lab
 from tests.support.keys import openssl
 
 PATIENT = 30
@@ -68,7 +69,7 @@ LIST = """# What is listed.
 Seen = collections.namedtuple('Seen', 'serial fingerprint')
 
 
-class Interfering(listener.Listener):
+class Interfering(sockets.Listener):
     """A stats socket that relays each command to another one, and does something before or after.
 
     :param path: where to listen.
@@ -95,7 +96,7 @@ class Interfering(listener.Listener):
 
     def serve(self, client):
         """Serve a client, besides others."""
-        listener.started(self._serve, client)
+        sockets.started(self._serve, client)
 
     def _serve(self, client):
         try:

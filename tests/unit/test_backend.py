@@ -7,7 +7,8 @@ import haproxyadmin
 from haproxyadmin import exceptions
 from haproxyadmin.backend import Backend
 from haproxyadmin.server import Server
-from tests.support import captured, fakes
+from haproxyadmin.testing import faults
+from tests.support import captured
 
 NAME = 'backend_proc1'
 ROW = 'show stat 8 2 -1'  # iid 8 in the captures of 2.2
@@ -246,13 +247,13 @@ def test_another_key_is_a_key_error(name, pair):
     assert str(caught.value).startswith('no server {0!r} in backend '.format(name))
 
 
-@pytest.mark.parametrize('behave', [fakes.closing, fakes.replying(b'garbage\n\n')])
+@pytest.mark.parametrize('behave', [faults.closing(), faults.replying(b'garbage\n\n')])
 @pytest.mark.parametrize('read', [
     len, list, lambda backend: NAMES[0] in backend, lambda backend: backend[NAMES[0]]])
 def test_a_process_that_does_not_answer_is_not_a_server_that_is_not_there(read, behave, pair):
     """Some of these exceptions are ValueErrors, as that for a wrong name is."""
     started, backend = pair
-    started[1].script = [behave] * 9
+    started[1].next(*[behave] * 9)
     with pytest.raises(exceptions.HAProxySocketError):
         read(backend)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ca_files.py, internal/ca_files.py, internal/tls_files.py: with fakes of many versions."""
 import base64
+import binascii
 import hashlib
 import pickle
 import re
@@ -13,21 +14,31 @@ from haproxyadmin.certificates import Done
 from haproxyadmin.internal import ca_files as internal
 from haproxyadmin.parsers.ca_files import RevocationList, Shown
 from haproxyadmin.parsers.revocations import Revocations
+from haproxyadmin.testing.families import x509
+from tests.support import ders
+from tests.support.hooks import Hooks
 from tests.unit.parsers.test_ca_files import UPDATES
-from tests.unit.parsers.test_revocations import SEQUENCE, UTC_TIME, element, entry, revocations
+from tests.unit.parsers.test_revocations import SEQUENCE, UTC_TIME, element, revocations
+from tests.unit.test_certificates import pem as bundle
 from tests.unit.test_tables import lost_at, replaced_at
 
 CA, CRL = '/ca.pem', '/crl.pem'
 NEVER = ('2.6', '2.8', '3.0')
 
 
-def pem(label, *ders):
-    return ''.join('-----BEGIN {0}-----\n{1}\n-----END {0}-----\n'.format(
-        label, base64.b64encode(der).decode('ascii')) for der in ders)
+pem = ders.pem
+CONFIG = ('frontend f\n    bind :443 ssl crt /site.pem verify optional ca-file {0} crl-file {1}\n'
+          .format(CA, CRL))
 
 
-def certificate(number, size=20):
-    """Return the bytes of something that HAProxy takes for a certificate."""
+def certificate(number):
+    """Return the bytes of the certificate of an authority."""
+    name = '/CN=CA {0:04d}'.format(number)
+    return ders.certificate(0x1000 + number, name, name)
+
+
+def opaque(number, size=20):
+    """Return bytes that the library takes for a certificate."""
     return element(SEQUENCE, b'%04d' % number, b'x' * size)
 
 
@@ -45,102 +56,53 @@ def lists(*serials):
 
 
 def revocation_list(serial):
-    return revocations(element(UTC_TIME, b'261124190834Z'), element(UTC_TIME, b'271124190834Z'),
-                       element(SEQUENCE, entry(serial)))
+    return ders.revocation_list(int(binascii.hexlify(serial), 16))
 
 
-class FakeFiles(object):
-    """The CA files and CRL files of a fake process, by kind; each contains bytes of DER.
+FILES = {'/site.pem': bundle(5), CA: authorities(1), CRL: lists(b'\x01')}
 
-    ``open`` contains the transaction of each kind: a name, and what is to be in the file.
+
+class Files(Hooks):
+    """The CA files and CRL files of a process of the fake.
+
+    :ivar refused: what it does not do, ``'commit'`` for example.
     """
 
     def __init__(self, process):
-        self.process = process
-        self.files = {'ca': {CA: [certificate(1)], '@system-ca': [certificate(0)]},
-                      'crl': {CRL: [revocation_list(b'\x01')]}}
-        self.open = {'ca': None, 'crl': None}
+        super(Files, self).__init__(process)
         self.refused = ()
-        process.handler = self.answer
 
     def answer(self, command):
-        line, _, payload = command.partition('\n')
-        parts = line.split(';')
-        if not re.match(r'\w+ ssl (ca|crl)-file', line):
-            return None
-        return ''.join(self.answer_one(part, payload) for part in parts)
-
-    def answer_one(self, line, payload):
-        words = line.split(' ')
-        action, kind, name = words[0], words[2].split('-')[0], (words + [None])[3]
-        if action in self.refused:
+        action = command.split(' ')[0]
+        if action in self.refused and ';' not in command.split('\n')[0]:
             return "No memory!\nCan't {0} it!\n\n".format(action)
-        files, noun = self.files[kind], {'ca': 'CA', 'crl': 'CRL'}[kind]
-        if action == 'show':
-            return self.show(kind, name) + '\n'
-        if action == 'new':
-            files[name] = []
-            return "New {0} file created '{1}'!\n\n".format(noun, name)
-        if action == 'del':
-            return "{0} file '{1}' {2}\n\n".format(
-                noun, name, 'deleted!' if files.pop(name, None) is not None else 'is not there')
-        opened = self.open[kind]
-        if action in ('set', 'add'):
-            content = [base64.b64decode(block) for block in re.findall(
-                '-----BEGIN [A-Z0-9 ]*-----([^-]*)-----END', payload)]
-            if action == 'add':
-                content = (opened[1] if opened else files[name]) + content
-            self.open[kind] = (name, sorted(set(content)))
-            return 'transaction {0} for {1} {2}!\n\n'.format(
-                'updated' if opened else 'created', noun, name)
-        if opened is None:
-            return "No ongoing transaction! !\nCan't {0} it!\n\n".format(action)
-        self.open[kind] = None
-        if action == 'abort':
-            return "Transaction aborted for certificate '{0}'!\n\n".format(name)
-        files[name] = opened[1]
-        return 'Committing {0}{1}\nSuccess!\n\n'.format(name, '..' if name in (CA, CRL) else '')
+        return super(Files, self).answer(command)
 
-    def show(self, kind, name):
-        opened, files = self.open[kind], self.files[kind]
-        count = ' - {0} certificate(s)' if kind == 'ca' else ''
-        if name is None:
-            head = '# transaction\n*{0}{1}\n'.format(opened[0], count.format(len(opened[1]))) if (
-                opened) else ''
-            return head + '# filename\n' + ''.join(
-                each + count.format(len(content)) + '\n' for each, content in sorted(files.items()))
-        if name.startswith('*'):
-            content, status = opened and opened[1], 'Uncommitted'
-        else:
-            content, status = files.get(name), 'Used' if name in (CA, CRL) else 'Unused'
-        if content is None:
-            return "Can't display the file : Not found!\n"
-        if not content:
-            return '' if kind == 'ca' else 'Filename: {0}\nStatus: Empty\n'.format(name)
-        return 'Filename: {0}\nStatus: {1}\n'.format(name, status) + ''.join(
-            ' \n' + getattr(self, 'show_' + kind)(number, der)
-            for number, der in enumerate(content, 1))
+    def kind(self, name):
+        return getattr(self.process.ca_files, name)
 
-    def show_ca(self, number, der):
-        return ('Certificate #{0}:\nSerial: {1}\nnotBefore: Nov 24 19:08:30 2026 GMT\n'
-                'notAfter: Nov 21 19:08:30 2036 GMT\nSubject Alternative Name: \nAlgorithm: EC256\n'
-                'SHA1 FingerPrint: {2}\nSubject: /CN=CA {1}\nIssuer: /CN=CA {1}\n'.format(
-                    number, der[2:6].decode('ascii'), hashlib.sha1(der).hexdigest().upper()))
+    def content(self, kind, name):
+        """Return the bytes of what is in a file, None if there is none."""
+        found = self.kind(kind).files.get(name)
+        return found if found is None else [one.der for one in found]
 
-    def show_crl(self, number, der):
-        return ('Certificate Revocation List #{0}:\nVersion 2\nIssuer: /CN=CA\n'
-                'Last Update: Nov 24 19:08:34 2026 GMT\nNext Update: Nov 24 19:08:34 2027 GMT\n'
-                'Revoked Certificates:\n    Serial Number: {1:02X}\n        Revocation Date: x\n'.format(
-                    number, bytearray(der)[der.index(entry(b'\x01')[:4]) + 4]))
+    def put(self, kind, name, *contents):
+        """Have other contents in a file."""
+        make = {'ca': x509.Certificate, 'crl': x509.RevocationList}[kind]
+        self.kind(kind).files[name] = list(map(make, contents))
+
+    def open(self, kind, name):
+        """Begin a transaction as another client does; end it if there is no name."""
+        self.kind(kind).transaction = name and [name, []]
 
 
 class Site(object):
 
     def __init__(self, fleet, version='3.2', count=2, exact=None):
-        self.fleet = fleet(version, count)
+        self.fleet = fleet(version, count, config=CONFIG, files=FILES)
         for process in self.fleet:
             process.info['Version'] = exact or process.info['Version']
-        self.files = [FakeFiles(process) for process in self.fleet]
+        self.files = [Files(process) for process in self.fleet]
         self.hap = self.fleet.haproxy()
         self.ca = CaFile(CA, self.hap._found)
         self.crl = CrlFile(CRL, self.hap._found)
@@ -152,7 +114,7 @@ class Site(object):
                  if command != 'show info'] for commands in self.fleet.commands]
 
     def contents(self, name=CA, kind='ca'):
-        return [each.files[kind].get(name) for each in self.files]
+        return [each.content(kind, name) for each in self.files]
 
 
 @pytest.fixture
@@ -173,9 +135,9 @@ def test_reading(site, version):
     assert on.sent() == [['show ssl ca-file', 'show ssl crl-file']] * 2
     on.fleet.forget()
     authority, = on.ca.certificates()
-    assert authority[:3] == ('/CN=CA 0001', '/CN=CA 0001', '0001')
-    assert (authority.not_before.year, authority.not_after.year) == (2026, 2036)
-    assert authority.names == [] and authority.algorithm == 'EC256'
+    assert authority[:3] == ('/CN=CA 0001', '/CN=CA 0001', '1001')
+    assert (authority.not_before.year, authority.not_after.year) == (2026, 2027)
+    assert authority.names == [] and authority.algorithm == 'RSA2048'
     assert [authority.fingerprints['sha1']] == fingerprints(1)
     assert isinstance(authority.expires_in, int)
     assert on.sent() == [['show ssl ca-file ' + CA]] * 2
@@ -198,13 +160,13 @@ def test_processes_that_differ(site):
     """The order does not count, which changes when HAProxy looks for an authority."""
     on = site()
     for each, numbers in zip(on.files, ([1, 2], [2, 1])):
-        each.files['ca'][CA] = list(map(certificate, numbers))
+        each.put('ca', CA, *map(certificate, numbers))
     assert [one.subject for one in on.ca.certificates()] == ['/CN=CA 0001', '/CN=CA 0002']
-    on.files[1].files['ca'][CA].pop()
+    on.files[1].kind('ca').files[CA].pop()
     with pytest.raises(exceptions.IncosistentData) as caught:
         on.ca.certificates()
     assert [len(found) for _, found in caught.value.by_socket] == [2, 1]
-    del on.files[1].files['crl'][CRL]
+    del on.files[1].kind('crl').files[CRL]
     with pytest.raises(exceptions.NoSuchObject):
         on.crl.lists()
     with pytest.raises(ValueError) as caught:
@@ -288,13 +250,13 @@ def test_an_update(site):
 
 def test_an_extension(site):
     on = site()
-    on.files[1].files['ca'][CA] = [certificate(1), certificate(3)]
+    on.files[1].put('ca', CA, certificate(1), certificate(3))
     assert on.ca.add(authorities(2))[:2] == (True, True)
     assert on.sent() == [
         [LOOK, 'add ssl ca-file /ca.pem', 'show ssl ca-file */ca.pem', COMMIT]] * 2
     # Each keeps what it had.
     assert on.contents() == [[certificate(1), certificate(2)],
-                             [certificate(1), certificate(2), certificate(3)]]
+                             [certificate(1), certificate(3), certificate(2)]]
     assert on.ca.add(authorities(1, 2)).changed is False
 
 
@@ -317,13 +279,13 @@ def test_additions_and_deletions(site, kind, text):
         add('/new', text)
     assert states(caught.value.result) == ['aborted', 'aborted']
     assert on.contents('/new', kind) == [None, None]
-    assert [each.open[kind] for each in on.files] == [None, None]
+    assert [each.kind(kind).transaction for each in on.files] == [None, None]
 
 
 def test_a_transaction_of_another_client(site):
     """[ca files] It is not touched."""
     on = site()
-    on.files[1].open['ca'] = ('/other', [])
+    on.files[1].open('ca', '/other')
     with pytest.raises(exceptions.Conflict) as caught:
         on.ca.update(authorities(2))
     assert "'/other'" in str(caught.value)
@@ -331,8 +293,8 @@ def test_a_transaction_of_another_client(site):
     assert states(caught.value.result) == ['unchanged', 'unchanged']
     assert on.ca.transaction is False
     assert on.crl.update(lists(b'\x02')).changed is True
-    on.files[0].open['ca'] = (CA, [])
-    on.files[1].open['ca'] = None
+    on.files[0].open('ca', CA)
+    on.files[1].open('ca', None)
     assert on.ca.transaction is True
     on.fleet.forget()
     assert on.ca.abort() == Done(True)
@@ -349,7 +311,7 @@ def test_a_process_that_does_not_commit(site, previous, expected):
         on.ca.update(authorities(2), previous=previous)
     assert states(caught.value.result) == expected
     assert on.contents() == [[certificate(1 if previous else 2)], [certificate(1)]]
-    assert [each.open['ca'] for each in on.files] == [None, None]
+    assert [each.kind('ca').transaction for each in on.files] == [None, None]
 
 
 def test_a_previous_content_that_is_not_there(site):
@@ -362,18 +324,15 @@ def test_a_previous_content_that_is_not_there(site):
 
 def test_a_process_that_is_lost_or_replaced(site):
     on = site()
-    process = on.fleet[1]
-    take_over = process.take_over
     # The new one has read its files, and knows of no transaction.
-    process.take_over = lambda version: [take_over(version), FakeFiles(process)]
-    replaced_at(process, b'commit ssl')
+    replaced_at(on.fleet[1], 'commit ssl')
     with pytest.raises(exceptions.CommandFailed) as caught:
         on.ca.update(authorities(2), previous=authorities(1))
     # It has been asked, too.
     assert states(caught.value.result) == ['restored', 'aborted']
     assert caught.value.replaced == [on.fleet.paths[1]]
     on = site()
-    lost_at(on.fleet[1], b'show ssl ca-file *')
+    lost_at(on.fleet[1], 'show ssl ca-file *')
     with pytest.raises(exceptions.HAProxySocketError) as caught:
         on.ca.update(authorities(2))
     assert states(caught.value.result) == ['aborted', 'unknown']
@@ -440,22 +399,22 @@ def change_of(text, kind=internal.CaFileChange, name=CA, parse=internal.parse_au
 @pytest.mark.parametrize('name', [CA, '/' + 'long' * 200])
 def test_a_bundle_is_split_between_certificates(name):
     """[ca files]"""
-    ders = [certificate(number, 10 + number * 37 % 1500) for number in range(300)]
-    change = change_of('\n\n'.join(pem('CERTIFICATE', der) for der in ders + ders[:5]), name=name)
+    contents = [opaque(number, 10 + number * 37 % 1500) for number in range(300)]
+    change = change_of('\n\n'.join(pem('CERTIFICATE', der) for der in contents + contents[:5]), name=name)
     sent = change._commands_to_set()
     assert len(sent) > 10
     assert [command.split()[0] for command in sent] == [b'set'] + [b'add'] * (len(sent) - 1)
     assert max(map(len, sent)) <= 15999 and min(map(len, sent[:-1])) > 16000 - 2200
     found = [base64.b64decode(block) for command in sent
              for block in re.findall(b'-----BEGIN CERTIFICATE-----([^-]*)-----END', command)]
-    assert found == ders
+    assert found == contents
     added = change_of(authorities(1), internal.CaFileExtension)
     assert added._commands_to_set()[0].startswith(b'add ssl ca-file ')
 
 
 def test_a_certificate_that_is_too_long():
     with pytest.raises(ValueError) as caught:
-        change_of(pem('CERTIFICATE', certificate(1, 12000)))._commands_to_set()
+        change_of(pem('CERTIFICATE', opaque(1, 12000)))._commands_to_set()
     assert 'at most 16000 bytes' in str(caught.value)
 
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """certificates.py and internal/tls_files.py: certificates, with fakes of many versions."""
 import base64
-import hashlib
 import logging
 import re
 
@@ -10,151 +9,74 @@ import pytest
 from haproxyadmin import certificates, exceptions
 from haproxyadmin.internal import tls_files
 from haproxyadmin.protocol import words
+from haproxyadmin.testing import faults
+from haproxyadmin.testing.families.certificates import Stored
 from tests import conftest
-from tests.support import certificates as made, fakes, ocsp
+from tests.support import certificates as made, ders as ders_of, fakes, ocsp
+from tests.support.hooks import Hooks
 
 VERSIONS = ['2.2', '2.4', '2.6', '2.8', '3.0', '3.2', '3.4']
 NAME, OTHER = '/etc/www.pem', '/etc/api.pem'
-SHOWN = ('Filename: {0}\nStatus: {1}\nSerial: {2}\nnotBefore: Nov 24 19:08:31 2026 GMT\n'
-         'notAfter: Nov 24 19:08:31 2027 GMT\n'
-         'Subject Alternative Name: DNS:www.example.com, DNS:*.example.com, IP Address:::1\n'
-         'Algorithm: RSA2048\nSHA1 FingerPrint: {3}\nSubject: /CN=www.example.com\n'
-         'Issuer: /CN=Example CA\n')
-UNKNOWN = "Can't display the certificate: Not found or the certificate is a bundle!\n\n"
 
 
-def block(label, *content):
-    der = bytes(bytearray((0x30, len(content)) + content))
-    return '-----BEGIN {0}-----\n{1}\n-----END {0}-----\n'.format(
-        label, base64.b64encode(der).decode('ascii'))
+def block(label, *ders):
+    return ders_of.pem(label, *ders)
 
 
 def pem(serial, chain=0, key=None):
     """Return a certificate with a key, which fits if it has the same number."""
-    return (block('CERTIFICATE', 2, 1, serial) + block('CERTIFICATE', 2, 1, 99) * chain
-            + block('PRIVATE KEY', 2, 1, key or serial, *b'a' * 40 if str is not bytes
-                    else [97] * 40))
+    own = ders_of.certificate(serial, names=['www.example.com', '*.example.com'])
+    return block('CERTIFICATE', own, *[AUTHORITY] * chain) + block(
+        'PRIVATE KEY', ders_of.private_key(key or serial))
 
 
-class Stored(object):
-    """What a fake has of a certificate; ``serial`` is None if it is empty."""
-
-    def __init__(self, text=''):
-        blocks = [base64.b64decode(found) for found in re.findall(
-            'BEGIN CERTIFICATE-----([^-]*)-----END', text)]
-        keys = re.findall('BEGIN PRIVATE KEY-----([^-]*)-----END', text)
-        self.serial = bytearray(blocks[0])[4] if blocks else None
-        self.fingerprint = hashlib.sha1(blocks[0]).hexdigest().upper() if blocks else None
-        self.chain = len(blocks) - 1
-        self.key = bytearray(base64.b64decode(keys[0]))[4] if keys else None
-
-    def show(self, name, status):
-        if self.serial is None:
-            return 'Filename: {0}\nStatus: Empty\n\n'.format(name)
-        return SHOWN.format(name, status, '%02X' % self.serial, self.fingerprint) + (
-            'Chain Subject: /CN=CA\nChain Issuer: /CN=Root\n' * self.chain) + '\n'
+AUTHORITY = ders_of.certificate(99, '/CN=Example CA', '/CN=Root')
+CONFIG = 'frontend f\n    bind :443 ssl crt {0} crt {1}\n'.format(NAME, OTHER)
+FILES = {NAME: pem(1), OTHER: pem(2)}
 
 
-class FakeCertificates(object):
-    """The certificates of a fake process.
+def stored(text=''):
+    """Return what a process has of a certificate; nothing if the text is empty."""
+    made = Stored()
+    if text:
+        made.load(text)
+    return made
 
-    ``refuse`` contains a reply by the beginning of a command; it is given once.
-    """
 
-    def __init__(self, process, used=(NAME, OTHER)):
-        self.process = process
-        self.stored = dict((name, Stored(pem(number))) for number, name in enumerate(used, 1))
-        self.used = set(used)
-        self.transaction = None
-        self.refuse = {}
-        self.before = {}
-        process.handler = self.answer
+class Fake(Hooks):
+    """The certificates of a process of the fake."""
+
+    @property
+    def own(self):
+        return self.process.certificates
+
+    @property
+    def stored(self):
+        return self.own.stored
 
     @property
     def serials(self):
-        return dict((name, found.serial) for name, found in self.stored.items())
+        return dict((name, serial_of(one)) for name, one in self.stored.items())
 
-    def answer(self, command):
-        line, _, payload = command.partition('\n')
-        if ';' in line or ' ssl cert' not in line:
-            return None
-        for beginning in list(self.before):
-            if command.startswith(beginning):
-                self.before.pop(beginning)()
-        for beginning in list(self.refuse):
-            if command.startswith(beginning):
-                return self.refuse.pop(beginning)
-        words = line.split(' ')
-        return getattr(self, '_' + words[0])((words[3:4] or [None])[0], payload)
+    @property
+    def transaction(self):
+        return self.own.transaction
 
-    def _show(self, name, _):
-        if name is None:
-            opened = '# transaction\n*{0}\n'.format(self.transaction[0]) if self.transaction else ''
-            return opened + '# filename\n' + ''.join(
-                found + '\n' for found in sorted(self.stored)) + '\n'
-        if name.startswith('*'):
-            if not self.transaction or self.transaction[0] != name[1:]:
-                return UNKNOWN
-            return self.transaction[1].show(
-                name, 'Uncommitted' if self.process.version >= '3.2' else 'Unused')
-        if name not in self.stored:
-            return UNKNOWN
-        return self.stored[name].show(name, 'Used' if name in self.used else 'Unused')
+    @transaction.setter
+    def transaction(self, transaction):
+        self.own.transaction = list(transaction)
 
-    def _new(self, name, _):
-        if name in self.stored:
-            return "Certificate '{0}' already exists!\n\n".format(name)
-        self.stored[name] = Stored()
-        return "New empty certificate store '{0}'!\n\n".format(name)
 
-    def _set(self, name, payload):
-        if name.endswith('.ocsp') and self.transaction:
-            self.ocsp = payload
-            return 'Transaction updated for certificate {0}!\n\n'.format(self.transaction[0])
-        if name not in self.stored:
-            return ("Can't replace a certificate which is not referenced by the configuration!\n"
-                    "Can't update {0}!\n\n".format(name))
-        word = 'updated' if self.transaction else 'created'
-        into = self.transaction[0] if self.transaction else name
-        if into != name and not '2.4' <= self.process.version < '3.0':
-            return ("The ongoing transaction is about '{0}' but you are trying to set '{1}'\n"
-                    "Can't update {1}!\n\n".format(into, name))
-        self.transaction = (into, Stored(payload))
-        return 'Transaction {0} for certificate {1}!\n\n'.format(word, into)
-
-    def _commit(self, name, _):
-        if not self.transaction:
-            return "No ongoing transaction! !\nCan't commit {0}!\n\n".format(name)
-        own, content = self.transaction
-        if own != name:
-            return ("The ongoing transaction is about '{0}' but you are trying to set '{1}'\n"
-                    "Can't commit {1}!\n\n".format(own, name))
-        if content.serial != content.key:
-            return ("inconsistencies between private key and certificate loaded '{0}'.\n"
-                    "Can't commit {0}!\n\n".format(name))
-        self.stored[name], self.transaction = content, None
-        return 'Committing {0}{1}\nSuccess!\n\n'.format(name, '.' * (name in self.used))
-
-    def _abort(self, name, _):
-        if not self.transaction:
-            return 'No ongoing transaction!\n\n'
-        self.transaction = None
-        return "Transaction aborted for certificate '{0}'!\n\n".format(name)
-
-    def _del(self, name, _):
-        if name in self.used:
-            return ("Can't remove the certificate: certificate '{0}' in use, can't be "
-                    'deleted!\n\n'.format(name))
-        del self.stored[name]
-        return "Certificate '{0}' deleted!\n\n".format(name)
+def serial_of(one):
+    return int(one.certificate.serial, 16) if one.certificate else None
 
 
 class Running(object):
     """Fakes with certificates, and the library's view of them."""
 
     def __init__(self, fleet, version, count=3):
-        self.fleet = fleet(version, count)
-        self.fakes = [FakeCertificates(process) for process in self.fleet.processes]
+        self.fleet = fleet(version, count, config=CONFIG, files=FILES)
+        self.fakes = [Fake(process) for process in self.fleet.processes]
         self.hap = self.fleet.haproxy()
         # Knows the version.
         self.hap.info()
@@ -212,8 +134,7 @@ def test_reading(on):
     certificate = on.certificate
     for name, value in [
             ('status', 'Used'), ('serial', '01'), ('subject', '/CN=www.example.com'),
-            ('issuer', '/CN=Example CA'), ('names', ['www.example.com', '*.example.com',
-                                                     'IP Address:::1']),
+            ('issuer', '/CN=Example CA'), ('names', ['www.example.com', '*.example.com']),
             ('chain', []), ('algorithm', 'RSA2048')]:
         on.fleet.forget()
         assert getattr(certificate, name) == value
@@ -221,10 +142,10 @@ def test_reading(on):
     assert certificate.not_after.isoformat() == '2027-11-24T19:08:31+00:00'
     assert certificate.not_before.year == 2026
     assert isinstance(certificate.expires_in, int)
-    assert certificate.fingerprints == {'sha1': on.fakes[0].stored[NAME].fingerprint}
+    assert certificate.fingerprints == {'sha1': on.fakes[0].stored[NAME].certificate.fingerprint}
     assert certificate.transaction is False
     assert [found.name for found in on.hap.certificates()] == [OTHER, NAME]
-    on.fakes[1].stored[NAME] = Stored(pem(9))
+    on.fakes[1].stored[NAME] = stored(pem(9))
     with pytest.raises(exceptions.IncosistentData) as caught:
         certificate.serial
     assert dict(caught.value.by_socket)[on.fleet.paths[1]] == '09'
@@ -233,6 +154,14 @@ def test_reading(on):
     del on.fakes[1].stored[NAME]
     with pytest.raises(KeyError):
         certificate.serial
+
+
+def test_names_of_another_kind(on):
+    command = 'show ssl cert ' + NAME
+    for process in on.fleet:
+        process.answers[command] = process.reply_to(command).replace(
+            b'DNS:*.example.com', b'DNS:*.example.com, IP Address:::1')
+    assert on.certificate.names == ['www.example.com', '*.example.com', 'IP Address:::1']
 
 
 LOCKED = "Can't {0}!\nOperations on certificates are currently locked!\n\n"
@@ -291,7 +220,7 @@ def test_with_an_ocsp_response(on, monkeypatch):
     assert on.sent[0][1:4] == [
         'set ssl cert {0} <<'.format(NAME), 'show ssl cert *' + NAME,
         'set ssl cert {0}.ocsp <<'.format(NAME)]
-    assert [base64.b64decode(fake.ocsp) for fake in on.fakes] == [der] * 3
+    assert [fake.stored[NAME].ocsp for fake in on.fakes] == [der] * 3
     on.fakes[1].refuse['set ssl cert {0}.ocsp'.format(NAME)] = "Can't load the payload\n\n"
     with pytest.raises(exceptions.MultipleCommandResults) as caught:
         certificate.update(pem(8, chain=1), ocsp=der)
@@ -305,9 +234,7 @@ def test_a_certificate_with_a_response_that_loses_its_issuer(fleet):
         on = Running(fleet, version[:3], 1)
         on.fleet[0].info['Version'] = version
         certificate = on.fleet.haproxy().certificate(NAME)
-        show = on.fakes[0].stored[NAME].show
-        on.fakes[0].stored[NAME].show = lambda *args: show(*args).rstrip(
-            '\n') + '\nOCSP Response Key: 303b\n\n'
+        on.fakes[0].stored[NAME].ocsp_id = b'\x30\x3b'
         if crashes:
             with pytest.raises(exceptions.CommandFailed, match='without its chain'):
                 certificate.update(pem(7))
@@ -325,7 +252,7 @@ def test_names_that_2_6_takes_for_others(fleet):
 
 def test_an_empty_one(on):
     for fake in on.fakes:
-        fake.stored[NAME] = Stored()
+        fake.stored[NAME] = stored()
     details = on.certificate.details()
     assert (details.status, details.serial, details.not_after, details.expires_in,
             details.names, details.fingerprints) == ('Empty', None, None, None, [], {})
@@ -360,7 +287,7 @@ def test_a_process_that_refuses(command, reply, there, elsewhere, on):
     on.fakes[1].refuse[command] = reply
     if elsewhere == 'committed':
         for fake in on.fakes:
-            fake.stored[NAME] = Stored(pem(1))
+            fake.stored[NAME] = stored(pem(1))
         error = on.fails(pem(7), previous=pem(1))
         assert states(error.result) == ['restored', there, 'restored']
         assert on.serials == [1] * 3 and list(error.not_undone) == []
@@ -369,13 +296,13 @@ def test_a_process_that_refuses(command, reply, there, elsewhere, on):
 def test_a_foreign_transaction(on):
     """[foreign transactions] It is a conflict, and nothing is set anywhere."""
     for name in [NAME, OTHER]:
-        on.fakes[1].transaction = (name, Stored(pem(50)))
+        on.fakes[1].transaction = (name, stored(pem(50)))
         on.fleet.forget()
         error = on.fails(pem(7), exceptions.Conflict)
         assert name in str(error) and not error.polluted
         assert states(error.result) == ['unchanged'] * 3
         assert on.sent == [['show ssl cert;show ssl cert ' + NAME]] * 3
-        assert on.fakes[1].transaction[1].serial == 50
+        assert serial_of(on.fakes[1].transaction[1]) == 50
     assert on.certificate.transaction is False
     assert on.certificate.abort() == certificates.Done(False)
     assert on.hap.certificate(OTHER).transaction is True
@@ -389,14 +316,14 @@ def test_a_foreign_transaction_that_gets_our_text(name, on):
     fake = on.fakes[1]
 
     def begin():
-        fake.transaction = (name, Stored(pem(50)))
+        fake.transaction = (name, stored(pem(50)))
     fake.before['set ssl cert'] = begin
     error = on.fails(pem(7), exceptions.Conflict)
     polluted = name == NAME or '2.4' <= on.fleet.version < '3.0'
     assert error.polluted is polluted
     assert states(error.result) == ['aborted', 'unknown' if polluted else 'unchanged', 'aborted']
     assert on.transactions == [None, name, None]
-    assert fake.transaction[1].serial == (7 if polluted else 50)
+    assert serial_of(fake.transaction[1]) == (7 if polluted else 50)
     assert on.serials == [1] * 3
 
 
@@ -406,7 +333,7 @@ def test_what_haproxy_has_understood_is_compared(on):
         fake = on.fakes[1]
 
         def change(fake=fake, content=content):
-            fake.transaction = (NAME, Stored(content))
+            fake.transaction = (NAME, stored(content))
         fake.before['show ssl cert *'] = change
         error = on.fails(pem(7, chain=2), exceptions.Conflict)
         assert states(error.result) == ['aborted'] * 3
@@ -418,7 +345,7 @@ def test_a_used_one_that_no_bind_line_uses_afterwards(on):
     fake = on.fakes[2]
 
     def forget():
-        fake.used.discard(NAME)
+        del fake.own.lines[NAME]
     fake.before['commit ssl cert'] = forget
     error = on.fails(pem(7))
     assert 'no bind line uses it' in str(error)
@@ -426,7 +353,7 @@ def test_a_used_one_that_no_bind_line_uses_afterwards(on):
 
 def test_one_that_is_not_used(on):
     for fake in on.fakes:
-        fake.used.discard(NAME)
+        del fake.own.lines[NAME]
     assert on.update(pem(7))[:2] == (True, False)
 
 
@@ -479,7 +406,7 @@ def test_a_reply_that_is_cut_short(step, count, fleet):
     """[certificates] It is never taken for a success."""
     on = Running(fleet, '3.2')
     process = on.fleet.processes[1]
-    process.script = [fakes.answering] * step + [fakes.cut(count)]
+    process.next(*[faults.answering()] * step + [faults.cut(count)])
     error = on.fails(pem(7))
     assert states(error.result)[0] in ('unchanged', 'aborted', 'committed')
     assert on.serials[0] == (7 if states(error.result)[0] == 'committed' else 1)
@@ -491,7 +418,7 @@ def test_sizes(on):
     """[certificates] What is too long is refused before anything is sent; 3.4 reads more."""
     limit = words.MAX_LARGE_PAYLOAD if on.fleet.version == '3.4' else words.MAX_PAYLOAD
     own = len('set ssl cert {0} <<\n'.format(NAME)) + len(pem(7)) + 2
-    count = (limit - own) // len(block('CERTIFICATE', 2, 1, 99))
+    count = (limit - own) // len(block('CERTIFICATE', AUTHORITY))
     if limit > 16000:
         # The fake is as strict as older versions.
         for process in on.fleet.processes:
@@ -538,14 +465,14 @@ def test_deleting(on):
     """[certificates] What is used, or being changed, is refused before anything is deleted."""
     with pytest.raises(exceptions.CommandFailed):
         on.certificate.delete()
-    on.fakes[0].used.discard(NAME)
+    del on.fakes[0].own.lines[NAME]
     on.fleet.forget()
     with pytest.raises(exceptions.CommandFailed):
         on.certificate.delete()
     assert on.sent == [['show ssl cert;show ssl cert ' + NAME]] * 3
     for fake in on.fakes:
-        fake.used.clear()
-    on.fakes[2].transaction = (NAME, Stored(pem(7)))
+        fake.own.lines.clear()
+    on.fakes[2].transaction = (NAME, stored(pem(7)))
     with pytest.raises(exceptions.Conflict):
         on.certificate.delete()
     assert on.certificate.abort() == certificates.Done(True)

@@ -2,7 +2,6 @@
 """crt_lists.py and internal/crt_lists.py: lists of certificates, with fakes of many versions."""
 import json
 import pickle
-import re
 
 import pytest
 
@@ -10,7 +9,10 @@ from haproxyadmin import exceptions
 from haproxyadmin.crt_lists import Added, CrtListEntry, Removed
 from haproxyadmin.internal import crt_lists as internal
 from haproxyadmin.internal.fanout import run
-from tests.support import fakes
+from haproxyadmin.testing import faults
+from haproxyadmin.testing.families.tls import TlsLine
+from tests.support.hooks import Hooks
+from tests.unit.test_certificates import pem, stored
 from tests.unit.test_tables import lost_at, replaced_at
 
 LIST = '/etc/list.txt'
@@ -18,75 +20,47 @@ SHOW = 'show ssl crt-list -n ' + LIST
 ENTRY = CrtListEntry('/a.pem', ['*.a.test', '!b.a.test'], 'alpn h2 verify none', None)
 
 
-class FakeCrtList(object):
-    """The list ``LIST`` of a fake process.
+CONFIG = 'frontend f\n    bind :443 ssl crt-list {0} strict-sni\n'.format(LIST)
+FILES = {LIST: ''}
 
-    ``entries`` contains those that it has, ``stored`` the names of the certificates, ``after`` a
-    function that is called after the next change.
-    """
+
+class List(Hooks):
+    """The list ``LIST`` of a process of the fake, which has some certificates that nobody uses."""
 
     def __init__(self, process, entries=()):
-        self.process = process
+        super(List, self).__init__(process, ' ssl crt-list')
         self.entries = list(entries)
-        self.count = max([entry.line for entry in entries] or [0])
-        self.stored = ['/a.pem', '/b.pem', '/c.pem']
-        self.status = 'Unused'
-        self.used_up = None
-        self.after = None
-        process.handler = self.answer
 
-    def answer(self, command):
-        line, _, payload = command.partition('\n')
-        words = [re.sub(r'\\(.)', r'\1', word) for word in re.findall(r'(?:\\.|[^ \\])+', line)]
-        if words[:3] == ['show', 'ssl', 'cert']:
-            return 'Filename: {0}\nStatus: {1}\n\n'.format(words[3], self.status)
-        if words[1:3] != ['ssl', 'crt-list']:
-            return None
-        if line == 'show ssl crt-list':
-            return LIST + '\n\n'
-        if words[0] == 'show':
-            if words[4] != LIST or self.entries is None:
-                return "didn't find the specified filename\n\n"
-            return '# {0}\n{1}\n'.format(LIST, ''.join(map(self.row, self.entries)))
-        reply = getattr(self, words[0] + '_line')(words, payload)
-        if self.after:
-            after, self.after = self.after, None
-            after()
-        return reply
+    @property
+    def entries(self):
+        return self.process.crt_lists.lists[LIST].entries
 
-    def row(self, entry):
-        options = ' [{0}]'.format(entry.options.replace(' verify', '\0 verify')) if (
-            entry.options) else ''
-        return '{0}:{1}{2}{3}\n'.format(entry.certificate, entry.line, options,
-                                        ''.join(' ' + name for name in entry.sni))
+    @entries.setter
+    def entries(self, entries):
+        if entries is None:
+            del self.process.crt_lists.lists[LIST]
+            return
+        self.process.crt_lists.lists[LIST].entries = entries
+        for number, name in enumerate(['/a.pem', '/b.pem', '/c.pem'], 1):
+            self.store(name, number)
 
-    def add_line(self, words, payload):
-        name, options, sni = re.match(r'(\S+)(?: \[(.*)\])?((?: \S+)*)\n*\Z', payload).groups() if (
-            payload) else (words[4], None, '')
-        if name not in self.stored:
-            return "Can't edit the crt-list: certificate '{0}' does not exist!\n\n".format(name)
-        self.count += 1
-        self.entries.append(CrtListEntry(name, sni.split(), options, self.count))
-        return "Inserting certificate '{0}' in crt-list '{1}'.\nSuccess!\n\n".format(name, LIST)
+    def store(self, name, number=9):
+        """Give the process a certificate."""
+        self.process.certificates.stored[name] = stored(pem(number))
 
-    def del_line(self, words, _):
-        name, line = words[4].split(':')
-        found = [entry for entry in self.entries if entry.certificate == name
-                 and int(line) in (0, entry.line)]
-        if len(found) != 1:
-            return "Can't delete the entry: found a certificate '{0}' but not so\n\n".format(name)
-        self.entries.remove(found[0])
-        return "Entry '{0}' deleted in crtlist '{1}'!\n\n".format(name, LIST)
+    def add_line(self, line):
+        """Add an entry as another client does."""
+        self.process.reply_to('add ssl crt-list {0} <<\n{1}'.format(LIST, line))
 
 
 class Site(object):
 
-    def __init__(self, fleet, version='3.2', count=2, entries=(), exact=None):
-        self.fleet = fleet(version, count)
+    def __init__(self, fleet, version='3.2', count=2, entries=(), exact=None, config=CONFIG):
+        self.fleet = fleet(version, count, config=config, files=FILES)
         for process in self.fleet:
             if exact:
                 process.info['Version'] = exact
-        self.lists = [FakeCrtList(process, entries) for process in self.fleet]
+        self.lists = [List(process, entries) for process in self.fleet]
         self.hap = self.fleet.haproxy()
         self.found = self.hap.crt_list(LIST)
         self.fleet.forget()
@@ -100,7 +74,7 @@ class Site(object):
         return [[tuple(entry) for entry in each.entries] for each in self.lists]
 
     def refuse(self, place, action):
-        setattr(self.lists[place], action + '_line', lambda *_: "Can't do it: locked!\n\n")
+        self.lists[place].refuse[action + ' ssl crt-list'] = "Can't do it: locked!\n\n"
 
 
 @pytest.fixture
@@ -219,11 +193,9 @@ def test_added_where_it_is_missing(site):
 
 
 def test_names_below_crt_base(site):
-    on = site(entries=[A])
+    on = site(entries=[A], config='global\n    crt-base /base\n' + CONFIG)
     for each in on.lists:
-        each.stored.append('a.pem')
-        each.after = lambda each=each: each.entries.append(
-            each.entries.pop()._replace(certificate='/base/a.pem'))
+        each.store('/base/a.pem')
     assert on.found.add('a.pem') == Added(True)
 
 
@@ -238,9 +210,9 @@ def test_a_directory_has_no_filters(site, line, said):
 def test_one_that_refuses_undoes_the_others(site):
     """[all or none]"""
     on = site(count=3, entries=[A, B])
-    on.lists[1].stored = []
+    on.fleet[1].certificates.stored.clear()
     # Another client has added the same certificate: only what this one has added is removed.
-    on.lists[0].after = lambda: on.lists[0].add_line(None, '/a.pem other.test')
+    on.lists[0].after = lambda: on.lists[0].add_line('/a.pem other.test')
     before = on.entries()
     with pytest.raises(exceptions.MultipleCommandResults) as info:
         on.found.add('/a.pem', ENTRY.sni, ENTRY.options)
@@ -253,7 +225,7 @@ def test_one_that_refuses_undoes_the_others(site):
 def test_of_two_entries_the_one_with_the_options_is_undone(site):
     on = site(entries=[A])
     on.refuse(1, 'add')
-    on.lists[0].after = lambda: on.lists[0].add_line(None, '/a.pem [verify none] x.test')
+    on.lists[0].after = lambda: on.lists[0].add_line('/a.pem [verify none] x.test')
     with pytest.raises(exceptions.MultipleCommandResults):
         on.found.add('/a.pem', ['x.test'], 'alpn h2')
     assert on.entries()[0] == [tuple(A), ('/a.pem', ['x.test'], 'verify none', 4)]
@@ -269,7 +241,7 @@ def test_a_line_has_a_length(site):
 
 def test_one_that_is_lost_undoes_the_others(site):
     on = site(count=3, entries=[A])
-    lost_at(on.fleet[1], b'add ssl', fakes.answering)
+    lost_at(on.fleet[1], 'add ssl', faults.answering())
     with pytest.raises(exceptions.HAProxySocketError) as info:
         on.found.add('/b.pem')
     # It had not received it, and has nothing to remove.
@@ -279,7 +251,7 @@ def test_one_that_is_lost_undoes_the_others(site):
 
 def test_one_that_stays_lost_is_reported(site):
     on = site(count=2, entries=[A])
-    lost_at(on.fleet[1], b'add ssl')
+    lost_at(on.fleet[1], 'add ssl')
     with pytest.raises(exceptions.HAProxySocketError) as info:
         on.found.add('/b.pem')
     assert (info.value.undone, info.value.not_undone) == ([on.fleet.paths[0]], [on.fleet.paths[1]])
@@ -305,7 +277,7 @@ def test_a_certificate_that_a_server_may_use(site, version, exact, crashes):
     """[nothing that kills]"""
     on = site(version, exact=exact)
     assert on.found.add('/a.pem').changed
-    on.lists[1].status = 'Used'
+    on.fleet[1].certificates.lines['/b.pem'] = [TlsLine('server', 1, [])]
     if not crashes:
         assert on.found.add('/b.pem').changed
         return
@@ -373,7 +345,7 @@ def test_a_refused_removal_is_undone(site):
 
 def test_another_client_changes_the_list(site):
     on = site(entries=[A, B])
-    on.lists[0].after = lambda: on.lists[0].add_line(None, '/c.pem x.test')
+    on.lists[0].after = lambda: on.lists[0].add_line('/c.pem x.test')
     assert on.found.remove('/b.pem') == Removed(True)
     on.lists[0].after = lambda: on.lists[0].entries.insert(0, A)
     with pytest.raises(exceptions.CommandFailed, match='still in crt-list'):
@@ -397,7 +369,7 @@ def test_the_line_of_another_process(site):
 
 def test_one_that_is_replaced_before_the_removal(site):
     on = site(entries=[A, B])
-    replaced_at(on.fleet[1], b'del ssl')
+    replaced_at(on.fleet[1], 'del ssl')
     on.refuse(1, 'del')
     with pytest.raises(exceptions.CommandFailed) as info:
         on.found.remove('/b.pem')
@@ -462,7 +434,7 @@ def test_names_with_blanks(site):
     """[one word per text]"""
     on = site('2.2', entries=[ENTRY._replace(line=0), A._replace(line=0, certificate='/d/of a;[1].pem')])
     for each in on.lists:
-        each.stored.append('/d/of a;[1].pem')
+        each.store('/d/of a;[1].pem')
     assert on.found.remove('/d/of a;[1].pem') == Removed(True)
     assert on.found.add('/d/of a;[1].pem') == Added(True)
     assert on.sent()[0][1::3] == [

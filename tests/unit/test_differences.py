@@ -7,6 +7,7 @@ import pytest
 
 from haproxyadmin import exceptions
 from haproxyadmin.differences import Difference
+from haproxyadmin.testing.families.patterns import PatternList
 from tests.support import captured
 
 BOTH = 'show info;show stat -1 7 -1'
@@ -177,24 +178,23 @@ def test_one_process_costs_one_command(fleet):
 
 # ACLs and maps
 
-HEADING = '# id (file) description\n'
-LOADED = "{0} ({1}) pattern loaded from file '{1}' used by map at file '/etc/haproxy.cfg' line 5\n"
-
-
 def give(process, family, entries, ids=None):
-    """Give a process maps or ACLs.
+    """Give a process maps or ACLs, in place of all that it has.
 
     :param entries: a list of entries by file, or by ``'#3'``.
     """
-    listed = HEADING
+    process.patterns.lists = []
     for place, (name, own) in enumerate(entries.items()):
-        number = name[1:] if name.startswith('#') else str((ids or {}).get(name, place))
-        listed += LOADED.format(number, name) if not name.startswith('#') else (
-            "{0} () acl 'path' file '/etc/haproxy.cfg' line 7\n".format(number))
-        process.answers['show {0} #{1}'.format(family, number)] = ''.join(
-            '0x{0:x} {1}\n'.format(4096 + 64 * (place * 100 + line), entry)
-            for line, entry in enumerate(own)) + '\n'
-    process.answers['show ' + family] = listed + '\n'
+        is_inline = name.startswith('#')
+        stored = PatternList(process.patterns, '' if is_inline else name, [family], (
+            "acl 'path' file '/etc/haproxy.cfg' line 7" if is_inline else
+            "pattern loaded from file '{0}' used by {1} at file '/etc/haproxy.cfg' line 5".format(
+                name, family)))
+        stored.id = int(name[1:]) if is_inline else (ids or {}).get(name, place)
+        for entry in own:
+            key, blank, value = entry.partition(' ')
+            stored.add(*[key, value if blank else None] if family == 'map' else [entry])
+        process.patterns.lists.append(stored)
 
 
 @pytest.mark.parametrize('family', ['map', 'acl'])
@@ -248,9 +248,6 @@ def test_a_map_that_is_missing(fleet):
 @pytest.mark.parametrize('version', captured.VERSIONS)
 def test_lists_of_all_versions(version, fleet):
     started = fleet(version, 2)
-    for process in started:
-        process.handler = lambda command: '\n' if command.startswith(
-            ('show map ', 'show acl ')) else None
     hap = started.haproxy()
     assert hap.differences(maps=True, acls=True) == []
     assert not any('#-1' in command for command in started[0].commands)
@@ -261,7 +258,7 @@ def test_lists_of_all_versions(version, fleet):
 
 def test_a_list_that_is_none_is_an_error(pair):
     """[errors are not data]"""
-    pair.answer('show map', HEADING + 'nonsense\n\n')
+    pair.answer('show map', '# id (file) description\nnonsense\n\n')
     with pytest.raises(exceptions.SocketApplicationError):
         pair.haproxy().differences(maps=True)
 

@@ -11,6 +11,7 @@ import six
 from haproxyadmin import exceptions, internal
 from haproxyadmin.facade import Facade
 from haproxyadmin.protocol import metrics
+from haproxyadmin.testing import faults
 from tests.support import captured, fakes
 from tests.unit.internal.test_calls import BACKEND, FRONTEND, SERVER
 
@@ -273,7 +274,7 @@ def test_a_read_that_fails_keeps_nothing_of_what_the_others_replied(fleet, read)
     for process in started[:2]:
         # 4 MB each.
         process.rows += [row[:1] + ['s%d' % number] + row[2:] for number in range(10000)]
-    started[2].behavior = fakes.closing
+    started[2].fail(faults.closing())
 
     def errors():
         return sum(isinstance(thing, exceptions.HAProxyBaseError) for thing in gc.get_objects())

@@ -7,7 +7,8 @@ import haproxyadmin
 from haproxyadmin import exceptions
 from haproxyadmin.frontend import Frontend
 from haproxyadmin.protocol import versions
-from tests.support import captured, fakes
+from haproxyadmin.testing import faults
+from tests.support import captured
 
 NAME = 'frontend_proc1'
 ROW = 'show stat 4 1 -1'  # iid 4 in the captures
@@ -212,7 +213,7 @@ def test_a_process_that_cannot_be_looked_at_is_not_changed(crashing):
     started, frontend = crashing
     command = 'set maxconn frontend {0} 6'.format(NAME)
     started.answer(command, '\n')
-    started[1].behavior = fakes.closing
+    started[1].fail(faults.closing())
     with pytest.raises(exceptions.HAProxySocketError) as caught:
         frontend.setmaxconn(6)
     assert caught.value.by_socket == [(started.paths[0], '')]

@@ -9,7 +9,7 @@ import pytest
 import six
 
 from haproxyadmin import __main__ as console
-from tests.support import fakes
+from haproxyadmin.testing import faults
 
 
 class Terminal(object):
@@ -91,7 +91,7 @@ def test_what_does_not_answer_is_one_line_and_no_traceback(arguments, opened, ca
 
 def test_who_has_gone_before_the_greeting_is_one_line_too(fleet, opened, capsys):
     started = fleet('2.2', 1)
-    started[0].script = [fakes.answering] + [fakes.closing] * 9
+    started[0].next(*[faults.answering()] + [faults.closing()] * 9)
     assert started.paths[0] in refused(started.paths, capsys) and not opened
 
 

@@ -6,7 +6,12 @@ import pytest
 from haproxyadmin import exceptions
 from tests.support import captured, fakes
 
-# ACLs and maps
+FILES = sorted(name for name in captured.FILES if name.endswith('paths.acl'))
+
+
+def text_of(word):
+    """Return text or bytes as the fake has it."""
+    return fakes.text(word if isinstance(word, bytes) else word.encode('utf-8'))
 
 
 class TestPatterns(object):
@@ -15,12 +20,16 @@ class TestPatterns(object):
         """[first process; one command per call] References differ between processes."""
         started = fleet('2.2', 3)
         hap = started.haproxy()
-        assert hap.show_acl(4) == fakes.text(
-            captured.dump('2.2', 'acl_4.txt')).strip('\n').split('\n')
+        first = started.patterns('#4')[0], started.patterns('#7')[0]
+        acl, entries = [['{0} {1}'.format(entry.reference, entry.shown()) for entry in found.stored]
+                        for found in first]
+        assert [line.split(' ', 1)[1] for line in acl] == ['/admin', '/manage']
+        assert [line.split(' ', 1)[1] for line in entries] == [
+            'www.example.com alice', 'app.example.com bob']
+        assert hap.show_acl(4) == acl
         assert hap.show_acl() == fakes.text(
             captured.dump('2.2', 'acl.txt')).strip('\n').split('\n')
-        assert hap.show_map(map=7) == hap.show_map(mapid='7') == hap.show_map('#7') == fakes.text(
-            captured.dump('2.2', 'map_7.txt')).strip('\n').split('\n')
+        assert hap.show_map(map=7) == hap.show_map(mapid='7') == hap.show_map('#7') == entries
         assert hap.get_acl(4, '/admin/x') == (
             'type=beg, case=sensitive, match=yes, idx=tree, pattern="/admin"')
         assert hap.get_map(7, 'nope') == 'type=str, case=sensitive, found=no'
@@ -43,10 +52,10 @@ class TestPatterns(object):
         """[first process]"""
         started = fleet('2.2', 1)
         hap = started.haproxy()
-        started.answer('show acl #6', '0x12ea940 /static/css/\n\n')
-        started.answer('show map #0', '\n')
-        assert hap.show_acl(6) == ['0x12ea940 /static/css/']
-        assert hap.show_map(0) == []
+        fakes.list_entries(started.patterns('#4')[0], '0x12ea940 /static/css/')
+        fakes.list_entries(started.patterns('#7')[0])
+        assert hap.show_acl(4) == ['0x12ea940 /static/css/']
+        assert hap.show_map(7) == []
 
     @pytest.mark.parametrize('version', captured.VERSIONS)
     def test_an_error_is_never_returned_as_data(self, version, fleet):
@@ -72,64 +81,73 @@ class TestPatterns(object):
             hap.get_map(7, 'k')
         assert str(caught.value) == 'Unknown command. Try:\n  help\n  quit'
 
-    @pytest.mark.parametrize('call, command', [
-        (lambda hap: hap.add_acl(4, 'two words;x'), 'add acl #4 two\\ words\\;x'),
-        (lambda hap: hap.add_acl('/etc/my list', 7), 'add acl /etc/my\\ list 7'),
-        (lambda hap: hap.add_map(0, 9, 10), 'add map #0 9 10'),
-        (lambda hap: hap.add_map('#0', 'k', 'a\\b'), 'add map #0 k a\\\\b'),
-        (lambda hap: hap.add_map(0, '0x1', 'v'), 'add map #0 0x1 v'),
-        (lambda hap: hap.add_acl(4, u'/\u017e'), u'add acl #4 /\u017e'),
-        (lambda hap: hap.add_acl(4, b'/\xff'), b'add acl #4 /\xff'),
-        (lambda hap: hap.del_acl(4, 7), 'del acl #4 7'),
+    @pytest.mark.parametrize('call, command, name, entry', [
+        (lambda hap: hap.add_acl(4, 'two words;x'), 'add acl #4 two\\ words\\;x', '#4', 'two words;x'),
+        (lambda hap: hap.add_acl(FILES[0], '/7'), 'add acl {0} /7'.format(FILES[0]), FILES[0], '/7'),
+        (lambda hap: hap.add_acl('/etc/my list', 7), 'add acl /etc/my\\ list 7', '/etc/my list', '7'),
+        (lambda hap: hap.add_map(7, 9, 10), 'add map #7 9 10', '#7', ('9', '10')),
+        (lambda hap: hap.add_map('#7', 'k', 'a\\b'), 'add map #7 k a\\\\b', '#7', ('k', 'a\\b')),
+        (lambda hap: hap.add_map(7, '0x1', 'v'), 'add map #7 0x1 v', '#7', ('0x1', 'v')),
+        (lambda hap: hap.add_acl(4, u'/\u017e'), u'add acl #4 /\u017e', '#4', u'/\u017e'),
+        (lambda hap: hap.add_acl(4, b'/\xff'), b'add acl #4 /\xff', '#4', b'/\xff'),
     ])
-    def test_text_is_stored_whole(self, call, command, fleet):
+    def test_text_is_stored_whole(self, call, command, name, entry, fleet):
         """[argument checks; one word per text; UTF-8]"""
         started = fleet('2.2', 1)
         hap = started.haproxy()
-        command = fakes.text(command if isinstance(command, bytes) else command.encode('utf-8'))
-        started.answer(command, '\n')
+        if name == '/etc/my list':
+            started.patterns('#4')[0].file = name
         assert call(hap) is True
-        assert started.commands == [[command]]
+        assert started.commands == [[text_of(command)]]
+        stored, = started.patterns(name)
+        assert stored.entries[-1] == (entry if isinstance(entry, tuple) else text_of(entry))
+
+    def test_a_number_is_deleted_as_text(self, fleet):
+        """[argument checks]"""
+        started = fleet('2.2', 1)
+        stored, = started.patterns('#4')
+        stored.add('7')
+        assert started.haproxy().del_acl(4, 7) is True
+        assert started.commands == [['del acl #4 7']]
+        assert stored.entries == ['/admin', '/manage']
 
     @pytest.mark.parametrize('value', [u'/\u017elu\u0165'.encode('utf-8'), b'/\xff\xfe'])
     def test_any_bytes_survive_a_round_trip(self, value, fleet):
         """[UTF-8]"""
         started = fleet('2.2', 1)
         hap = started.haproxy()
-        started.answer('show acl #6', fakes.text(b'0x1 ' + value + b'\n\n'))
-        started.answer(fakes.text(b'add acl #4 ' + value), '\n')
-        entry, = hap.show_acl(6)
+        stored, = started.patterns('#4')
+        stored.entries = [fakes.text(value)]
+        entry, = hap.show_acl(4)
         assert type(entry) is str
         assert hap.add_acl(4, entry.split(' ')[1]) is True
+        assert stored.entries == [fakes.text(value)] * 2
 
     # 3.4 removes one entry of a key at a time
 
     @pytest.mark.parametrize('version, entries, commands', [
         ('2.2', 3, 1), ('3.2', 3, 1), ('3.4', 1, 2), ('3.4', 3, 4)])
-    @pytest.mark.parametrize('family', ['acl', 'map'])
-    def test_all_entries_of_a_key_are_deleted(self, family, version, entries, commands, fleet):
+    @pytest.mark.parametrize('family, name', [('acl', '#4'), ('map', '#7')])
+    def test_all_entries_of_a_key_are_deleted(self, family, name, version, entries, commands, fleet):
         """[references]"""
         started = fleet(version, 2)
         hap = started.haproxy()
-        command = 'del {0} #4 k'.format(family)
-        one_at_a_time = ['\n'] * entries + ['Key not found.\n\n']
-        for process in started:
-            process.answers[command] = one_at_a_time[:] if version == '3.4' else [
-                '\n', 'Key not found.\n\n']
-        assert getattr(hap, 'del_' + family)(4, 'k') is True
-        assert started.commands == [[command] * commands] * 2
+        kept = ['x'] if family == 'acl' else [('x', 'y')]
+        for stored in started.patterns(name):
+            stored.entries = kept + ['k' if family == 'acl' else ('k', 'v')] * entries
+        assert getattr(hap, 'del_' + family)(name, 'k') is True
+        assert started.commands == [['del {0} {1} k'.format(family, name)] * commands] * 2
+        assert [stored.entries for stored in started.patterns(name)] == [kept] * 2
 
     @pytest.mark.parametrize('version', ['2.2', '3.4'])
     def test_deleting_what_is_not_there_failed(self, version, fleet):
         """[references; verdicts]"""
         started = fleet(version, 2)
         hap = started.haproxy()
-        started.answer('del map #7 k', ['Key not found.\n\n'])
         with pytest.raises(exceptions.CommandFailed) as caught:
             hap.del_map(7, 'k')
         assert str(caught.value) == 'Key not found.'
-        started[0].answers['del map #7 k'] = ['\n', 'Key not found.\n\n']
-        started[1].answers['del map #7 k'] = ['Key not found.\n\n']
+        started.patterns('#7')[0].add('k', 'v')
         with pytest.raises(exceptions.MultipleCommandResults) as caught:
             hap.del_map(7, 'k')
         assert [reply for _, reply in caught.value.results] == ['', 'Key not found.']
@@ -137,75 +155,83 @@ class TestPatterns(object):
     # References
 
     @pytest.mark.parametrize('key', ['0x1a78ab0', '#0x1a78ab0', b'0x1a78ab0', u'0x1A78AB0'])
-    @pytest.mark.parametrize('call, command', [
-        (lambda hap, key: hap.del_acl(4, key), 'del acl #4 #'),
-        (lambda hap, key: hap.del_map(4, key), 'del map #4 #'),
-        (lambda hap, key: hap.set_map(4, key, 'v w'), 'set map #4 #'),
+    @pytest.mark.parametrize('call, name, command', [
+        (lambda hap, key: hap.del_acl(4, key), '#4', 'del acl #4 #'),
+        (lambda hap, key: hap.del_map(7, key), '#7', 'del map #7 #'),
+        (lambda hap, key: hap.set_map(7, key, 'v w'), '#7', 'set map #7 #'),
     ])
-    def test_an_entry_by_reference_is_looked_up_first(self, call, command, key, fleet):
+    def test_an_entry_by_reference_is_looked_up_first(self, call, name, command, key, fleet):
         """[references] It is changed by that reference if all processes have the same entry."""
         started = fleet('2.2', 2)
         hap = started.haproxy()
         family = command.split(' ')[1]
-        show = 'show {0} #4'.format(family)
-        started.answer(show, '0x1 a b\n0x1a78ab0 9 foo\n0x2 x y\n\n')
-        reference = fakes.text(key if isinstance(key, bytes) else key.encode()).lstrip('#')
+        for stored in started.patterns(name):
+            fakes.list_entries(stored, '0x1 a b', '0x1a78ab0 9 foo', '0x2 x y')
+        show = 'show {0} {1}'.format(family, name)
+        reference = text_of(key).lstrip('#')
         change = command + reference + (' v\\ w' if 'set' in command else '')
-        started.answer(change, '\n')
         assert call(hap, key) is True
         assert started.commands == [[show, change]] * 2
+        left = ['a b', 'x y'] if family == 'acl' else [('a', 'b'), ('x', 'y')]
+        if 'set' in command:
+            left.insert(1, ('9', 'v w'))
+        assert [stored.entries for stored in started.patterns(name)] == [left] * 2
 
     @pytest.mark.parametrize('entries', [
-        ['0x1a 9 foo\n\n', '0x1a 9 bar\n\n'],
-        ['0x1a 9 foo\n\n', '0x1a 8 foo\n\n'],
-        ['0x1a 9 foo\n\n', '0x1b 9 foo\n\n'],
-        ['0x1a 9 foo\n\n', '\n'],
-        ['\n', '\n'],
+        ['0x1a 9 foo', '0x1a 9 bar'],
+        ['0x1a 9 foo', '0x1a 8 foo'],
+        ['0x1a 9 foo', '0x1b 9 foo'],
+        ['0x1a 9 foo', None],
+        [None, None],
     ])
     def test_a_reference_that_is_not_the_same_everywhere_changes_nothing(self, entries, fleet):
         """[references]"""
         started = fleet('2.2', 2)
         hap = started.haproxy()
-        for process, listing in zip(started, entries):
-            process.answers['show map #7'] = listing
+        for stored, listing in zip(started.patterns('#7'), entries):
+            fakes.list_entries(stored, *[listing] if listing else [])
+        kept = [stored.entries for stored in started.patterns('#7')]
         for call in (lambda: hap.del_map(7, '0x1a'), lambda: hap.set_map(7, '0x1a', 'v')):
             with pytest.raises(exceptions.CommandFailed) as caught:
                 call()
             message = str(caught.value)
             assert '0x1a' in message and all(path in message for path in started.paths)
             for listing in entries:
-                if listing.startswith('0x1a'):
-                    assert repr(listing[5:].strip('\n')) in message
+                if listing and listing.startswith('0x1a'):
+                    assert repr(listing[5:]) in message
         assert started.commands == [['show map #7'] * 2] * 2
+        assert [stored.entries for stored in started.patterns('#7')] == kept
 
-    @pytest.mark.parametrize('call, command', [
-        (lambda hap: hap.del_acl(7, '0xcafe'), 'del acl #7 0xcafe'),
-        (lambda hap: hap.del_map(7, b'0xcafe'), 'del map #7 0xcafe'),
-        (lambda hap: hap.set_map(7, u'0xcafe', 'v'), 'set map #7 0xcafe v'),
-        (lambda hap: hap.del_map_entries(7, ['0xcafe']), 'del map #7 0xcafe'),
+    @pytest.mark.parametrize('call, name, command', [
+        (lambda hap: hap.del_acl(4, '0xcafe'), '#4', 'del acl #4 0xcafe'),
+        (lambda hap: hap.del_map(7, b'0xcafe'), '#7', 'del map #7 0xcafe'),
+        (lambda hap: hap.set_map(7, u'0xcafe', 'v'), '#7', 'set map #7 0xcafe v'),
+        (lambda hap: hap.del_map_entries(7, ['0xcafe']), '#7', 'del map #7 0xcafe'),
     ])
-    def test_a_key_may_look_like_a_reference(self, call, command, fleet):
+    def test_a_key_may_look_like_a_reference(self, call, name, command, fleet):
         """[references] It is a reference only if an entry has it."""
         started = fleet('2.2', 2)
         hap = started.haproxy()
         family = command.split(' ')[1]
-        key = '0xcafe' if family == 'acl' else '0xcafe x'
-        listings = ['0x1 ' + key + '\n0x2 0xcaf 0xcafe\n\n', '0x3 0xcafe9 y\n\n']
-        for process, listing in zip(started, listings):
-            process.answers['show {0} #7'.format(family)] = listing
-            process.answers[command] = '\n'
+        rest = '' if family == 'acl' else ' x'
+        for stored, other in zip(started.patterns(name), ['0x2 0xcaf 0xcafe', '0x3 0xcafe9 y']):
+            fakes.list_entries(stored, '0x1 0xcafe' + rest, other)
         assert call(hap) is True
-        assert started.commands == [['show {0} #7'.format(family), command]] * 2
+        assert started.commands == [['show {0} {1}'.format(family, name), command]] * 2
+        for stored in started.patterns(name):
+            assert [entry.value for entry in stored.stored if entry.key == '0xcafe'] == (
+                ['v'] if 'set' in command else [])
 
     @pytest.mark.parametrize('call', [
         lambda hap: hap.del_map(7, '0xcafe'), lambda hap: hap.del_map(7, '#0xcafe'),
-        lambda hap: hap.del_acl(7, '0xcafe')])
+        lambda hap: hap.del_acl(4, '0xcafe')])
     def test_what_is_neither_a_reference_nor_a_key_is_told_so(self, call, fleet):
         """[references]"""
         started = fleet('2.2', 2)
         hap = started.haproxy()
-        started.answer('show map #7', '0x1 0xcaf 0xcafe\n0x2 #0xcafe x\n\n')
-        started.answer('show acl #7', '0x1 0xcafe foo\n\n')
+        for entries, patterns in zip(started.patterns('#7'), started.patterns('#4')):
+            fakes.list_entries(entries, '0x1 0xcaf 0xcafe', '0x2 #0xcafe x')
+            fakes.list_entries(patterns, '0x1 0xcafe foo')
         with pytest.raises(exceptions.CommandFailed) as caught:
             call(hap)
         assert '0xcafe is neither the reference nor the key' in str(caught.value)
@@ -215,10 +241,12 @@ class TestPatterns(object):
         """A request may put them there; HAProxy prints such an entry on several lines."""
         started = fleet('2.2', 2)
         hap = started.haproxy()
-        started.answer('show map #7', '0x1a 0 foo\n0x1b a\n\nb\n0xc\n1\n0x1c 2 bar\n\n')
-        started.answer('del map #7 #0x1b', '\n')
+        for stored in started.patterns('#7'):
+            fakes.list_entries(stored, '0x1a 0 foo', '0x1b a\n\nb\n0xc\n1 x', '0x1c 2 bar')
+            stored.stored[1].value = None
         assert hap.show_map(7) == ['0x1a 0 foo', '0x1b a\n\nb\n0xc\n1', '0x1c 2 bar']
         assert hap.del_map(7, '0x1b') is True
+        assert [stored.entries for stored in started.patterns('#7')] == [[('0', 'foo'), ('2', 'bar')]] * 2
 
     @pytest.mark.parametrize('call, command', [
         (lambda hap: hap.errors(), 'show errors'),

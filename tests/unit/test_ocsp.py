@@ -9,24 +9,38 @@ import pytest
 from haproxyadmin import exceptions, ocsp
 from haproxyadmin.internal import waiting
 from haproxyadmin.parsers.times import UTC
+from haproxyadmin.testing import faults
 from tests.support import captured, fakes
-from tests.support.ocsp import (DETAILS, DONE, EARLIER, GOOD, ID, IDS, IDS_OLD, NO_IDS, NO_MATCH,
-                                PATH, REVOKED, SET, SHOW, SHOW_DER, SHOW_UPDATES, UNKNOWN, UPDATES,
-                                update)
+from tests.support.ocsp import (DETAILS, DONE, EARLIER, GOOD, ID, IDS_OLD, NO_MATCH, PATH, REVOKED,
+                                SET, SHOW, SHOW_DER, SHOW_UPDATES, UNKNOWN, update)
+from tests.unit.test_certificates import pem
 
 UPDATE = 'update ssl ocsp-response ' + PATH
 DER = base64.b64decode(GOOD)
 OLD = base64.b64decode(EARLIER)
 
 
+CONFIG = 'frontend f\n    bind :443 ssl crt {0}\n'.format(PATH)
+
+
+def begun(fleet, version, count=2, der=OLD):
+    """Start processes that have the same response."""
+    started = fleet(version, count, config=CONFIG, files={PATH: pem(0x1000)})
+    for process in started:
+        process.ocsp.add(PATH, OLD)
+        process.ocsp.responses[ID].der = der
+    return started
+
+
 @pytest.fixture
 def pair(fleet):
     """Two processes that have the same response."""
-    started = fleet('3.2', 2)
-    for process in started:
-        process.answers.update({SHOW: IDS, SHOW_DER: EARLIER + '\n', SHOW_UPDATES: UPDATES + '\n',
-                                SET + GOOD: DONE, SET + EARLIER: DONE})
-    return started
+    return begun(fleet, '3.2')
+
+
+def responses(started):
+    """Return the response of each process."""
+    return [process.ocsp.responses[ID].der for process in started]
 
 
 def changes(started):
@@ -37,7 +51,7 @@ def changes(started):
 # Reading
 
 def test_what_is_read(pair):
-    pair[1].answers[SHOW_DER] = REVOKED + '\n'
+    pair[1].ocsp.responses[ID].der = base64.b64decode(REVOKED)
     response, = pair.haproxy().ocsp_responses()
     assert (response.certificate, response.id, response.serial) == (PATH, ID, '1000')
     assert not response.is_same
@@ -59,7 +73,7 @@ def test_the_seconds_until_it_expires(pair):
 
 
 def test_one_that_haproxy_waits_for(pair):
-    pair[1].answers[SHOW_DER] = '\n'
+    pair[1].ocsp.responses[ID].der = b''
     response, = pair.haproxy().ocsp_responses()
     assert response.status is None and response.expires_in is None and not response.is_same
 
@@ -71,12 +85,16 @@ def test_one_that_is_gone_meanwhile(pair):
 
 
 def test_one_that_only_a_process_has(pair):
-    pair[0].answers[SHOW] = NO_IDS
+    pair[0].ocsp.responses.clear()
     response, = pair.haproxy().ocsp_responses()
     assert response.is_same and [socket for socket, _ in response.by_socket] == pair.paths[1:]
 
 
 def test_what_2_6_has(fleet):
+    response, = begun(fleet, '2.6').haproxy().ocsp_responses()
+    assert response.certificate is None and response.status == 'good' and response.is_same
+    assert response.by_socket[0][1].der is None
+    # As OpenSSL prints it, with everything else.
     started = fleet('2.6', 2)
     for process in started:
         process.answers.update({SHOW: IDS_OLD, SHOW + ' ' + ID: DETAILS})
@@ -89,7 +107,6 @@ def test_what_2_6_has(fleet):
 def test_versions(version, fleet):
     """[not supported]"""
     started = fleet(version, 2)
-    started.answer(SHOW, '\n')
     if captured.VERSIONS.index(version) < captured.VERSIONS.index('2.6'):
         hap = started.haproxy()
         started.forget()
@@ -113,8 +130,7 @@ def test_what_it_costs(pair, fleet):
     pair.forget()
     hap.set_ocsp_response(DER)
     assert pair.commands == [[SHOW_DER, SET + GOOD]] * 2
-    alone = fleet('3.2', 1)
-    alone[0].answers[SET + GOOD] = DONE
+    alone = begun(fleet, '3.2', 1)
     hap = alone.haproxy()
     alone.forget()
     hap.set_ocsp_response(DER)
@@ -125,11 +141,10 @@ def test_what_it_costs(pair, fleet):
 
 @pytest.mark.parametrize('version', captured.VERSIONS)
 def test_what_is_sent(version, fleet):
-    started = fleet(version, 2)
-    for process in started:
-        process.answers.update({SHOW: IDS, SHOW_DER: EARLIER + '\n', SET + GOOD: DONE})
+    started = begun(fleet, version)
     assert started.haproxy().set_ocsp_response(bytearray(DER)) is True
     assert changes(started) == [[SET + GOOD]] * 2
+    assert responses(started) == [DER] * 2
 
 
 @pytest.mark.parametrize('der, message', [
@@ -147,14 +162,13 @@ def test_what_is_not_an_ocsp_response(der, message, pair):
     assert hap.set_ocsp_response(der, die=False) is False
 
 
-@pytest.mark.parametrize('version, listed, answer', [
-    ('2.6', NO_IDS, None), ('2.8', IDS, UNKNOWN['2.8']), ('3.2', IDS, UNKNOWN['3.2'])])
-def test_a_process_without_a_place_for_it_keeps_all_from_changing(version, listed, answer, fleet):
+@pytest.mark.parametrize('version', ['2.6', '2.8', '3.2'])
+def test_a_process_without_a_place_for_it_keeps_all_from_changing(version, fleet):
     """[all or none] [OCSP]"""
-    started = fleet(version, 2)
-    for process in started:
-        process.answers.update({SHOW: IDS_OLD, SHOW_DER: EARLIER + '\n'})
-    started[1].answers.update({SHOW: listed, SHOW_DER: answer})
+    started = begun(fleet, version)
+    started[1].ocsp.responses.clear()
+    if version == '2.8':
+        started[1].answers[SHOW_DER] = UNKNOWN['2.8']
     with pytest.raises(exceptions.CommandFailed) as info:
         started.haproxy().set_ocsp_response(DER)
     assert 'serial number 1000' in str(info.value)
@@ -168,15 +182,14 @@ def test_it_is_undone_if_a_process_refuses(pair):
         pair.haproxy().set_ocsp_response(DER)
     assert info.value.undone == pair.paths[:1] and info.value.not_undone == []
     assert changes(pair) == [[SET + GOOD, SET + EARLIER], [SET + GOOD]]
+    assert responses(pair) == [OLD] * 2
     assert info.value.by_socket[1][1] == 'OCSP single response: no longer valid..'
 
 
 @pytest.mark.parametrize('version', ['1.8', '2.2', '2.6', '3.2'])
 def test_what_cannot_be_undone_is_reported(version, fleet):
     """[all or none] [OCSP] Before 2.8 HAProxy does not show the old one; 3.2 may not have one yet."""
-    started = fleet(version, 2)
-    for process in started:
-        process.answers.update({SHOW: IDS_OLD, SHOW_DER: '\n', SET + GOOD: DONE})
+    started = begun(fleet, version, der=b'')
     started[1].answers[SET + GOOD] = NO_MATCH
     with pytest.raises(exceptions.MultipleCommandResults) as info:
         started.haproxy().set_ocsp_response(DER)
@@ -202,7 +215,7 @@ def test_only_the_right_words_are_a_success(reply, pair):
 
 
 def test_a_process_that_is_lost(pair):
-    pair[1].script = [fakes.answering, fakes.answering, fakes.closing]
+    pair[1].next(faults.answering(), faults.answering(), faults.closing())
     with pytest.raises(exceptions.SocketApplicationError) as info:
         pair.haproxy(retry=None).set_ocsp_response(DER)
     assert info.value.undone == pair.paths[:1] and info.value.not_undone == pair.paths[1:]
@@ -210,10 +223,9 @@ def test_a_process_that_is_lost(pair):
 
 def test_versions_that_would_crash_at_the_next_reload(fleet):
     """[nothing that kills]"""
-    started = fleet('2.8', 1)
+    started = begun(fleet, '2.8', 1)
     for version, refused in [('2.8.6', True), ('2.9.5', True), ('2.8.7', False), ('2.8.5', False)]:
         started[0].info['Version'] = version
-        started[0].answers[SET + GOOD] = DONE
         hap = started.haproxy()
         if refused:
             with pytest.raises(exceptions.CommandFailed, match='crashes when it ends'):
@@ -256,7 +268,7 @@ class Updating(object):
             return '\n'
         if command == SHOW_UPDATES:
             if not self.begun:
-                return self.before
+                return self.before  # None is that of the process.
             if self.looks:
                 self.looks -= 1
                 return self.before or update(0, 0, '0 | Unknown')
@@ -324,7 +336,7 @@ def test_a_process_that_does_not_answer_in_time(pair):
         Updating(process, 10 ** 9, None)
 
     def progress(_):
-        pair[1].behavior = fakes.silent
+        pair[1].fail(faults.silent())
     with pytest.raises(exceptions.WaitTimeout) as info:
         pair.haproxy(timeout=fakes.LONG).update_ocsp_response(
             PATH, timeout=0.3, interval=0.01, progress=progress)
@@ -344,7 +356,7 @@ def test_a_process_that_is_replaced_meanwhile(pair, quick):
 
 def test_a_process_without_the_certificate_is_left_out(pair, quick):
     Updating(pair[0], 0, GOOD + '\n')
-    pair[1].answers[SHOW] = NO_IDS
+    pair[1].ocsp.responses.clear()
     assert pair.haproxy().update_ocsp_response(PATH).by_socket == [(pair.paths[0], True)]
     assert changes(pair) == [[UPDATE], []]
 
@@ -381,10 +393,8 @@ def test_a_certificate_without_a_response(pair):
     ('3.0.0', False)])
 def test_versions_that_a_second_update_would_crash(version, refused, fleet, quick):
     """[nothing that kills] HAProxy's own updates are listed."""
-    started = fleet('2.8', 1)
+    started = begun(fleet, '2.8', 1)
     started[0].info['Version'] = version
-    started[0].answers.update({SHOW: IDS, SHOW_DER: EARLIER + '\n', SHOW_UPDATES: UPDATES + '\n',
-                               UPDATE: '\n'})
     assert started.haproxy().update_ocsp_response(PATH).changed is False
     started.forget()
     started[0].answers[SHOW_UPDATES] = update(1, 0)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """resolvers.py and internal/sections.py: sections over several processes, and name servers."""
+import collections
 import json
 import pickle
 
@@ -9,22 +10,23 @@ from haproxyadmin import exceptions
 from haproxyadmin.resolvers import NameServer, ResolversSection
 from tests.support import captured
 
-SECTION = 'Resolvers section {0}\n nameserver {1}:\n  sent:        {2}\n  valid:       1\n'
 VERSIONS = ['1.8', '2.2', '3.4']
 
 
-def answer(started, *replies):
-    for process, reply in zip(started.processes, replies):
-        process.answers['show resolvers'] = reply
+def have(process, *sections):
+    """Give a process sections: each its name, and the counters of its name servers."""
+    process.reports.resolvers = collections.OrderedDict(
+        (name, collections.OrderedDict(
+            (server, collections.OrderedDict([('sent', sent), ('valid', valid)]))
+            for server, sent, valid in servers)) for name, servers in sections)
 
 
 @pytest.fixture
 def pair(fleet):
     """Two processes, of which the second one has another section, and one more name server."""
     started = fleet('2.2', 2)
-    answer(started, SECTION.format('a', 'x', 5) + '\n\n',
-           SECTION.format('b', 'z', 1) + '\n' + SECTION.format('a', 'x', 7)
-           + ' nameserver y:\n  sent:        4\n  valid:       4\n\n\n')
+    have(started[0], ('a', [('x', 5, 1)]))
+    have(started[1], ('b', [('z', 1, 1)]), ('a', [('x', 7, 1), ('y', 4, 4)]))
     return started
 
 
@@ -105,7 +107,7 @@ def test_a_name_that_is_not_there(pair):
 def test_a_section_that_is_gone(pair):
     """[stale ids]"""
     section = pair.haproxy().resolvers_section('a')
-    answer(pair, SECTION.format('a', 'x', 5) + '\n\n', 'No resolvers found\n\n')
+    have(pair[1])
     with pytest.raises(exceptions.NoSuchObject) as info:
         section.nameservers()
     assert isinstance(info.value, KeyError)

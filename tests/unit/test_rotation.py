@@ -5,8 +5,9 @@ import pytest
 from haproxyadmin import exceptions
 from haproxyadmin.internal import fanout, rotation as internal, waiting
 from haproxyadmin.rotation import BroughtBack, Drained, TakenOut
+from haproxyadmin.testing import faults
 from tests.support import captured, fakes
-from tests.support.machines import BACKEND, NAME, WORD, Crew
+from tests.unit.crews import NAME, WORD, Crew
 
 DRAIN, MAINT, READY = ['set server {0} state {1}'.format(WORD, state)
                        for state in ('drain', 'maint', 'ready')]
@@ -116,11 +117,11 @@ def test_a_look_costs_each_process_two_commands(fleet, time):
     crew[1].process.set('backend_proc1', NAME, 'status', 'MAINT')
     crew.server.setstate('maint')
     crew.started.forget()
-    for machine in crew.machines:
-        machine.process.set('backend_proc1', NAME, 'status', 'UP 1/2')
-        machine.on_change = lambda command, machine=machine: machine.process.set(
+    for member in crew.members:
+        member.process.set('backend_proc1', NAME, 'status', 'UP 1/2')
+        member.on_change = lambda command, member=member: member.process.set(
             'backend_proc1', NAME, 'status', 'UP 1/2')
-    time.events = [nothing] * 3 + [lambda: [machine.put('ready') for machine in crew.machines]]
+    time.events = [nothing] * 3 + [lambda: [member.put('ready') for member in crew.members]]
     costs = commands_per_look(
         crew, lambda look: crew.server.bringback(timeout=60, interval=1, progress=look))
     assert costs == [[2, 2, 2]] * 4
@@ -173,14 +174,14 @@ def test_who_only_seems_idle_at_the_deadline_is_not(fleet, time):
     crew[0].hold(1)
     time.events = [lambda: crew[0].hold(0)]
     process = crew[0].process
-    asked = []
+    asked, handle_first = [], process.handler
 
     def handle(command):
         if time.now >= 1003 and command.startswith('show stat '):
             asked.append(command)
             if len(asked) == 2:
                 crew[0].hold(1)
-        return crew[0].handle(command)
+        return handle_first(command)
     process.handler = handle
     with pytest.raises(exceptions.WaitTimeout):
         crew.server.drain(timeout=3, interval=5)
@@ -228,7 +229,7 @@ def test_a_process_that_hangs_does_not_make_it_wait_much_longer(fleet):
     crew[0].hold(1)
 
     def look(progress):
-        crew[1].process.behavior = fakes.silent
+        crew[1].process.fail(faults.silent())
     with pytest.raises(exceptions.HAProxyBaseError) as caught:
         crew.server.drain(timeout=0.3, interval=0.01, progress=look)
     assert isinstance(caught.value, exceptions.WaitTimeout)
@@ -280,8 +281,8 @@ def test_where_one_refuses_the_others_are_as_before(refuses, fleet, time):
     """[out of rotation] Each in its own state."""
     crew = Crew(fleet('3.2', 3))
     before = ['ready', 'drain', 'ready']
-    for machine, state in zip(crew.machines, before):
-        machine.put(state)
+    for member, state in zip(crew.members, before):
+        member.put(state)
     crew[refuses].refused['state maint'] = REFUSAL
     with pytest.raises(exceptions.MultipleCommandResults) as caught:
         crew.server.takeout(timeout=5, drain_for=0)
@@ -306,8 +307,8 @@ def test_a_refusal_in_the_middle_of_a_takeout_leaves_it_in_drain(fleet, time):
 def test_where_all_refuse(fleet, time):
     """[out of rotation]"""
     crew = Crew(fleet('3.2', 2))
-    for machine in crew.machines:
-        machine.refused['state'] = REFUSAL
+    for member in crew.members:
+        member.refused['state'] = REFUSAL
     with pytest.raises(exceptions.CommandFailed) as caught:
         crew.server.drain(timeout=5)
     assert str(caught.value) == REFUSAL
@@ -334,16 +335,16 @@ def test_too_few_others_are_up(fleet, time):
 
 def lose(crew, number, command):
     """Lose a connection after a change, once."""
-    machine = crew[number]
+    member = crew[number]
 
     def answering(process, client):
         received = process.receive(client)
         reply = process.reply_to(received)
         if received == command:
-            process.behavior = fakes.answering
+            process.heal()
             return
         client.sendall(reply)
-    machine.process.behavior = answering
+    member.process.fail(answering)
 
 
 @pytest.mark.parametrize('retry, works', [(None, False), (3, True), (0, True)])
@@ -622,8 +623,8 @@ def test_what_cannot_be_restored_is_raised(fleet, time):
 def test_a_process_that_is_replaced_inside_of_the_body(fleet, time):
     """[out of rotation] It gets the state that its predecessor had."""
     crew = Crew(fleet('3.2', 2))
-    for machine in crew.machines:
-        machine.put('drain')
+    for member in crew.members:
+        member.put('drain')
     manager = crew.server.out_of_rotation(timeout=5, keep_up=None)
     with manager:
         crew[1].take_over()
@@ -640,8 +641,7 @@ def test_a_body_that_deletes_the_server(gone, fleet, time):
     def run():
         with manager:
             for number in gone:
-                crew[number].is_there = False
-                crew[number].process.remove(BACKEND, NAME)
+                crew[number].lose_server()
     if len(gone) == 2:
         run()
     else:

@@ -23,10 +23,10 @@ from haproxyadmin.server import Server
 from haproxyadmin.snapshot import Snapshot
 from haproxyadmin.tables import Table
 from tests.support import captured
-from tests.unit import test_ca_files
-from tests.unit.test_crt_lists import LIST, FakeCrtList
-from tests.unit.test_patterns import FILE, FakeMap
-from tests.unit.test_tables import FakeTable
+from tests.unit import test_ca_files, test_crt_lists
+from tests.unit.test_crt_lists import LIST, List
+from tests.unit.test_patterns import FILE, fill
+from tests.unit.test_tables import Site
 
 PROTOCOLS = range(pickle.HIGHEST_PROTOCOL + 1)
 
@@ -175,25 +175,14 @@ def test_a_change_costs_each_process_one_command(change, fleet):
     started = fleet('2.2', 4)
     hap = started.haproxy()
     for process in started:
-        process.handler = lambda command: None if command.startswith('show') else '\n'
+        process.handler = lambda command: (
+            '\n' if command.startswith(('set maxconn ', 'add map ')) else None)
     change(hap)
     assert [len([command for command in commands if not command.startswith('show')])
             for commands in started.commands] == [1] * 4
 
 
 # ACLs and maps as collections
-
-def of_acl(command):
-    """Answer a command for an ACL that contains ``a`` and ``b``."""
-    words = command.split(' ')
-    if ';' in command or words[1] != 'acl':
-        return None
-    if command == 'show acl':
-        return ("# id (file) description\n4 () acl 'path' file '/etc/haproxy/haproxy.cfg' line 1."
-                ' curr_ver=0 next_ver=0 entry_cnt=2\n\n')
-    return {'show': '0x1 a\n0x2 b\n\n', 'get': 'type=str, case=sensitive, found=yes, idx=tree, '
-            'pattern="a"\n\n'}.get(words[0], '\n')
-
 
 # What is called, and how many commands it may send to the first process and to each other one.
 MAP_CALLS = {
@@ -250,8 +239,9 @@ ACL_CALLS = {
 def collected(fleet):
     """Two processes that have a map and an ACL."""
     started = fleet('3.2', 2)
-    for process in started.processes:
-        process.handler = lambda command, answer=FakeMap(): answer(command) or of_acl(command)
+    fill(started)
+    for stored in started.patterns('#4'):
+        stored.entries = ['a', 'b']
     return started
 
 
@@ -304,7 +294,7 @@ def test_finding_collections_costs_one_command(collected):
     found.refresh()
     assert spent(collected, lambda: found.current_version) == [1, 0]
     assert spent(collected, hap.maps) == spent(collected, hap.acls) == [1, 1]
-    one, = hap.maps()
+    one = next(each for each in hap.maps() if each.file == FILE)
     assert spent(collected, lambda: (one.name, one.process_nb)) == [0, 0]
     assert spent(collected, lambda: len(one)) == [1, 0]
     assert spent(collected, lambda: len(one)) == [0, 0]
@@ -335,9 +325,9 @@ TABLE_CALLS = {
 @pytest.fixture
 def counted(fleet):
     """Two processes that have a stick table."""
-    started = fleet('3.2', 2)
-    started.tables = [FakeTable(process, ['a', 'b', '']) for process in started.processes]
-    return started
+    site = Site(fleet, '3.2', 2, keys=['a', 'b', ''])
+    site.fleet.tables = site.tables
+    return site.fleet
 
 
 @pytest.mark.parametrize('name', sorted(TABLE_CALLS))
@@ -389,8 +379,8 @@ CRT_LIST_CALLS = {
 @pytest.fixture
 def listed(fleet):
     """Two processes that have a list of certificates."""
-    started = fleet('3.2', 2)
-    started.lists = [FakeCrtList(process) for process in started.processes]
+    started = fleet('3.2', 2, config=test_crt_lists.CONFIG, files=test_crt_lists.FILES)
+    started.lists = [List(process) for process in started.processes]
     return started
 
 
@@ -444,9 +434,7 @@ CRL_FILE_CALLS = dict(TRUST_CALLS, **{
     for name in sorted(calls)])
 def test_what_a_ca_file_or_crl_file_costs(kind, name, fleet, clock):
     """[one command per call]"""
-    started = fleet('3.2', 2)
-    for process in started:
-        test_ca_files.FakeFiles(process)
+    started = fleet('3.2', 2, config=test_ca_files.CONFIG, files=test_ca_files.FILES)
     path, calls = {CaFile: (test_ca_files.CA, CA_FILE_CALLS),
                    CrlFile: (test_ca_files.CRL, CRL_FILE_CALLS)}[kind]
     found = kind(path, started.haproxy()._found)

@@ -1,17 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """servers_state.py, internal/servers_state.py: read, save and restore the state of servers."""
-import collections
 import errno
 import json
 import os
-import re
 
 import pytest
 
 from haproxyadmin import exceptions
 from haproxyadmin.internal import files
 from haproxyadmin.servers_state import NotRestored
-from tests.support import captured, fakes
+from haproxyadmin.testing import faults
+from haproxyadmin.testing.configuration import Proxy
+from haproxyadmin.testing.families.server_state import AGENT, Check
+from haproxyadmin.testing.texts import text
+from tests.support import captured
 
 BACKEND = 'backend_proc1'
 S1, S2 = BACKEND + '_srv1', BACKEND + '_srv2'
@@ -20,87 +22,92 @@ OUT = [READ, 'show info']
 VERSIONS = [version for version in captured.VERSIONS if version >= '1.6']
 
 
-class Servers(object):
-    """The state of the servers of a fake process, which its commands change.
+class Row(object):
+    """A server of the fake, with the columns of ``show servers state`` as the keys of a dict.
 
-    ``refused`` contains what is answered to commands that begin with a text; ``delay`` says how
-    often the old address is still shown after a new one was set.
+    What only HAProxy itself changes is shown as it was set here.
+    """
+
+    ATTRIBUTES = {
+        'srv_addr': 'address', 'srv_port': 'port', 'srv_uweight': 'weight',
+        'srv_iweight': 'first_weight', 'srv_admin_state': 'admin', 'srv_fqdn': 'host',
+        'srv_use_ssl': 'uses_ssl', 'srv_check_addr': 'check_address',
+        'srv_check_port': 'check_port', 'srv_agent_addr': 'agent_address',
+        'srv_agent_port': 'agent_port'}
+
+    def __init__(self, servers, state):
+        self.servers = servers
+        self.state = state
+
+    def dict(self):
+        return dict(zip(self.servers.columns, self.servers.line(self.state).split(' ')))
+
+    def __getitem__(self, column):
+        return self.dict()[column]
+
+    def __setitem__(self, column, value):
+        self.update({column: value})
+
+    def update(self, columns=(), **more):
+        for column, value in dict(columns, **more).items():
+            name = self.ATTRIBUTES.get(column)
+            if name is None:
+                self.state.shown[column] = value
+            elif column == 'srv_fqdn':
+                self.state.host, self.state.resolvers = None if value == '-' else value, 'r'
+            else:
+                setattr(self.state, name, int(value) if value.isdigit() else value)
+
+
+class Servers(object):
+    """The servers of a fake process.
+
+    ``refused`` contains what is answered to commands that begin with a text.
     """
 
     def __init__(self, process):
         self.process = process
-        self.rows = collections.OrderedDict()
         self.refused = {}
-        self.delay = 0
-        self._later = []
-        self.read()
         process.handler = self.answer
+        self.read()
 
     def read(self):
-        """Take the captured state of the process's version."""
-        reply = fakes._captured[self.process.version, 'show servers state ' + BACKEND].decode()
-        lines = reply.split('\n')
-        self.columns = lines[1][2:].split()
-        self.rows = collections.OrderedDict(
-            (line.split(' ')[3], dict(zip(self.columns, line.split(' '))))
-            for line in lines[2:] if line)
+        """Begin with the state of the process's version."""
         self.process.keep(BACKEND, 'frontend_proc1')
+        state = self.row(S1).state
+        state.has_ssl = True
+        state.agent = Check(True, 1, 1, AGENT)
+        reply = text(self.process.reply_to('show servers state ' + BACKEND))
+        self.columns = reply.split('\n')[1][2:].split()
+
+    @property
+    def states(self):
+        return self.process.servers
+
+    def row(self, name):
+        return Row(self, self.states.get(BACKEND, name))
+
+    def names(self):
+        return [state.name for state in self.states.states if state.backend == BACKEND]
+
+    def line(self, state):
+        return state.line(self.states.proxy(BACKEND), len(self.columns)).rstrip('\n')
 
     def lines(self):
-        return [' '.join(row[name] for name in self.columns) for row in self.rows.values()]
+        return [self.line(state) for state in self.states.states if state.backend == BACKEND]
 
-    def reply(self):
-        if self._later and not self.delay:
-            for row, change in self._later:
-                row.update(change)
-            self._later = []
-        self.delay = max(0, self.delay - 1)
-        return '\n'.join(['1', '# ' + ' '.join(self.columns)] + self.lines()) + '\n\n'
+    def remove(self, name):
+        self.states.remove(self.states.get(BACKEND, name))
+
+    def add(self, name):
+        self.process.reply_to('add server {0}/{1} 10.0.0.9:80'.format(BACKEND, name))
+        return self.row(name)
 
     def answer(self, command):
         for start, reply in self.refused.items():
             if command.startswith(start):
                 return reply
-        if command == 'show servers state':
-            return self.reply()
-        if command == 'show servers state ' + BACKEND:
-            return self.reply()
-        if command.startswith('show servers state '):
-            return "Can't find backend.\n\n"
-        if ';' in command or command.startswith('show '):
-            return None
-        name = re.search(r' {0}/(\S+)'.format(BACKEND), command).group(1)
-        row = self.rows.get(name)
-        if row is None:
-            return 'No such server.\n\n'
-        return self.change(row, name, command.split(' '))
-
-    def change(self, row, name, words):
-        if words[:2] == ['set', 'weight']:
-            row['srv_uweight'] = row['srv_iweight'] if words[3] == '100%' else words[3]
-            return '\n'
-        if words[:3] == ['set', 'maxconn', 'server']:
-            self.process.set(BACKEND, name, 'slim', '' if words[4] == '0' else words[4])
-            return '\n'
-        kind, value = words[3], words[4]
-        if kind == 'state':
-            row['srv_admin_state'] = {'ready': '0', 'maint': '1', 'drain': '8'}[value]
-            return '\n'
-        if kind == 'addr':
-            change = {'srv_addr': value}
-            if len(words) > 5:
-                change['srv_port'] = words[6]
-            self._later.append((row, change))
-            if not self.delay:
-                self.reply()
-            return "IP changed from x to y, port changed from a to b by 'stats socket command'\n\n"
-        row[{'check-addr': 'srv_check_addr', 'check-port': 'srv_check_port', 'fqdn': 'srv_fqdn',
-             'agent-addr': 'srv_agent_addr', 'agent-port': 'srv_agent_port',
-             'ssl': 'srv_use_ssl'}[kind]] = {'on': '1', 'off': '0'}.get(value, value)
-        if kind == 'fqdn':
-            row['srv_addr'] = '10.9.9.9'
-            return "b/s changed its FQDN from a to b by 'stats socket command'\n\n"
-        return '\n'
+        return None
 
 
 class Site(object):
@@ -123,12 +130,12 @@ class Site(object):
         return self.hap.restore_servers_state(self.path, **options)
 
     def row(self, name=S1, number=0):
-        return self.servers[number].rows[name]
+        return self.servers[number].row(name)
 
     @property
     def rows(self):
         """The rows of all processes that have a server."""
-        return [servers.rows[S1] for servers in self.servers]
+        return [servers.row(S1) for servers in self.servers]
 
     def sent(self, number=0):
         """Return the commands that a process received, except reads."""
@@ -227,11 +234,11 @@ class TestSaving(object):
         maxconns = json.loads(site.content(site.extras))['servers']
         assert maxconns == dict(
             (BACKEND + '/' + name, {'maxconn': int(
-                site.started[0].get(BACKEND, name, 'slim') or 0)}) for name in servers.rows)
+                site.started[0].get(BACKEND, name, 'slim') or 0)}) for name in servers.names())
 
     def test_servers_that_show_stat_does_not_list_are_left_out(self, site):
         """Those of proxies that are disabled, and of HAProxy's own MASTER."""
-        site.servers[0].rows['cur-1'] = dict(site.row(), be_name='MASTER', srv_name='cur-1')
+        site.row(S2).update(be_name='MASTER', srv_name='cur-1')
         site.save()
         assert 'MASTER' not in site.content() and S1 in site.content()
 
@@ -304,8 +311,7 @@ class TestSaving(object):
 
     def test_a_server_that_one_process_does_not_have(self, make):
         site = make(count=2)
-        del site.servers[0].rows[S1]
-        site.started[0].remove(BACKEND, S1)
+        site.servers[0].remove(S1)
         with pytest.raises(exceptions.IncosistentData) as caught:
             site.save()
         found = [own[BACKEND + '/' + S1] for _, own in caught.value.by_socket]
@@ -317,6 +323,8 @@ class TestSaving(object):
         ('srv_admin_state', '34'), ('srv_agent_state', '2'), ('srv_id', '7'), ('be_id', '99')])
     def test_what_may_differ(self, make, column, value):
         site = make(count=2)
+        for row in site.rows:
+            row['srv_agent_state'] = '0'
         site.row(number=1)[column] = value
         assert site.save() is True
         assert site.servers[0].lines()[0] in site.content().split('\n')
@@ -335,14 +343,17 @@ class TestSaving(object):
     def test_each_process_may_have_other_backends(self, make):
         site = make('2.2', 2)
         other = site.servers[1]
-        other.rows = collections.OrderedDict(
-            (name, dict(row, be_name='other')) for name, row in other.rows.items())
+        proxy = Proxy('backend', 'other', 0)
+        proxy.iid = 8
+        other.states.proxies = [proxy]
+        for state in other.states.states:
+            state.backend = 'other' if state.backend == BACKEND else None
         for row in site.started[1].rows:
             if row[0] == BACKEND:
                 row[0] = 'other'
         assert site.save() is True
         assert [line.split(' ')[1] for line in site.content().split('\n')[2:-1]] == (
-            [BACKEND] * len(site.servers[0].rows) + ['other'] * len(other.rows))
+            [BACKEND] * len(site.servers[0].names()) + ['other'] * len(site.servers[0].names()))
         assert site.restore() == []
 
     def test_versions_that_have_other_columns(self, make, tmpdir):
@@ -409,10 +420,7 @@ class TestArguments(object):
 
     def add(self, site, name='new'):
         site.hap._processes[0].endpoint.added[BACKEND, name] = ARGUMENTS
-        site.servers[0].rows[name] = dict(site.row(), srv_name=name)
-        row = list(site.started[0].row(BACKEND, S1))
-        row[1] = name
-        site.started[0].rows.append(row)
+        site.servers[0].add(name)
 
     def added(self, site):
         return json.loads(site.content(site.extras))['added']
@@ -424,8 +432,7 @@ class TestArguments(object):
 
     def test_those_of_a_server_that_is_gone_are_not(self, site):
         self.add(site)
-        del site.servers[0].rows['new']
-        site.started[0].remove(BACKEND, 'new')
+        site.servers[0].remove('new')
         site.save()
         assert self.added(site) == {}
 
@@ -434,8 +441,7 @@ class TestArguments(object):
         self.add(site, 'second')
         site.save()
         site.hap._processes[0].endpoint.added.clear()
-        del site.servers[0].rows['second']
-        site.started[0].remove(BACKEND, 'second')
+        site.servers[0].remove('second')
         site.save()
         assert self.added(site) == {BACKEND + '/first': ARGUMENTS}
 
@@ -451,20 +457,9 @@ class TestArguments(object):
     @pytest.mark.parametrize('state, ready', [('0', True), ('1', False), ('8', False)])
     def test_a_missing_server_is_added_with_them(self, site, state, ready):
         self.add(site)
-        site.servers[0].rows['new'].update(
-            srv_admin_state=state, srv_addr='10.0.0.10', srv_port='81')
+        site.row('new').update(srv_admin_state=state, srv_addr='10.0.0.10', srv_port='81')
         site.save()
-        row = site.servers[0].rows.pop('new')
-        site.started[0].remove(BACKEND, 'new')
-        handler = site.started[0].handler
-
-        def answer(command):
-            if command.startswith('add server '):
-                self.add(site)
-                site.servers[0].rows['new'].update(row, srv_admin_state='1')
-                return 'New server registered.\n\n'
-            return handler(command)
-        site.started[0].handler = answer
+        site.servers[0].remove('new')
         assert site.restore() == []
         word = '{0}/new'.format(BACKEND)
         states = {'0': ['set server {0} state ready'.format(word)], '1': [],
@@ -474,8 +469,7 @@ class TestArguments(object):
     def test_one_that_cannot_be_added_is_reported_once(self, site):
         self.add(site)
         site.save()
-        del site.servers[0].rows['new']
-        site.started[0].remove(BACKEND, 'new')
+        site.servers[0].remove('new')
         site.servers[0].refused = {'add server ': 'Backend must use a dynamic load balancing\n\n'}
         failure, = site.restore()
         assert failure[:3] == (BACKEND + '/new', 'server', '10.0.0.9:80')
@@ -533,6 +527,9 @@ class TestRestoring(object):
     def test_what_differs_is_set(self, make, column, value, commands):
         """In all processes, each with the same commands, and a second time it costs nothing."""
         site = make(count=2)
+        if column == 'srv_fqdn':
+            for row in site.rows:
+                row[column] = 'b.test'
         before = [row[column] for row in site.rows]
         for row in site.rows:
             row[column] = value
@@ -572,7 +569,7 @@ class TestRestoring(object):
 
     def test_an_address_that_is_applied_later_is_waited_for(self, site):
         moved(site)
-        site.servers[0].delay = 4
+        site.started[0].servers.delay = 3
         assert site.restore() == []
         commands = site.started.commands[0]
         assert commands.count('show servers state') == 4
@@ -581,7 +578,7 @@ class TestRestoring(object):
     def test_one_that_is_not_applied_keeps_the_server_out(self, site):
         """[state over reloads; waiting]"""
         moved(site)
-        site.servers[0].delay = 10 ** 6
+        site.started[0].servers.delay = 10 ** 6
         reports = []
         failure, = site.restore(timeout=0.05, interval=0.02, progress=reports.append)
         assert failure == NotRestored(
@@ -631,7 +628,7 @@ class TestRestoring(object):
     ])
     def test_what_is_not_simply_set(self, site, saved, now, commands, failures):
         site.row()['srv_port'] = '80'
-        before = dict(site.row())
+        before = site.row().dict()
         site.row().update(saved)
         site.save()
         site.row().update(before)
@@ -760,7 +757,7 @@ class TestRestoring(object):
         site = make(count=2)
         moved(site)
         site.servers[1].refused = {'set server {0} addr'.format(WORD): 'Invalid addr x\n\n'}
-        site.started[0].script = [fakes.answering, fakes.closing]
+        site.started[0].next(faults.answering(), faults.closing())
         with pytest.raises(exceptions.HAProxySocketError) as caught:
             site.restore()
         assert caught.value.socket_file == site.started.paths[0]

@@ -8,8 +8,8 @@ from haproxyadmin import exceptions, sessions
 from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal import endpoint, sessions as internal
 from haproxyadmin.protocol import versions as versions_module
-from tests.support import captured, fakes, masters
-from tests.support.streams import Streams
+from haproxyadmin.testing import faults, masters
+from tests.support import captured, fakes
 
 LIST = 'show sess;show info'
 ID, OTHER = '0x7f9c11495400', '0x7f9c11495800'
@@ -18,17 +18,44 @@ END = 'shutdown session {0}'.format(ID)
 GONE = sessions.Ended(changed=False)
 
 
+# What the sessions of these tests belong to, besides what was captured.
+PROXIES = """
+frontend www
+    bind :8001
+frontend raw
+    bind :8002
+backend web
+    server w0 10.0.0.20:80
+    server w1 10.0.0.21:80
+    server w2 10.0.0.22:80
+    server none 10.0.0.23:80
+backend api
+    server w1 10.0.0.21:80
+"""
+
+
 class Crew(object):
     """Fake processes with sessions, and an object for them."""
 
     def __init__(self, fleet, version='3.2', count=1, threads=1):
-        self.fleet = fleet(version, count)
-        self.streams = [Streams(process, threads) for process in self.fleet]
+        self.fleet = fleet(version, count, config=captured.configuration(version) + PROXIES,
+                           files=captured.FILES)
+        for process in self.fleet:
+            process.info.update(Nbthread=str(threads), Uptime_sec='9000')
         self.hap = HAProxy(socket_dir=self.fleet.directory, retry=None, timeout=fakes.LONG)
         self.fleet.forget()
 
     def __getitem__(self, number):
-        return self.streams[number]
+        return self.fleet[number].sessions
+
+    def __iter__(self):
+        return iter([process.sessions for process in self.fleet])
+
+    def before_end(self, number, action):
+        """Do something before each line of commands that end sessions."""
+        self.fleet[number].handler = lambda command: (
+            action() if command.startswith('shutdown ')
+            and (';' in command or ' server ' in command) else None)
 
     @property
     def commands(self):
@@ -182,12 +209,12 @@ def test_details(crew):
     crew.fleet.forget()
     details = session.details()
     assert crew.commands == [[LOOK]]
-    assert details.unique_id == 7 and details.accepted == '24/Nov/2026:19:48:13.585013'
-    assert details.flags == '0xc4a' and details.frontend_address == '127.0.0.1:21120'
-    assert details.backend_address == '127.0.0.1:36522'
-    assert details.server_address == '127.0.0.1:20802'
+    assert details.unique_id == 7 and details.accepted == '24/Nov/2026:19:48:22.360870'
+    assert details.flags == '0xc4a' and details.frontend_address == '127.0.0.1:21140'
+    assert details.backend_address == '127.0.0.1:49228'
+    assert details.server_address == '10.0.0.21:80'
     assert details.fields['age'] == '10s' and details.fields['epoch'] == '0'
-    assert details.text.endswith('total=0)')
+    assert details.text.endswith(' wrap=NO extra=0')
 
 
 @pytest.mark.parametrize('change', ['gone', 'replaced', 'later'])
@@ -207,6 +234,7 @@ def change_session(crew, row, change):
     elif change == 'replaced':
         crew.fleet[0].take_over(crew.fleet[0].version)
         crew.fleet[0].info['Nbthread'] = '1'
+        crew[0].add(row['id'])
     else:
         crew[0].rows.remove(row)
         crew[0].add(**dict({'later': {}, 'client': {'src': '10.0.0.9:4712'},
@@ -289,7 +317,7 @@ def test_it_ends_between_the_look_and_the_command(crew):
     """[sessions]"""
     crew[0].add()
     session, = crew.hap.sessions()
-    crew[0].answers[ID] = "No such session (use 'show sess').\n\n"
+    crew.fleet[0].answers[END] = "No such session (use 'show sess').\n\n"
     assert session.shutdown() == GONE
 
 
@@ -317,7 +345,7 @@ def test_a_change_is_not_repeated(crew):
     crew[0].add()
     session, = hap.sessions()
     crew.fleet.forget()
-    crew.fleet[0].script = [fakes.closing, fakes.answering, fakes.closing_at_once]
+    crew.fleet[0].next(faults.closing(), faults.answering(), faults.closing_at_once())
     with pytest.raises(exceptions.HAProxySocketError) as caught:
         session.shutdown()
     # The look was repeated.
@@ -330,10 +358,10 @@ def test_a_reload_between_the_look_and_the_command(fleet):
     started = fleet('3.2', 0)
     workers = [fakes.Process(started.path('w{0}'.format(number)), '3.2', 1, 4000 + number)
                for number in range(2)]
-    streams = [Streams(worker) for worker in workers]
+    streams = [worker.sessions for worker in workers]
     for each in streams:
         each.add()
-    master = masters.Master(started.path('m'), workers[:1])
+    master = masters.FakeMaster(started.path('m'), workers[:1])
     master.listen()
     try:
         hap = HAProxy(master=master.path, retry=None, timeout=fakes.LONG)
@@ -344,9 +372,9 @@ def test_a_reload_between_the_look_and_the_command(fleet):
             master.replace(workers[1])
             return answer(ident)
         streams[0].details = reload
-        del master.seen[:]
+        del master.commands[:]
         assert session.shutdown().changed
-        assert master.seen == [('4000', LOOK), ('4000', END)]
+        assert master.commands == [(4000, LOOK), (4000, END)]
         assert streams[0].ids() == [] and streams[1].ids() == [ID]
         # Now its id is another worker's.
         assert session.shutdown() == GONE and streams[1].ids() == [ID]
@@ -397,10 +425,10 @@ def test_sessions_that_end_meanwhile(crew):
     listed = crew[0].table
 
     def end_two():
-        crew[0].rows = [row for row in crew[0].rows if row['id'] != '0xa1']
-        crew[0].before_end = lambda: None
-    crew[0].before_end = end_two
-    crew[0].table = lambda: (listed(), crew[0].rows.pop(0))[0]
+        crew.fleet[0].handler = None
+        crew[0].end('0xa1')
+    crew.before_end(0, end_two)
+    crew[0].table = lambda rows: (listed(rows), crew[0].rows.pop(0))[0]
     assert crew.hap.shutdown_sessions(frontend='www') == (2, 2, 0, [(crew.fleet[0].path, 2)])
 
 
@@ -408,9 +436,9 @@ def test_some_processes_refuse(fleet):
     """[verdicts; sessions]"""
     crew = Crew(fleet, '2.2', 2)
     crew.fleet[0].level = 'operator'
-    for streams in crew:
+    for family in crew:
         for number in range(20):
-            streams.add('0xa{0:02x}'.format(number))
+            family.add('0xa{0:02x}'.format(number))
     with pytest.raises(exceptions.MultipleCommandResults) as caught:
         crew.hap.shutdown_sessions(frontend='www')
     assert caught.value.result == (20, 0, 20, [
@@ -425,10 +453,10 @@ def test_some_processes_refuse(fleet):
 def test_a_process_is_lost_meanwhile(fleet):
     """[verdicts; sessions]"""
     crew = Crew(fleet, '2.2', 2)
-    for streams in crew:
+    for family in crew:
         for number in range(20):
-            streams.add('0xa{0:02x}'.format(number))
-    crew.fleet[1].script = [fakes.answering] * 3 + [fakes.closing]
+            family.add('0xa{0:02x}'.format(number))
+    crew.fleet[1].next(*[faults.answering()] * 3 + [faults.closing()])
     with pytest.raises(exceptions.HAProxySocketError) as caught:
         crew.hap.shutdown_sessions(frontend='www')
     assert caught.value.result == (28, 0, 12, [
@@ -442,7 +470,7 @@ def test_a_process_that_cannot_be_listed(fleet):
     """[sessions]"""
     crew = Crew(fleet, '2.2', 2)
     crew[0].add()
-    crew.fleet[1].script = [fakes.closing]
+    crew.fleet[1].next(faults.closing())
     with pytest.raises(exceptions.HAProxySocketError):
         crew.hap.shutdown_sessions(backend='web')
     assert crew[0].ids() == [ID]
@@ -471,28 +499,28 @@ def test_an_interruption_says_how_far_it_has_come(crew):
 def test_sessions_of_servers_end_without_their_ids(fleet):
     """[sessions]"""
     crew = Crew(fleet, '3.2', 2)
-    for streams in crew.streams:
-        streams.add('0xa1')
-        streams.add('0xa2')
-        streams.add('0xb', srv='w2')
-        streams.add('0xc', be='api')
+    for family in crew:
+        family.add('0xa1')
+        family.add('0xa2')
+        family.add('0xb', srv='w2')
+        family.add('0xc', be='api')
     # In a queue without a server, and in that of a server.
     crew[0].add('0xd1', srv='<none>', state='QUE')
     crew[0].add('0xd2', state='QUE')
     # One more begins until then.
-    crew[1].before_end = lambda: crew[1].add('0xe')
+    crew.before_end(1, lambda: crew[1].add('0xe') and None)
     crew.fleet.forget()
     assert crew.hap.shutdown_sessions(server='web/w1') == (5, 0, 0, [
         (crew.fleet[0].path, 3), (crew.fleet[1].path, 2)])
     assert crew.commands == [
         [LIST, 'shutdown sessions server web/w1', 'show sess 0xd2;show info',
          'shutdown session 0xd2'], [LIST, 'shutdown sessions server web/w1']]
-    assert [streams.ids() for streams in crew.streams] == [['0xb', '0xc', '0xd1'], ['0xb', '0xc']]
+    assert [family.ids() for family in crew] == [['0xb', '0xc', '0xd1'], ['0xb', '0xc']]
     crew.fleet.forget()
-    crew[1].before_end = lambda: None
+    crew.fleet[1].handler = None
     assert crew.hap.shutdown_sessions(backend='web').ended == 3
     assert crew.commands[1] == [LIST, 'shutdown sessions server web/w2']
-    assert [streams.ids() for streams in crew.streams] == [['0xc'], ['0xc']]
+    assert [family.ids() for family in crew] == [['0xc'], ['0xc']]
     crew.fleet.forget()
     for filters in ({'frontend': 'www'}, {'source': '10.0.0.9'}, {'older_than': 0},
                     {'younger_than': 50}):
@@ -506,9 +534,9 @@ def test_a_server_that_is_refused(fleet):
     """[verdicts; sessions]"""
     crew = Crew(fleet, '3.2', 2)
     crew.fleet[0].level = 'operator'
-    for streams in crew.streams:
-        streams.add()
-        streams.add(OTHER, srv='w2')
+    for family in crew:
+        family.add()
+        family.add(OTHER, srv='w2')
     with pytest.raises(exceptions.MultipleCommandResults) as caught:
         crew.hap.shutdown_sessions(backend='web')
     assert caught.value.result == (2, 0, 2, [(crew.fleet[0].path, 0), (crew.fleet[1].path, 2)])
@@ -520,7 +548,7 @@ def test_a_server_of_a_proxy_that_has_been_stopped(crew):
     """[sessions] As in a worker that a reload has made a former one just now."""
     crew[0].add()
     crew[0].add(OTHER)
-    crew[0].answers['web', 'w1'] = 'Proxy is disabled.\n\n'
+    crew.fleet[0].answers['shutdown sessions server web/w1'] = 'Proxy is disabled.\n\n'
     assert crew.hap.shutdown_sessions(server='w1').ended == 2
     assert crew[0].ids() == []
 
@@ -528,10 +556,10 @@ def test_a_server_of_a_proxy_that_has_been_stopped(crew):
 def test_a_process_is_lost_while_it_ends_those_of_a_server(fleet):
     """[verdicts; sessions]"""
     crew = Crew(fleet, '2.2', 2)
-    for streams in crew.streams:
-        streams.add()
-        streams.add(OTHER, srv='<none>', state='QUE')
-    crew.fleet[0].script = [fakes.answering, fakes.closing]
+    for family in crew:
+        family.add()
+        family.add(OTHER, srv='<none>', state='QUE')
+    crew.fleet[0].next(faults.answering(), faults.closing())
     with pytest.raises(exceptions.HAProxySocketError, match='1 sessions .* is not known') as caught:
         crew.hap.shutdown_sessions(backend='web')
     assert caught.value.result == (2, 0, 2, [(crew.fleet[0].path, 0), (crew.fleet[1].path, 2)])
@@ -564,14 +592,13 @@ def test_a_session_that_may_not_last_is_not_looked_at_yet(crew, monkeypatch):
 def test_an_answer_is_missing(count, fleet):
     """[sessions; verdicts] HAProxy has ended the connection that the command came by."""
     crew = Crew(fleet, '3.2', 2)
-    for streams in crew.streams:
+    for family in crew:
         for number in range(count):
-            streams.add('0xa{0}'.format(number))
-    answer = crew[0].answer
+            family.add('0xa{0}'.format(number))
     for reply in ('', '\n'):
         crew.fleet[0].handler = lambda command: (
             reply if command.startswith('shutdown') and ';' in command or (
-                count == 1 and command.startswith('shutdown')) else answer(command))
+                count == 1 and command.startswith('shutdown')) else None)
         if count == 1 and reply:
             continue
         expected = '{0} sessions .* is not known'.format(count)
@@ -601,7 +628,7 @@ def test_the_filter_still_holds_when_it_is_ended(crew, filters, change, ended):
     """[sessions]"""
     row = crew[0].add()
     table = crew[0].table
-    crew[0].table = lambda: (table(), row.update(change))[0]
+    crew[0].table = lambda rows: (table(rows), row.update(change))[0]
     assert crew.hap.shutdown_sessions(frontend='www', **filters)[:3] == (ended, 1 - ended, 0)
 
 

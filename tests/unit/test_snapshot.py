@@ -6,6 +6,7 @@ import time
 import pytest
 
 from haproxyadmin import exceptions
+from haproxyadmin.testing import faults
 from tests.support import captured, fakes
 
 BOTH = 'show info;show stat -1 7 -1'
@@ -39,7 +40,7 @@ def test_it_costs_each_process_one_connection(fleet):
     hap.snapshot()
     assert started.commands == [[BOTH]] * 4
     for process in started:
-        process.behavior = fakes.delayed(0.2)
+        process.fail(faults.late(0.2))
     assert fakes.fastest(hap.snapshot, 0.6) < 0.6
 
 
@@ -110,13 +111,13 @@ def test_it_can_be_pickled(fleet):
     assert abs(snapshot.taken_at - time.time()) < 60
 
 
-@pytest.mark.parametrize('failure', [fakes.closing, fakes.cut(700), fakes.cut(4000),
-                                     fakes.replying(b'Name: x\n\n')])
+@pytest.mark.parametrize('failure', [faults.closing(), faults.cut(700), faults.cut(4000),
+                                     faults.replying(b'Name: x\n\n')])
 def test_what_is_not_whole_is_an_error(failure, fleet):
     """[errors are not data] A partial snapshot is never returned."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
-    started[1].behavior = failure
+    started[1].fail(failure)
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         hap.snapshot()
     assert caught.value.socket_file == started[1].path

@@ -1,11 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """tables.py and internal/tables.py: stick tables, with fakes of many versions."""
-import collections
 import gc
-import operator
-import re
-import select
-import socket
 
 import pytest
 
@@ -13,124 +8,20 @@ from haproxyadmin import exceptions
 from haproxyadmin.internal import tables as internal
 from haproxyadmin.protocol import versions
 from haproxyadmin.tables import Cleared, Table, TableEntry
-from tests.support import fakes, lab as labs
+from haproxyadmin.testing import faults
+from haproxyadmin.testing.texts import text
+from tests.support import lab as labs
 
-COMPARE = {'eq': operator.eq, 'ne': operator.ne, 'le': operator.le, 'ge': operator.ge,
-           'lt': operator.lt, 'gt': operator.gt}
-FIELDS = ['gpc0', 'conn_cnt', 'http_req_rate(10000)']
+CONFIG = """
+frontend www
+    bind :80
+
+backend st
+    stick-table type {kind} size 100 store {store}
+"""
+STORE = 'gpc0,conn_cnt,http_req_rate(10s)'
 WIDTH = 16
-
-
-class FakeTable(object):
-    """The stick table ``st`` of a fake process; a fake of each command for it.
-
-    :param process: the fake process.
-    :param keys: what is in it: keys, or pairs of a key and a dict of data.
-
-    ``entries`` contains a dict of data for each key, ``use`` how many sessions use an entry.
-    ``leaves`` lists the keys that ``clear table`` leaves although they are not in use.
-    """
-
-    def __init__(self, process, keys=(), kind='string', fields=FIELDS):
-        self.process = process
-        self.kind = kind
-        self.fields = fields
-        self.entries = collections.OrderedDict()
-        self.use = {}
-        self.leaves = []
-        self.peers = False
-        for key in keys:
-            key, data = key if isinstance(key, tuple) else (key, {})
-            self.entries[key] = dict(dict.fromkeys(fields, 0), **data)
-        process.handler = self.answer
-
-    def answer(self, command):
-        if re.search(r'(?<!\\);', command):
-            return None
-        words = [re.sub(r'\\(.)', r'\1', word)
-                 for word in re.findall(r'(?:\\.|[^ \\])+', command)]
-        if command == 'show peers':
-            assert self.process.version >= '2.0'
-            return PEERS if self.peers else '\n'
-        if words[1:2] != ['table']:
-            return None
-        if command == 'show table':
-            return self.head() + '\n'
-        if words[2] != 'st':
-            return 'No such table\n\n'
-        if self.process.level == 'user':
-            return (self.head() + '# contents not dumped due to insufficient privileges\n\n'
-                    if words[0] != 'set' else 'Permission denied\n\n')
-        keys = words[4:5] if words[3:4] == ['key'] else None
-        return getattr(self, words[0])(keys, words[5 if keys else 3:])
-
-    def head(self):
-        return '# table: st, type: {0}, size:100, used:{1}\n'.format(self.kind, len(self.entries))
-
-    def row(self, key):
-        shown = re.sub(r'([ \\=])', r'\\\1', str(key)).replace('\n', '\\n')
-        shard = ' shard=0' if self.process.version >= '2.8' else ''
-        return '0x55a0: key={0} use={1} exp=0{2}{3}\n'.format(
-            shown, self.use.get(key, 0), shard,
-            ''.join(' {0}={1}'.format(name, self.entries[key][name]) for name in self.fields))
-
-    def names(self):
-        return dict((name.partition('(')[0], name) for name in self.fields)
-
-    def chosen(self, words):
-        """Return the keys of the entries that meet conditions, or a refusal."""
-        conditions = [words[at:at + 3] for at in range(0, len(words), 3)]
-        if len(conditions) > 4:
-            return 'Detected extra data in filter\n\n'
-        if self.process.info['Version'].startswith('2.0.0') and conditions:
-            return 'Data type not stored in this table\n\n'
-        if self.process.version < '2.2':
-            conditions = conditions[:1]
-        found = list(self.entries)
-        for name, word, number in conditions:
-            name = self.names().get(name[len('data.'):])
-            if name is None:
-                return 'Filter entry #1: Data type not stored in this table\n\n'
-            found = [key for key in found if COMPARE[word](self.entries[key][name], int(number))]
-        return found
-
-    def show(self, keys, words):
-        found = [key for key in self.cut(keys) if key in self.entries] if keys else (
-            self.chosen(words))
-        if keys and not found:
-            return '\n'
-        return found if isinstance(found, str) else (
-            self.head() + ''.join(map(self.row, found)) + '\n')
-
-    def cut(self, keys):
-        return [key[:WIDTH] for key in keys]
-
-    def set(self, keys, words):
-        assert keys, 'it would empty the table'
-        key, = self.cut(keys)
-        data = self.entries.setdefault(key, dict.fromkeys(self.fields, 0))
-        for name, number in zip(words[::2], words[1::2]):
-            name = self.names().get(name[len('data.'):])
-            if name is None:
-                return 'Data type not stored in this table\n\n'
-            data[name] = int(number)
-        return '\n'
-
-    def clear(self, keys, words):
-        if keys:
-            for key in self.cut(keys):
-                if self.use.get(key):
-                    return 'Entry currently in use, cannot remove\n\n'
-                self.entries.pop(key, None)
-            return '\n'
-        found = self.chosen(words)
-        if isinstance(found, str):
-            return found
-        for key in found:
-            if not self.use.get(key) and key not in self.leaves:
-                del self.entries[key]
-        return '\n'
-
+KINDS = {'string': 'string len 16', 'binary': 'binary len 4'}
 
 PEERS = ('0x55: [01/Jan/2026:00:00:00] id=mypeers disabled=0 flags=0x0 resync_timeout=<PAST> '
          'task_calls=1\n  0x56: id=other(remote,active) addr=127.0.0.1:1 last_status=ESTA\n'
@@ -139,17 +30,31 @@ PEERS = ('0x55: [01/Jan/2026:00:00:00] id=mypeers disabled=0 flags=0x0 resync_ti
 
 
 class Site(object):
-    """A fleet that has the table, and the library's view of it."""
+    """A fleet that has the stick table ``st``, and the library's view of it.
 
-    def __init__(self, fleet, version='2.2', count=2, exact=None, keys=('a', 'b'), **options):
-        self.fleet = fleet(version, count)
+    :param keys: what is in the table: keys, or pairs of a key and a dict of data.
+    """
+
+    def __init__(self, fleet, version='2.2', count=2, exact=None, keys=('a', 'b'), kind='string',
+                 store=STORE):
+        self.fleet = fleet(version, count, config=CONFIG.format(
+            kind=KINDS.get(kind, kind), store=store))
         for process in self.fleet:
             if exact:
                 process.info['Version'] = exact
-        self.tables = [FakeTable(process, keys, **options) for process in self.fleet]
+            if version >= '2.0':
+                process.answers['show peers'] = '\n'
+        for table in self.tables:
+            for key in keys:
+                key, data = key if isinstance(key, tuple) else (key, {})
+                table.entries[key] = dict(dict.fromkeys(table.fields, 0), **data)
         self.hap = self.fleet.haproxy()
         self.table = self.hap.table('st')
         self.fleet.forget()
+
+    @property
+    def tables(self):
+        return [process.tables['st'] for process in self.fleet]
 
     def sent(self):
         """Return the commands for the table that each process has received."""
@@ -159,6 +64,20 @@ class Site(object):
     def entries(self):
         return [dict((key, dict(data)) for key, data in table.entries.items())
                 for table in self.tables]
+
+    def have_peers(self, number, reply=PEERS):
+        """Have a process report that it shares the table."""
+        self.fleet[number].answers['show peers'] = reply
+
+
+def whenever(process, action):
+    """Let a function see, and change, the process's own reply to each command."""
+    def answer(command):
+        process.handler = None
+        reply = text(process.reply_to(command))
+        process.handler = answer
+        return action(command, reply)
+    process.handler = answer
 
 
 @pytest.fixture
@@ -200,12 +119,12 @@ def test_one_that_is_gone(site):
 # Reading
 
 def test_entries_of_all_processes(site):
-    on = site(keys=[('two words', data(1, 2, 3)), 'a=b', '', 'a\\b'])
+    on = site(keys=['', 'a=b', 'a\\b', ('two words', data(1, 2, 3))])
     # Those of each process are in order; which process comes first depends on who answers first.
     found = sorted(on.table.entries(), key=lambda entry: entry.process_nb)
     assert [(entry.process_nb, entry.key) for entry in found] == [
-        (number, key) for number in (1, 2) for key in ('two words', 'a=b', '', 'a\\b')]
-    assert found[0] == TableEntry('two words', 1, on.fleet[0].path, 0, 0, data(1, 2, 3))
+        (number, key) for number in (1, 2) for key in ('', 'a=b', 'a\\b', 'two words')]
+    assert found[3] == TableEntry('two words', 1, on.fleet[0].path, 0, 0, data(1, 2, 3))
     assert on.sent() == [['show table st']] * 2
 
 
@@ -227,7 +146,7 @@ def test_the_entries_of_a_key(site, key):
         return
     found = [entry.key for entry in on.table.entries(key)]
     key = key.decode('ascii') if isinstance(key, bytes) else key
-    expected = [each for each in ['5', 'two words', 'b', 'x' * WIDTH]
+    expected = [each for each in ['5', 'b', 'two words', 'x' * WIDTH]
                 if key is None or each == str(key)]
     assert found == expected * 2
 
@@ -281,6 +200,7 @@ def test_the_level_is_too_low_to_read(site):
 def test_leaving_early_leaves_nothing_open(site):
     on = site(keys=['key{0}'.format(number) for number in range(20000)])
     gc.collect()
+    on.fleet.wait_for_silence()
     before = labs.descriptors()
     entries = on.table.entries()
     next(entries)
@@ -295,6 +215,7 @@ def test_nobody_leaves_early_where_that_keeps_an_entry(site, version):
     """[nothing that kills] All replies are there before the first entry is handed out."""
     on = site(version, count=3, keys=['key{0}'.format(number) for number in range(9000)])
     gc.collect()
+    on.fleet.wait_for_silence()
     before = labs.descriptors()
     entries = on.table.entries()
     next(entries)
@@ -304,7 +225,7 @@ def test_nobody_leaves_early_where_that_keeps_an_entry(site, version):
 
 def test_a_process_that_is_lost(site):
     on = site(count=3)
-    on.fleet[1].script = [fakes.cut(60)]
+    on.fleet[1].next(faults.cut(60))
     with pytest.raises(exceptions.SocketApplicationError, match='cut short') as info:
         list(on.table.entries())
     assert info.value.socket_file == on.fleet[1].path
@@ -312,7 +233,7 @@ def test_a_process_that_is_lost(site):
 
 # Conditions
 
-MANY = [('k{0}'.format(number), data(number % 5, number % 3, number)) for number in range(20)]
+MANY = [('k{0:02}'.format(number), data(number % 5, number % 3, number)) for number in range(20)]
 WHERE = [('gpc0', '>=', 2), ('conn_cnt', '!=', 1), ('http_req_rate', '<', 18)]
 WANTED = [key for key, each in MANY if each['gpc0'] >= 2 and each['conn_cnt'] != 1
           and each['http_req_rate(10000)'] < 18]
@@ -350,8 +271,8 @@ def test_both_compare_alike(site, exact, word, wanted):
 
 def test_a_key_and_conditions(site):
     on = site(keys=MANY)
-    assert len(list(on.table.entries('k7', where=[('gpc0', '==', 2)]))) == 2
-    assert list(on.table.entries('k7', where=[('gpc0', '!=', 2)])) == []
+    assert len(list(on.table.entries('k07', where=[('gpc0', '==', 2)]))) == 2
+    assert list(on.table.entries('k07', where=[('gpc0', '!=', 2)])) == []
     assert list(on.table.entries('nothing', where=[('gpc0', '!=', 2)])) == []
 
 
@@ -363,30 +284,19 @@ def test_what_the_table_does_not_store(site, version, exact):
         with pytest.raises(exceptions.CommandFailed, match='not store'):
             list(on.table.entries(where=where))
         with pytest.raises(exceptions.CommandFailed, match='not store'):
-            list(on.table.entries('k1', where=where))
-
-
-ARRAY = ['gpt0', 'gpt1', 'gpc0', 'gpc1', 'gpc2', 'gpc0_rate(5)', 'gpc1_rate(5)']
-
-
-class ArrayTable(FakeTable):
-    """In commands, it knows only the first elements."""
-
-    def names(self):
-        return {'gpt': 'gpt0', 'gpc': 'gpc0', 'gpc_rate': 'gpc0_rate(5)'}
+            list(on.table.entries('k01', where=where))
 
 
 @pytest.mark.parametrize('where, wanted', [
     ([('gpc', '>', 0)], 'bc'), ([('gpc1', '>', 0)], 'c'), ([('gpc_rate', '==', 7)], 'a'),
     ([('gpc1_rate', '==', 7)], 'b'), ([('gpc', '>', 0), ('gpt1', '==', 1)], 'b'),
     ([('gpc0', '>', 0)], 'bc')])
-def test_an_element_of_an_array(fleet, where, wanted):
+def test_an_element_of_an_array(site, where, wanted):
     """HAProxy refuses it, and the library looks at all entries."""
-    started = fleet('2.6')
-    table = ArrayTable(started[0], [
+    on = site('2.6', 1, store='gpt(2),gpc(3),gpc_rate(2,5)', keys=[
         ('a', {'gpc0_rate(5)': 7}), ('b', {'gpc0': 1, 'gpt1': 1, 'gpc1_rate(5)': 7}),
-        ('c', {'gpc0': 1, 'gpc1': 2})], fields=ARRAY)
-    hap = started.haproxy()
+        ('c', {'gpc0': 1, 'gpc1': 2})])
+    hap, table = on.hap, on.tables[0]
     assert ''.join(entry.key for entry in hap.table('st').entries(where=where)) == wanted
     with pytest.raises(exceptions.CommandFailed, match='does not store gpc3; it stores gpc0, '):
         list(hap.table('st').entries(where=[('gpc3', '>', 0)]))
@@ -481,9 +391,8 @@ def test_a_key_that_haproxy_truncates_is_refused_and_nothing_is_left(site):
 
 def refusing(process, words):
     """Refuse a command that begins so."""
-    handler = process.handler
     process.handler = lambda command: (
-        'Permission denied\n\n' if command.startswith(words) else handler(command))
+        'Permission denied\n\n' if command.startswith(words) else None)
 
 
 def test_one_that_refuses_undoes_the_others(site):
@@ -503,7 +412,7 @@ def test_one_that_refuses_undoes_the_others(site):
 def test_one_that_is_lost_undoes_the_others(site):
     on = site(count=3, keys=[('a', data(1))])
     # It gets the command, and does not say what it has done with it.
-    lost_at(on.fleet[1], b'set table', fakes.answering)
+    lost_at(on.fleet[1], 'set table', faults.answering())
     with pytest.raises(exceptions.HAProxySocketError) as info:
         on.table.set('a', gpc0=9)
     # It answers again by then.
@@ -512,42 +421,27 @@ def test_one_that_is_lost_undoes_the_others(site):
     assert on.entries() == [{'a': data(1)}] * 3
 
 
-def is_next(process, client, words):
-    """Return True if the next command begins so; it stays unread."""
-    poller = select.poll()
-    poller.register(client, select.POLLIN)
-    poller.poll(fakes.LONG * 1000)
-    return client.recv(4096, socket.MSG_PEEK).startswith(words)
-
-
-def lost_at(process, words, then=fakes.closing):
+def lost_at(process, words, then=faults.closing()):
     """Have a process close the connection at such a command, and no longer answer."""
-    answer = process.behavior
-
     def behave(process, client):
-        if is_next(process, client, words):
-            process.behavior = then
-            fakes.closing(process, client)
-        else:
-            answer(process, client)
-    process.behavior = behave
+        process.heal()
+        process.fail(then)
+        faults.closing()(process, client)
+    process.fail(faults.Fault(behave, command=words))
 
 
 def replaced_at(process, words):
     """Have another process take over before such a command."""
-    answer = process.behavior
-
     def behave(process, client):
-        if is_next(process, client, words):
-            process.take_over(process.version)
-            process.behavior = answer
-        answer(process, client)
-    process.behavior = behave
+        process.heal()
+        process.take_over(process.version)
+        process.answer(client)
+    process.fail(faults.Fault(behave, command=words))
 
 
 def test_one_that_stays_lost_is_reported(site):
     on = site(count=3, keys=[('a', data(1))])
-    lost_at(on.fleet[1], b'set table')
+    lost_at(on.fleet[1], 'set table')
     with pytest.raises(exceptions.HAProxySocketError) as info:
         on.table.set('a', gpc0=9)
     assert info.value.undone == [on.fleet.paths[0], on.fleet.paths[2]]
@@ -557,7 +451,7 @@ def test_one_that_stays_lost_is_reported(site):
 
 def test_one_that_is_replaced_is_reported(site):
     on = site('3.2', count=3, keys=[('a', data(1))])
-    replaced_at(on.fleet[1], b'set table')
+    replaced_at(on.fleet[1], 'set table')
     refusing(on.fleet[2], 'set')
     with pytest.raises(exceptions.MultipleCommandResults) as info:
         on.table.set('a', gpc0=9)
@@ -589,14 +483,12 @@ def test_a_command_that_would_be_too_long(site, call):
 def test_a_reload_while_entries_are_read(site):
     """HAProxy ends the reply as if it were complete."""
     on = site('3.2', count=2, keys=['a', 'b', 'c'])
-    handler = on.fleet[1].handler
 
-    def reload(command):
-        on.fleet[1].handler = handler
-        reply = handler(command)
+    def reload(command, reply):
+        on.fleet[1].handler = None
         on.fleet[1].take_over('3.2')
         return reply.replace('used:3', 'used:4')
-    on.fleet[1].handler = reload
+    whenever(on.fleet[1], reload)
     found = on.table.entries()
     with pytest.raises(exceptions.SocketApplicationError, match='was reloaded or has ended') as info:
         list(found)
@@ -605,23 +497,19 @@ def test_a_reload_while_entries_are_read(site):
 
 def test_entries_that_expire_while_they_are_read(site):
     on = site('3.2', count=2, keys=['a', 'b', 'c'])
-    handler = on.fleet[1].handler
-    on.fleet[1].handler = lambda command: (handler(command) or '').replace(
-        'used:3', 'used:4') or None
+    whenever(on.fleet[1], lambda command, reply: reply.replace('used:3', 'used:4'))
     assert len(list(on.table.entries())) == 6
 
 
 def test_one_that_was_restarted_does_not_have_it(site):
     on = site('3.2', count=2, keys=[('a', data(1))])
-    handler = on.fleet[1].handler
 
     def restart(command):
-        if command.startswith('set'):
-            on.fleet[1].take_over('3.2')
-            on.tables[1].entries.clear()
-            on.fleet[1].handler = handler
-            return '\n'
-        return handler(command)
+        if not command.startswith('set'):
+            return None
+        on.fleet[1].take_over('3.2')
+        on.fleet[1].handler = None
+        return '\n'
     on.fleet[1].handler = restart
     with pytest.raises(exceptions.CommandFailed, match='another process has taken over') as info:
         on.table.set('a', gpc0=9)
@@ -632,7 +520,7 @@ def test_one_that_was_restarted_does_not_have_it(site):
 
 def test_one_that_cannot_be_read_is_not_changed(site):
     on = site(count=2)
-    on.fleet[1].script = [fakes.closing]
+    on.fleet[1].next(faults.closing())
     with pytest.raises(exceptions.HAProxySocketError) as info:
         on.table.set('a', gpc0=9)
     assert on.entries() == [{'a': data(), 'b': data()}] * 2
@@ -666,7 +554,7 @@ def test_an_entry_is_removed_where_it_is(site):
 
 def test_one_in_use_is_removed_nowhere(site):
     on = site(count=3, keys=[('a', data(1, 2, 3))])
-    on.tables[2].use['a'] = 1
+    on.tables[2].uses['a'] = 1
     with pytest.raises(exceptions.MultipleCommandResults) as info:
         on.table.remove('a')
     assert 'Entry currently in use, cannot remove' in str(info.value.results)
@@ -675,14 +563,14 @@ def test_one_in_use_is_removed_nowhere(site):
     assert on.entries() == [{'a': data(1, 2, 3)}] * 3
     assert on.table.remove('a', die=False) is False
     for table in on.tables:
-        table.use['a'] = 1
+        table.uses['a'] = 1
     with pytest.raises(exceptions.CommandFailed, match='in use'):
         on.table.remove('a')
 
 
 def test_a_process_that_is_lost_while_it_removes(site):
     on = site(count=3, keys=[('a', data(1, 2, 3))])
-    lost_at(on.fleet[1], b'clear table')
+    lost_at(on.fleet[1], 'clear table')
     with pytest.raises(exceptions.HAProxySocketError) as info:
         on.table.remove('a')
     assert info.value.undone == [on.fleet.paths[0], on.fleet.paths[2]]
@@ -712,7 +600,7 @@ def test_what_haproxy_leaves_is_removed_by_its_key(site):
     keys = ['k {0}'.format(number) for number in range(30)]
     on = site(keys=keys + ['used'])
     for table in on.tables:
-        table.leaves, table.use['used'] = list(keys), 1
+        table.leaves, table.uses['used'] = list(keys), 1
     assert on.table.clear() == Cleared(2)
     assert on.entries() == [{'used': data()}] * 2
     # The fake counts the parts of a line, too.
@@ -735,8 +623,12 @@ def test_one_that_is_in_use_by_now_is_left(site):
     on = site(keys=['a'])
     table = on.tables[0]
     table.leaves = ['a']
-    show = table.show
-    table.show = lambda keys, words: (show(keys, words), table.use.update(a=1))[0]
+
+    def use(command, reply):
+        if command.startswith('show table st'):
+            table.uses['a'] = 1
+        return reply
+    whenever(on.fleet[0], use)
     assert on.table.clear() == Cleared(1)
 
 
@@ -781,7 +673,7 @@ def test_binary_keys_and_conditions_that_an_old_version_cannot_check(site):
 def test_a_condition_about_what_is_not_stored_removes_nothing(site):
     on = site()
     with pytest.raises(exceptions.CommandFailed, match='not stored') as info:
-        on.table.clear(where=[('gpt', '>', 0)])
+        on.table.clear(where=[('conn_rate', '>', 0)])
     assert (info.value.undone, info.value.not_undone) == ([], [])
     with pytest.raises(exceptions.CommandFailed, match='not store gpt5') as info:
         on.table.clear(where=[('gpt5', '>', 0)])
@@ -804,8 +696,6 @@ def test_a_level_that_makes_haproxy_ignore_it_is_an_error(site):
 def ignoring(on, number):
     """Have a process ignore that it is to clear the table."""
     on.fleet[number].level = 'user'
-    on.fleet[number].handler = lambda command: (
-        '\n' if command.startswith('clear') else on.tables[number].answer(command))
 
 
 def test_so_it_is_if_all_ignore_it(site):
@@ -822,7 +712,7 @@ def test_so_it_is_if_all_ignore_it(site):
 def test_one_that_is_lost_while_it_removes_entries_by_their_keys(site, version, exact):
     on = site(version, exact=exact, count=3, keys=['k{0}'.format(number) for number in range(30)])
     on.tables[0].entries.clear()
-    lost_at(on.fleet[2], b'clear table')
+    lost_at(on.fleet[2], 'clear table')
     with pytest.raises(exceptions.HAProxySocketError) as info:
         on.table.clear(where=[('gpc0', '==', 0), ('conn_cnt', '==', 0)])
     assert info.value.not_undone == on.fleet.paths[1:]
@@ -845,7 +735,7 @@ def test_one_that_refuses_to_clear(site):
 
 def test_one_that_is_lost_while_it_clears(site):
     on = site(count=3)
-    lost_at(on.fleet[1], b'clear table')
+    lost_at(on.fleet[1], 'clear table')
     with pytest.raises(exceptions.HAProxySocketError) as info:
         on.table.clear()
     assert info.value.not_undone == on.fleet.paths
@@ -860,7 +750,7 @@ def test_one_that_is_lost_while_it_clears(site):
 
 def test_one_that_is_lost_afterwards(site):
     on = site(count=2)
-    lost_at(on.fleet[1], b'show table ')
+    lost_at(on.fleet[1], 'show table ')
     with pytest.raises(exceptions.HAProxySocketError) as info:
         on.table.clear()
     assert info.value.not_undone == on.fleet.paths
@@ -899,15 +789,15 @@ class TestWhereItMayCrash(object):
     def test_nothing_is_removed_from_a_table_that_peers_share(self, site, call):
         """[nothing that kills]"""
         on = site('3.2', exact='3.2.3')
-        on.tables[1].peers = True
+        on.have_peers(1)
         self.check(on, call, versions.REMOVING_SHARED_ENTRIES.reason)
-        on.tables[1].peers = False
+        on.have_peers(1, '\n')
         call(on.table)
         assert 'a' not in on.tables[0].entries
 
     def test_other_versions_do_not_ask_for_peers(self, site, call):
         on = site('3.2', exact='3.2.6')
-        on.tables[1].peers = True
+        on.have_peers(1)
         call(on.table)
         assert not any('show peers' in commands for commands in on.fleet.commands)
 
@@ -915,7 +805,7 @@ class TestWhereItMayCrash(object):
 def test_the_peers_of_a_table(site):
     on = site('3.2')
     assert on.table.peers == []
-    on.tables[1].peers = True
+    on.have_peers(1)
     assert on.table.peers == ['mypeers']
     on = site('1.8')
     with pytest.raises(exceptions.NotSupported) as info:

@@ -11,23 +11,30 @@ from haproxyadmin import exceptions, tickets
 from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal.endpoint import Endpoint
 from haproxyadmin.protocol.words import check_ticket_key
-from tests.support import captured, fakes
+from haproxyadmin.testing import faults
+from tests.support import captured
+from tests.unit.test_certificates import pem
 
 KEY = bytes(bytearray(range(100, 148)))
 LONG_KEY = bytes(bytearray(range(100, 180)))
+OTHER_KEYS = '\n'.join(letter * 64 for letter in 'ABC')
 SECRET = base64.b64encode(KEY).decode('ascii')
 SHOW = 'show tls-keys'
-LISTED = '# id (file)\n1 (/a.key)\n0 (/b.key)\n\n'
-DONE = 'TLS ticket key updated!\n\n'
+LISTED = '# id (file)\n0 (/b.key)\n1 (/a.key)\n\n'
 SET = 'set ssl tls-key /a.key ' + SECRET
+
+
+CONFIG = """
+frontend f
+    bind :443 ssl crt /site.pem tls-ticket-keys /a.key
+    bind :444 ssl crt /site.pem tls-ticket-keys /b.key
+"""
+FILES = {'/site.pem': pem(1), '/a.key': OTHER_KEYS, '/b.key': OTHER_KEYS}
 
 
 @pytest.fixture
 def pair(fleet):
-    started = fleet('3.2', 2)
-    for process in started:
-        process.answers.update({SHOW: LISTED, SET: DONE})
-    return started
+    return fleet('3.2', 2, config=CONFIG, files=FILES)
 
 
 def changes(started):
@@ -39,7 +46,7 @@ def changes(started):
 
 def test_files_of_several_processes(pair):
     """[ticket keys]"""
-    first, second = pair.haproxy().tls_ticket_keys()
+    second, first = pair.haproxy().tls_ticket_keys()
     assert first == (1, '/a.key', [(path, 1) for path in pair.paths])
     assert (second.id, second.file) == (0, '/b.key')
     assert pickle.loads(pickle.dumps(first, 2)) == first
@@ -49,16 +56,14 @@ def test_files_with_other_numbers(pair):
     pair[1].answers[SHOW] = '# id (file)\n0 (/a.key)\n1 (/c.key)\n\n'
     found = pair.haproxy().tls_ticket_keys()
     assert [(keys.id, keys.file) for keys in found] == [
-        (None, '/a.key'), (0, '/b.key'), (1, '/c.key')]
-    assert found[0].by_socket == list(zip(pair.paths, [1, 0]))
+        (0, '/b.key'), (None, '/a.key'), (1, '/c.key')]
+    assert found[1].by_socket == list(zip(pair.paths, [1, 0]))
 
 
 @pytest.mark.parametrize('version', captured.VERSIONS)
 def test_versions(version, fleet):
     """[not supported]"""
-    started = fleet(version, 2)
-    for process in started:
-        process.answers.update({SHOW: LISTED, SET: DONE})
+    started = fleet(version, 2, config=CONFIG, files=FILES)
     hap = started.haproxy()
     started.forget()
     if captured.VERSIONS.index(version) < captured.VERSIONS.index('1.8'):
@@ -70,6 +75,8 @@ def test_versions(version, fleet):
     else:
         assert len(hap.tls_ticket_keys()) == 2
         assert hap.set_tls_ticket_key('/a.key', KEY) is True
+        assert [dict(process.tickets.files)['/a.key'].keys[-1] for process in started] == [SECRET] * 2
+        assert [dict(process.tickets.files)['/b.key'].keys[-1] for process in started] == ['C' * 64] * 2
 
 
 def test_what_it_costs(pair):
@@ -146,12 +153,12 @@ def test_a_process_without_the_file_is_left_out(pair):
 @pytest.mark.parametrize('reply, kind', [
     ("'set ssl tls-key' received a key of wrong size.\n\n", exceptions.MultipleCommandResults),
     ('\n', exceptions.MultipleCommandResults),
-    (fakes.closing, exceptions.SocketApplicationError)])
+    (faults.closing(), exceptions.SocketApplicationError)])
 def test_what_cannot_be_undone_is_reported_without_the_key(reply, kind, pair, caplog):
     """[all or none] [secrets]"""
     hap = pair.haproxy(retry=None)
     if callable(reply):
-        pair[1].script = [fakes.answering, reply]
+        pair[1].next(faults.answering(), reply)
     else:
         pair[1].answers[SET] = reply
     with caplog.at_level(logging.DEBUG, 'haproxyadmin'):

@@ -10,6 +10,8 @@ import pytest
 from haproxyadmin import exceptions
 from haproxyadmin.internal import fanout
 from haproxyadmin.protocol import transport
+from haproxyadmin.testing import faults
+from haproxyadmin.testing.texts import text
 from tests.support import fakes
 from tests.unit.internal import test_calls
 
@@ -19,29 +21,22 @@ DEPENDS = ['clear counters all', 'del acl #4 /x', 'add map #7 k v\\ w', 'del map
            'set maxconn frontend frontend_proc1 9']
 
 
-class Entries(object):
-    """Map #7 of a process, which accepts ``add map`` and ``del map``.
+CONFIG = """\
+frontend web
+    use_backend %[req.hdr(host),map(hosts.map)]
+"""
 
-    :param one_at_a_time: True to delete one entry of a key at a time, as 3.4 does.
-    """
 
-    def __init__(self, process, keys=(), one_at_a_time=False):
-        self.keys = list(keys)
-        self._one_at_a_time = one_at_a_time
-        process.handler = self.reply_to
+def fill(started, *keys):
+    """Let map #7 of each process have these keys, and return the maps."""
+    maps = started.patterns('#7')
+    for stored in maps:
+        stored.entries = [(key, 'v') for key in keys]
+    return maps
 
-    def reply_to(self, command):
-        words = command.split(' ')
-        if words[:3] == ['add', 'map', '#7']:
-            self.keys.append(words[3])
-        elif words[:3] == ['del', 'map', '#7']:
-            if words[3] not in self.keys:
-                return 'Key not found.\n\n'
-            for _ in range(1 if self._one_at_a_time else self.keys.count(words[3])):
-                self.keys.remove(words[3])
-        else:
-            return None
-        return '\n'
+
+def keys_of(stored):
+    return [entry.key for entry in stored.stored]
 
 
 def accept_all(started):
@@ -82,8 +77,8 @@ def test_a_value_with_a_blank_is_accepted_by_a_version_that_can(fleet, clock):
     clock.go_on()
     for process in started:
         process.take_over('2.2')
-        process.answers['add map #7 k v\\ w'] = '\n'
     assert hap.add_map(7, 'k', 'v w') is True
+    assert [stored.entries[-1] for stored in started.patterns('#7')] == [('k', 'v w')] * 2
     assert started.commands == [['show info', 'add map #7 k v\\ w']] * 2
 
 
@@ -91,13 +86,12 @@ def test_a_deletion_is_repeated_for_a_version_that_deletes_one_at_a_time(fleet, 
     """[references] 3.4 replaces 3.2."""
     started = fleet('3.2', 2)
     hap = started.haproxy()
-    maps = [Entries(process, ['k', 'j', 'k', 'k', 'k']) for process in started]
     clock.go_on()
     for process in started:
         process.take_over('3.4')
-    maps = [Entries(process, ['k', 'j', 'k', 'k', 'k'], True) for process in started]
+    maps = fill(started, 'k', 'j', 'k', 'k', 'k')
     assert hap.del_map(7, 'k') is True
-    assert [entries.keys for entries in maps] == [['j']] * 2
+    assert [keys_of(stored) for stored in maps] == [['j']] * 2
     assert started.commands == [['show info'] + ['del map #7 k'] * 5] * 2
 
 
@@ -166,7 +160,7 @@ def test_nothing_is_built_with_an_old_version(change, fleet, clock):
     started = fleet('2.2', 2)
     on = test_calls.Objects(started)
     for process in started:
-        process.behavior = test_calls.answering_all('\n', ('show info', 'show stat'))
+        process.handler = test_calls.answering_all('\n', ('show info', 'show stat'))
     clock.go_on()
     read_before = [process.endpoint.version_use for process in on.hap._processes]
     try:
@@ -183,7 +177,7 @@ def test_after_a_failed_exchange_it_is_asked_again(command, change, fleet, clock
     started = fleet('2.2', 2)
     on = test_calls.Objects(started)
     accept_all(started)
-    started[1].script = [fakes.closing]
+    started[1].next(faults.closing())
     with pytest.raises(exceptions.SocketApplicationError):
         on.hap.info()
     started.forget()
@@ -209,16 +203,16 @@ def test_all_processes_are_asked_at_the_same_time(fleet, clock):
                 process.problem('the others were not asked')
         client.sendall(process.reply_to(command) if command == 'show info' else b'\n')
     for process in started:
-        process.behavior = behave
+        process.fail(behave)
     clock.go_on()
     assert hap.add_map(7, 'k', 'v w') is True
     assert len(asked) == 4
 
 
 @pytest.mark.parametrize('failure, kind', [
-    (fakes.closing, exceptions.SocketApplicationError),
-    (fakes.cut(200), exceptions.SocketApplicationError),
-    (fakes.replying(b'220 ESMTP\n\n'), exceptions.SocketApplicationError)])
+    (faults.closing(), exceptions.SocketApplicationError),
+    (faults.cut(200), exceptions.SocketApplicationError),
+    (faults.replying(b'220 ESMTP\n\n'), exceptions.SocketApplicationError)])
 @pytest.mark.parametrize('change', [
     lambda hap: hap.add_map(7, 'k', 'v w'), lambda hap: hap.del_map(7, 'k'),
     lambda hap: hap.add_map_entries(7, [('k', 'v w'), ('j', 'v')])])
@@ -228,7 +222,7 @@ def test_where_it_cannot_be_asked_that_process_fails_and_the_others_change(
     started = fleet('2.2', 3)
     hap = started.haproxy()
     accept_all(started)
-    started[1].behavior = failure
+    started[1].fail(failure)
     clock.go_on()
     with pytest.raises(kind) as caught:
         change(hap)
@@ -273,15 +267,18 @@ def test_nobody_else_s_knowledge_is_needed_for_a_read(fleet, clock):
 
 
 @pytest.mark.parametrize('read, command, reply', [
-    (lambda hap: hap.get_map(7, 'a b'), 'get map #7 a\\ b', 'type=str, case=sensitive\n\n'),
-    (lambda hap: hap.get_acl(4, 'a b'), 'get acl #4 a\\ b', 'type=str, case=sensitive\n\n'),
+    (lambda hap: hap.get_map(7, 'a b'), 'get map #7 a\\ b', 'type=str, case=sensitive'),
+    (lambda hap: hap.get_acl(4, 'a b'), 'get acl #4 a\\ b', 'type=beg, case=sensitive'),
     (lambda hap: hap.show_map('/etc/a b'), 'show map /etc/a\\ b', '\n'),
     (lambda hap: hap.show_acl('/etc/a b'), 'show acl /etc/a\\ b', '\n')])
 def test_reads_with_a_blank_depend_on_the_version(read, command, reply, fleet, clock):
     """[one word per text; first process] Only the first process is queried."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
-    started.answer(command, reply)
+    family = command.split(' ')[1]
+    stored = started.patterns({'acl': '#4', 'map': '#7'}[family])[0]
+    stored.entries, stored.file = [], '/etc/a b'
+    assert text(started[0].reply_to(command)).startswith(reply)
     clock.go_on()
     read(hap)
     read(hap)
@@ -339,7 +336,6 @@ def test_a_copy_asks_again(fleet):
     """A pickle may come from another machine, whose clock is unrelated."""
     started = fleet('2.2', 1)
     hap = copy.deepcopy(started.haproxy())
-    started.answer('add map #7 k v\\ w', '\n')
     hap.add_map(7, 'k', 'v w')
     assert started.commands == [['show info', 'add map #7 k v\\ w']]
 
@@ -402,12 +398,11 @@ def test_the_next_try_costs_one_command_more_where_it_depends(change, command, m
 
 def test_a_deletion_is_repeated_after_a_restart(fleet, restart):
     """[retries; references]"""
-    started = fleet('3.2', 1)
+    started = fleet('3.2', 1, CONFIG, {'hosts.map': 'a 1\nk v\nk v\n'})
     hap = started.haproxy(retry=1)
-    entries = Entries(started[0], ['k', 'k'], True)
     restart(started, '3.4')
-    assert hap.del_map(7, 'k') is True
-    assert entries.keys == []
+    assert hap.del_map('hosts.map', 'k') is True
+    assert keys_of(started.patterns('hosts.map')[0]) == ['a']
 
 
 def test_a_payload_is_taken_apart_for_a_version_that_has_none(fleet, restart):
@@ -416,10 +411,9 @@ def test_a_payload_is_taken_apart_for_a_version_that_has_none(fleet, restart):
     hap = started.haproxy(retry=1)
     restart(started, '1.8')
     line = 'add map #7 k v;add map #7 j w'
-    for process in started:
-        process.handler = lambda command: '\n\n' if command == line else None
     assert hap.add_map_entries(7, [('k', 'v'), ('j', 'w')]) is True
     assert started.commands == [['show info', line]] * 2
+    assert [stored.entries[-2:] for stored in started.patterns('#7')] == [[('k', 'v'), ('j', 'w')]] * 2
 
 
 def test_entries_that_the_new_version_cannot_take_were_not_sent(fleet, restart):
@@ -493,7 +487,7 @@ def test_one_process_on_both_sockets_counts_once(learn, two):
     started, hap = two
     frontend, server = hap.frontend('tcp_listen'), hap.server('tcp1')[0]
     merge(started)
-    maps = [Entries(process) for process in started]
+    maps = fill(started)
     learn(hap)
     once = int(started[0].info['Maxconn'])
     assert hap.maxconn == once and hap.processids == [6000]
@@ -508,7 +502,7 @@ def test_one_process_on_both_sockets_counts_once(learn, two):
         assert on.metric('stot') == int(started[0].get('tcp_listen', 'tcp1', 'stot'))
     hap.add_map(7, 'k', 'v')
     hap.add_map_entries(7, [('j', 'v')])
-    assert sorted(entries.keys.count('k') for entries in maps) == [0, 1]
+    assert sorted(keys_of(stored).count('k') for stored in maps) == [0, 1]
     started.answer('set weight tcp_listen/tcp1 5', '\n')
     started.forget()
     assert server.setweight(5) is True
@@ -520,9 +514,9 @@ def test_a_change_that_asks_for_the_version_is_sent_once(two):
     """[one process, two sockets; one word per text] The same call detects the single process."""
     started, hap = two
     merge(started)
-    maps = [Entries(process) for process in started]
+    maps = fill(started)
     assert hap.add_map(7, 'k', 'v w') is True
-    assert [entries.keys for entries in maps] == [['k'], []]
+    assert [keys_of(stored) for stored in maps] == [['k'], []]
 
 
 def test_so_is_one_of_an_object_made_before(two):
@@ -658,7 +652,8 @@ def test_two_processes_in_the_place_of_one_both_get_a_change(two, clock):
     clock.go_on()
     started.forget()
     for process in started:
-        process.handler = lambda command: '\n' if command.startswith(('set ', 'disable ')) else None
+        process.handler = lambda command: (
+            '\n' if command.startswith('set maxconn global ') else None)
     assert hap.setmaxconn(500) is True
     assert server.setstate('disable') is True
     for commands in started.commands:
@@ -711,22 +706,18 @@ def test_many_deletions_across_an_upgrade_leave_nothing(fleet, clock):
     started = fleet('3.2', 1)
     hap = started.haproxy()
     keys = ['k{0}'.format(number) for number in range(5000)]
-    entries = Entries(started[0], keys * 2)
-
-    def replies(command):
-        answers = [Entries.reply_to(entries, part) for part in command.split(';')]
-        return None if None in answers else ''.join(answers)
-    started[0].handler = replies
+    fill(started, *keys * 2)
 
     def deleted():
         for number, key in enumerate(keys):
             if number == 3000:
                 clock.go_on()
+                left = keys_of(started.patterns('#7')[0])
                 started[0].take_over('3.4')
-                entries._one_at_a_time = True
+                fill(started, *left)
             yield key
     assert hap.del_map_entries(7, deleted()) is True
-    assert entries.keys == []
+    assert keys_of(started.patterns('#7')[0]) == []
     assert started[0].commands.count('show info') == 1
 
 
@@ -737,10 +728,8 @@ def test_many_entries_across_an_upgrade_are_refused_where_they_would_be_cut(flee
     sent = []
 
     def replies(command):
-        if not command.startswith('add acl'):
-            return None
-        sent.append(started[0].version)
-        return '\n' * (command.count(';') + 1)
+        if command.startswith('add acl'):
+            sent.append(started[0].version)
     started[0].handler = replies
 
     def added():
@@ -750,7 +739,7 @@ def test_many_entries_across_an_upgrade_are_refused_where_they_would_be_cut(flee
                 started[0].take_over('2.0')
             yield 'v w{0}'.format(number)
     with pytest.raises(exceptions.CommandFailed) as caught:
-        hap.add_acl_entries(7, added())
+        hap.add_acl_entries(4, added())
     assert 'HAProxy 2.0' in str(caught.value)
     assert set(sent) == set(['1.8'])
     assert [failure.index for failure in caught.value.failures][0] == 2048
@@ -762,9 +751,7 @@ def test_references_behind_a_key_stay_references(replaced, fleet, clock, monkeyp
     started = fleet('2.6', 1)
     hap = started.haproxy(retry=1, retry_interval=0)
     process = started[0]
-    process.answers['show map #7'] = '0x1f 0xabc v\n0x2f a v\n0x3f b v\n\n'
-    process.answers['del map #7 #0x2f'] = process.answers['del map #7 #0x3f'] = '\n'
-    process.answers['del map #7 0xabc'] = '\n'
+    fakes.list_entries(started.patterns('#7')[0], '0x1f 0xabc v', '0x2f a v', '0x3f b v')
     connect, late = transport.Exchange.connect, [1]
 
     def connecting(exchange, now, poller, alone):
@@ -787,6 +774,7 @@ def test_references_behind_a_key_stay_references(replaced, fleet, clock, monkeyp
     sent = ';'.join(process.commands).split(';')
     assert ('del map #7 #0x2f' in sent) == (not replaced)
     assert 'del map #7 0x2f' not in sent
+    assert keys_of(started.patterns('#7')[0]) == (['a', 'b'] if replaced else [])
 
 
 def test_what_was_never_sent_has_no_command(fleet, clock):

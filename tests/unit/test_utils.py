@@ -7,6 +7,7 @@ import time
 import pytest
 
 from haproxyadmin import utils
+from haproxyadmin.testing import faults
 from tests.support import fakes
 
 # Calling
@@ -91,19 +92,19 @@ def test_connected_socket_costs_one_command(fleet):
 def test_what_is_not_haproxy_is_no_connected_socket(reply, fleet):
     """[no HAProxy found]"""
     started = fleet('2.2')
-    started[0].script = [fakes.replying(reply)]
+    started[0].next(faults.replying(reply))
     assert utils.connected_socket(started[0].path, timeout=fakes.LONG) is False
 
 
 def test_where_there_is_no_answer_is_no_connected_socket(fleet):
     """[constructor; no HAProxy found]"""
     started = fleet('2.2')
-    started[0].script = [fakes.silent]
+    started[0].next(faults.silent())
     start = time.time()
     assert utils.connected_socket(started[0].path, timeout=0.1) is False
     assert time.time() - start < 10
     for path in (started.path('missing'), started.stale(), started.file('plain'),
                  started.datagram()):
         assert utils.connected_socket(path) is False
-    started[0].script = [fakes.closing]
+    started[0].next(faults.closing())
     assert utils.connected_socket(started[0].path, timeout=fakes.LONG) is False

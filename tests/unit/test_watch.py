@@ -11,7 +11,8 @@ import pytest
 from haproxyadmin import exceptions, watch
 from haproxyadmin.internal import waiting
 from haproxyadmin.parsers.stats import Dump
-from tests.support import captured, fakes, lab as labs
+from haproxyadmin.testing import faults
+from tests.support import captured, lab as labs
 
 PROXY, SERVER = 'tcp_listen', 'tcp1'
 NAME = PROXY + '/' + SERVER
@@ -197,7 +198,7 @@ def test_what_could_not_answer_before_the_end_is_no_change(fleet, stopped):
     hap = started.haproxy()
     changes = hap.watch(interval=4, timeout=4)
     started.hasten(hap, 0)
-    started[0].behavior = fakes.silent
+    started[0].fail(faults.silent())
     assert list(changes) == []
 
 
@@ -254,13 +255,13 @@ def test_a_process_that_is_gone_does_not_stop_the_others(fleet):
         ('server', NAME, 'status', 'UP, DOWN', 'MAINT, DOWN')]
 
 
-@pytest.mark.parametrize('behavior', [fakes.silent, fakes.cut(500), fakes.replying(b'no\n\n')])
+@pytest.mark.parametrize('behavior', [faults.silent(), faults.cut(500), faults.replying(b'no\n\n')])
 def test_one_that_hangs_or_talks_nonsense_does_not_stop_the_others(behavior, fleet):
     """[watching]"""
     started = fleet('3.0', 2)
     hap, changes = observe(started)
     started.hasten(hap, 0)
-    started[0].behavior = behavior
+    started[0].fail(behavior)
     started[1].set(PROXY, SERVER, 'status', 'DOWN')
     assert [next(changes)[1:] for _ in range(2)] == [
         ('process', started.paths[0], 'status', 'up', 'unreachable'),
@@ -282,7 +283,7 @@ def test_a_connection_that_fails_during_a_reload_is_no_change(times, wanted, fle
     """[watching]"""
     started = fleet('3.0', 2)
     _, changes = observe(started)
-    started[0].script = [fakes.closing] * times
+    started[0].next(*[faults.closing()] * times)
     started[1].set(PROXY, SERVER, 'status', 'DOWN')
     assert [change[-1] for change in look(changes)] == wanted
     assert started.connections[0] == 1 + min(times + 1, 3)
@@ -293,7 +294,7 @@ def test_a_time_out_is_not_repeated(fleet):
     started = fleet('3.0')
     hap, changes = observe(started)
     started.hasten(hap, 0)
-    started[0].behavior = fakes.silent
+    started[0].fail(faults.silent())
     assert next(changes).after == 'unreachable'
     assert started.connections == [2]
 
@@ -308,11 +309,11 @@ def test_a_worker_that_is_stopping_is_asked_again(version, fleet, look):
         rows, process.rows = process.rows, [] if version == '2.2' else process.rows
         process.info['Stopping'] = '1'
         process.set(PROXY, 'FRONTEND', 'status', 'STOP') if process.rows else None
-        fakes.answering(process, client)
+        process.answer(client)
         process.rows = rows
         process.set(PROXY, 'FRONTEND', 'status', 'OPEN')
         process.info['Stopping'] = '0'
-    started[0].script = [stop]
+    started[0].next(stop)
     assert look(changes) == []
 
 

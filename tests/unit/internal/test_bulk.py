@@ -9,83 +9,30 @@ import six
 
 from haproxyadmin import exceptions
 from haproxyadmin.internal import batches, bulk
+from haproxyadmin.testing import faults
 from tests.support import fakes, lab as labs
 
+SILENT = faults.silent()
 UNKNOWN = 'Unknown map identifier. Please use #<id> or <file>.\n\n'
 
 
-def words_of(command):
-    """Split a command into words as HAProxy does, without the escapes."""
-    words, word, escaped = [], '', False
-    for character in command:
-        if escaped:
-            word, escaped = word + character, False
-        elif character == '\\':
-            escaped = True
-        elif character in ' \t':
-            words, word = words + [word] if word else words, ''
-        else:
-            word += character
-    return words + [word] if word else words
+NOT_VALID = "'{0}' is not a valid IPv4 or IPv6 address"
 
 
-class Store(object):
-    """Map or ACL #7 of one process, which refuses some keys as HAProxy does.
-
-    :param one_at_a_time: True to delete one entry of a key at a time, as 3.4 does.
-    """
-
-    def __init__(self, one_at_a_time=False, refused=()):
-        self.entries = []
-        self.one_at_a_time = one_at_a_time
-        self.refused = refused
-        self.words = "'{0}' is not a valid IPv4 or IPv6 address.\n\n"
-
-    def __call__(self, command):
-        if ';' in command.replace('\\;', '') and '<<\n' not in command:
-            return None  # the fake splits the line
-        line, _, payload = command.partition('\n')
-        words = words_of(line)
-        if words[:1] == ['add'] and line.endswith(' <<'):
-            assert words[1:3] == ['map', '#7']
-            for entry in payload.rstrip('\n').split('\n'):
-                key, _, value = entry.partition(' ')
-                refusal = self._add(key, value.lstrip(' '))
-                if refusal != '\n':
-                    return refusal
-            return '\n'
-        if words[:1] == ['add']:
-            assert words[2] == '#7' and len(words) == (5 if words[1] == 'map' else 4)
-            return self._add(*words[3:])
-        if words[:1] == ['del']:
-            assert words[2] == '#7' and len(words) == 4
-            return self._delete(words[3])
-        return None
-
-    def _add(self, *entry):
-        if entry[0] in self.refused:
-            return self.words.format(entry[0])
-        self.entries.append(entry)
-        return '\n'
-
-    def _delete(self, key):
-        if key in self.refused:
-            return self.words.format(key)
-        places = [place for place, entry in enumerate(self.entries) if entry[0] == key]
-        if not places:
-            return 'Key not found.\n\n'
-        for place in reversed(places[:1] if self.one_at_a_time else places):
-            del self.entries[place]
-        return '\n'
-
-
-def stores(started, **options):
-    """Give each process its own store, and return the stores."""
-    found = []
-    for process in started:
-        process.handler = Store(**options)
-        found.append(process.handler)
+def stores(started, name='#7', refused=()):
+    """Return the map #7 of each process, or the ACL #4, without entries; it refuses some keys."""
+    found = started.patterns(name)
+    for stored in found:
+        stored.entries = []
+        refuse(stored, *refused)
     return found
+
+
+def refuse(stored, *keys):
+    stored.refused = dict((key, NOT_VALID.format(key)) for key in keys)
+
+
+NAMES = {'acl': '#4', 'map': '#7'}
 
 
 def pairs(count):
@@ -121,9 +68,9 @@ def test_any_text_is_stored_whole(version, fleet):
     store, = stores(started)
     assert hap.add_map_entries('#7', ODD) is True
     assert store.entries == [(str(key), str(value)) for key, value in ODD]
-    store.entries = []
-    assert hap.add_acl_entries(7, [key for key, _ in ODD]) is True
-    assert store.entries == [(str(key),) for key, _ in ODD]
+    store, = stores(started, '#4')
+    assert hap.add_acl_entries(4, [key for key, _ in ODD]) is True
+    assert store.entries == [str(key) for key, _ in ODD]
 
 
 @pytest.mark.parametrize('items', [
@@ -282,8 +229,7 @@ def test_a_refusal_that_names_no_entry_is_told_of_all_that_it_may_mean(fleet):
     started = fleet('2.2', 2)
     hap = started.haproxy()
     kept = stores(started)
-    kept[1].refused = ['key00003']
-    kept[1].words = 'out of memory\n\n'
+    kept[1].refused = {'key00003': 'out of memory'}
     items = pairs(400)
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.add_map_entries(7, items)
@@ -314,12 +260,12 @@ def test_what_is_refused_is_told_and_the_rest_is_done(family, version, fleet):
     """[verdicts; errors are not data]"""
     started = fleet(version, 2)
     hap = started.haproxy()
-    kept = stores(started, refused=('bad1', 'bad2'))
-    kept[1].refused = ('bad2',)
+    kept = stores(started, NAMES[family], refused=('bad1', 'bad2'))
+    refuse(kept[1], 'bad2')
     keys = ['a', 'bad1', 'b', 'c', 'bad2', 'd']
     items = keys if family == 'acl' else [(key, 'v') for key in keys]
     with pytest.raises(exceptions.EntriesFailed) as caught:
-        getattr(hap, 'add_{0}_entries'.format(family))(7, items)
+        getattr(hap, 'add_{0}_entries'.format(family))(NAMES[family], items)
     assert isinstance(caught.value, exceptions.CommandFailed)
     numbers = [process.number for process in started]
     assert [(failure.index, failure.entry, failure.process_nb, failure.socket_file)
@@ -327,31 +273,34 @@ def test_what_is_refused_is_told_and_the_rest_is_done(family, version, fleet):
         (1, items[1], numbers[0], started[0].path), (4, items[4], numbers[0], started[0].path),
         (4, items[4], numbers[1], started[1].path)]
     assert all('not a valid' in failure.message for failure in caught.value.failures)
-    assert [entry[0] for entry in kept[0].entries] == ['a', 'b', 'c', 'd']
-    assert [entry[0] for entry in kept[1].entries] == ['a', 'bad1', 'b', 'c', 'd']
+    assert [entry.key for entry in kept[0].stored] == ['a', 'b', 'c', 'd']
+    assert [entry.key for entry in kept[1].stored] == ['a', 'bad1', 'b', 'c', 'd']
     assert [number for number, _ in caught.value.results] == numbers
     assert [path for path, _ in caught.value.by_socket] == started.paths
-    assert getattr(hap, 'add_{0}_entries'.format(family))(7, items, die=False) is False
+    assert getattr(hap, 'add_{0}_entries'.format(family))(NAMES[family], items, die=False) is False
 
 
 @pytest.mark.parametrize('method, version, command', [
-    ('add_acl_entries', '2.2', 'add acl #7 bad\\ 1'), ('add_acl_entries', '1.5', 'add acl #7 bad\\ 1'),
+    ('add_acl_entries', '2.2', 'add acl #4 bad\\ 1'), ('add_acl_entries', '1.5', 'add acl #4 bad\\ 1'),
     ('add_map_entries', '2.2', 'add map #7 bad\\ 1 v'), ('add_map_entries', '1.8', 'add map #7 bad\\ 1 v'),
-    ('del_map_entries', '2.2', 'del map #7 bad\\ 1'), ('del_acl_entries', '3.4', 'del acl #7 bad\\ 1'),
+    ('del_map_entries', '2.2', 'del map #7 bad\\ 1'), ('del_acl_entries', '3.4', 'del acl #4 bad\\ 1'),
 ])
 def test_a_refusal_has_the_command_of_the_first_entry_and_its_socket(
         method, version, command, fleet, monkeypatch):
     monkeypatch.setattr(bulk, 'now', Clock(0).time)
     started = fleet(version, 2)
     hap = started.haproxy()
-    kept = stores(started, one_at_a_time=version == '3.4')
-    kept[1].refused = ['bad 1', 'bad 2']
+    family = method.split('_')[1]
+    kept = stores(started, NAMES[family])
     keys = ['a', 'b', 'c', 'bad 1', 'bad 2']
-    for store in kept:
-        store.entries = [(key,) for key in keys] if method.startswith('del') else []
-    items = [(key, 'v') for key in keys] if method == 'add_map_entries' else keys
+    entries = [(key, 'v') for key in keys] if family == 'map' else keys
+    if method.startswith('del'):
+        for store in kept:
+            store.entries = entries
+    refuse(kept[1], 'bad 1', 'bad 2')
+    items = entries if method == 'add_map_entries' else keys
     with pytest.raises(exceptions.EntriesFailed) as caught:
-        getattr(hap, method)(7, items)
+        getattr(hap, method)(NAMES[family], items)
     assert caught.value.failures[0].index == 3
     assert (caught.value.command, caught.value.socket_file) == (command, started[1].path)
     assert [path for path, _ in caught.value.by_socket] == started.paths
@@ -372,16 +321,16 @@ def test_a_refused_payload_has_its_first_line(fleet):
 def test_what_is_refused_by_reference_has_its_command(fleet):
     started = fleet('2.2', 2)
     hap = started.haproxy()
-    for process in started:
-        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 9 bar\n\n'
-        process.answers['del map #7 #0x1a'] = '\n'
+    for process, stored in zip(started, started.patterns('#7')):
+        fakes.list_entries(stored, '0x1a 9 foo', '0x2b 9 bar', '0x3c 9 foo')
+        # Another client is faster.
         process.answers['del map #7 #0x2b'] = 'Key not found.\n\n'
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a', '0x2b'])
     assert (caught.value.command, caught.value.socket_file) == ('del map #7 #0x2b', started[0].path)
-    started[1].answers['show map #7'] = UNKNOWN
+    started.patterns('#7')[1].id = 77
     with pytest.raises(exceptions.EntriesFailed) as caught:
-        hap.del_map_entries(7, ['0x1a'])
+        hap.del_map_entries(7, ['0x3c'])
     assert (caught.value.command, caught.value.socket_file) == ('show map #7', started[1].path)
 
 
@@ -389,8 +338,8 @@ def test_where_nothing_was_sent_there_is_no_command(fleet):
     """The entries differ; the error lists each process with its own entry."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
-    for number, process in enumerate(started):
-        process.answers['show map #7'] = '0x1a 9 foo{0}\n\n'.format(number)
+    for number, stored in enumerate(started.patterns('#7')):
+        fakes.list_entries(stored, '0x1a 9 foo{0}'.format(number))
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a'])
     assert (caught.value.command, caught.value.socket_file) == (None, started[0].path)
@@ -405,19 +354,17 @@ def test_an_unknown_map_is_told_once(version, fleet):
     """[errors are not data] HAProxy would refuse the later batches as well."""
     started = fleet(version, 2)
     hap = started.haproxy()
-    for process in started:
-        process.handler = lambda command: None if ';' in command else UNKNOWN
     with pytest.raises(exceptions.EntriesFailed) as caught:
-        hap.add_map_entries(7, pairs(5000))
+        hap.add_map_entries(9999, pairs(5000))
     assert 'Unknown map identifier' in str(caught.value)
     assert all(len(commands) == 1 for commands in started.commands)
     assert caught.value.failures[0].index == 0
 
 
 @pytest.mark.parametrize('behavior, kind', [
-    (fakes.closing, exceptions.SocketApplicationError),
-    (fakes.silent, exceptions.SocketTimeout),
-    (fakes.cut(0), exceptions.SocketApplicationError),
+    (faults.closing(), exceptions.SocketApplicationError),
+    (SILENT, exceptions.SocketTimeout),
+    (faults.cut(0), exceptions.SocketApplicationError),
 ])
 def test_the_others_are_done_though_one_cannot_be_talked_to(behavior, kind, fleet):
     """[verdicts; retries] Commands that HAProxy may have received are not sent again."""
@@ -426,10 +373,10 @@ def test_the_others_are_done_though_one_cannot_be_talked_to(behavior, kind, flee
     kept = stores(started)
 
     def first(process, client):
-        if behavior is fakes.silent:
+        if behavior is SILENT:
             started.hasten(hap, 0)  # does not affect the current exchange
-        fakes.answering(process, client)
-    started[0].script = [first, behavior]
+        process.answer(client)
+    started[0].next(first, behavior)
     items = pairs(1500)
     with pytest.raises(kind) as caught:
         hap.add_map_entries(7, items)
@@ -475,11 +422,12 @@ def test_all_entries_of_every_key_are_deleted(family, version, fleet):
     """[references] Also on 3.4, which removes one entry at a time."""
     started = fleet(version, 2)
     hap = started.haproxy()
-    kept = stores(started, one_at_a_time=version == '3.4')
+    kept = stores(started, NAMES[family])
     for store in kept:
-        store.entries = [(key,) for key in ['a', 'b', 'a', 'c', 'a', 'keep']]
-    assert getattr(hap, 'del_{0}_entries'.format(family))(7, ['a', 'b', 'c']) is True
-    assert [store.entries for store in kept] == [[('keep',)]] * 2
+        for key in ['a', 'b', 'a', 'c', 'a', 'keep']:
+            store.add(key, 'v' if family == 'map' else None)
+    assert getattr(hap, 'del_{0}_entries'.format(family))(NAMES[family], ['a', 'b', 'c']) is True
+    assert [[entry.key for entry in store.stored] for store in kept] == [['keep']] * 2
 
 
 @pytest.mark.parametrize('version', ['2.2', '3.4'])
@@ -487,10 +435,10 @@ def test_a_key_that_is_not_there_is_told(version, fleet):
     """[references]"""
     started = fleet(version, 2)
     hap = started.haproxy()
-    kept = stores(started, one_at_a_time=version == '3.4')
+    kept = stores(started)
     for store in kept:
-        store.entries = [('a',), ('c',)]
-    kept[1].entries.append(('b',))
+        store.entries = [('a', '1'), ('c', '3')]
+    kept[1].add('b', '2')
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['a', 'b', 'c'])
     assert [(failure.index, failure.entry, failure.socket_file, failure.message)
@@ -517,13 +465,15 @@ class Clock(object):
         return self._seconds.pop(0) if len(self._seconds) > 1 else self._seconds[0]
 
 
-def deleted(started, count, *given):
+def deleted(started, count):
     """Delete ``count`` keys everywhere; return the deletions per line of the first process."""
     hap = started.haproxy()
-    for store in stores(started, *given):
-        store.entries = [('key{0:05d}'.format(number),) for number in range(count)]
-    assert hap.del_acl_entries(7, ['key{0:05d}'.format(number) for number in range(count)]) is True
-    assert [process.handler.entries for process in started] == [[]] * len(started)
+    keys = ['key{0:05d}'.format(number) for number in range(count)]
+    kept = stores(started, '#4')
+    for store in kept:
+        store.entries = keys
+    assert hap.del_acl_entries(4, keys) is True
+    assert [store.entries for store in kept] == [[]] * len(started)
     return [command.count(';') + 1 for command in started.commands[0]]
 
 
@@ -558,9 +508,9 @@ def test_a_line_of_deletions_has_4096_bytes_at_most(fleet, monkeypatch):
     monkeypatch.setattr(bulk, 'now', Clock(0).time)
     started = fleet('2.6', 1)
     hap = started.haproxy()
-    store, = stores(started)
-    store.entries = [('{0}'.format(number) + 1000 * 'k',) for number in range(20)]
-    assert hap.del_acl_entries(7, [key for key, in store.entries]) is True
+    store, = stores(started, '#4')
+    store.entries = ['{0}'.format(number) + 1000 * 'k' for number in range(20)]
+    assert hap.del_acl_entries(4, store.entries) is True
     assert [command.count(';') + 1 for command in started.commands[0]] == [1, 2] + [4] * 4 + [1]
     assert store.entries == []
 
@@ -569,13 +519,13 @@ def test_a_reference_is_looked_up_first(fleet):
     """[references]"""
     started = fleet('2.2', 2)
     hap = started.haproxy()
-    for process in started:
-        process.answers['del map #7 k'] = '\n'
-        process.answers['show map #7'] = '0x1a 9 foo\n\n'
-        process.answers['del map #7 #0x1a'] = '\n'
+    for stored in started.patterns('#7'):
+        fakes.list_entries(stored, '0x1a 9 foo', '0x2b k v', '0x3c 9 foo')
     assert hap.del_map_entries(7, ['k', '0x1a']) is True
     assert started.commands == [['del map #7 k', 'show map #7', 'del map #7 #0x1a']] * 2
-    started[1].answers['show map #7'] = '0x1a 9 bar\n\n'
+    assert [stored.entries for stored in started.patterns('#7')] == [[('9', 'foo')]] * 2
+    for stored, listed in zip(started.patterns('#7'), ['0x1a 9 foo', '0x1a 9 bar']):
+        fakes.list_entries(stored, listed)
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a'])
     assert 'not the same entry' in str(caught.value)
@@ -587,13 +537,9 @@ def test_one_listing_serves_all_references(version, fleet, monkeypatch):
     monkeypatch.setattr(bulk, 'now', Clock(0).time)
     started = fleet(version, 2)
     hap = started.haproxy()
-    for number, process in enumerate(started):
-        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 8 bar\n0x3c 0x4d x\n0x5e {0} x\n\n'.format(
-            number)
-        process.answers['del map #7 #0x1a'] = '\n'
-        process.answers['del map #7 #0x2b'] = '\n'
-        process.answers['del map #7 0x4d'] = ['\n', 'Key not found.\n\n']
-        process.answers['del map #7 k'] = ['\n', 'Key not found.\n\n']
+    for number, stored in enumerate(started.patterns('#7')):
+        fakes.list_entries(stored, '0x1a 9 foo', '0x2b 8 bar', '0x3c 0x4d x', '0x5e {0} x'.format(number),
+                           '0x6e k v')
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a', '0x5e', 'k', '#0x2b', b'0x4d', '0x6f'])
     again = version == '3.4'
@@ -615,8 +561,7 @@ def test_one_listing_serves_all_references(version, fleet, monkeypatch):
 def test_a_reference_that_is_given_twice_is_there_once(fleet):
     started = fleet('2.2', 1)
     hap = started.haproxy()
-    started[0].answers['show map #7'] = '0x1a 9 foo\n\n'
-    started[0].answers['del map #7 #0x1a'] = ['\n', 'Key not found.\n\n']
+    fakes.list_entries(started.patterns('#7')[0], '0x1a 9 foo')
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a', '0x1a'])
     assert [(failure.index, failure.message) for failure in caught.value.failures] == [
@@ -627,8 +572,9 @@ def test_references_that_one_process_does_not_list_are_told(fleet):
     """[verdicts; references] These entries are not deleted from any process."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
-    for process, said in zip(started, ['0x1a 9 foo\n\n', UNKNOWN]):
-        process.answers['show map #7'] = said
+    first, second = started.patterns('#7')
+    fakes.list_entries(first, '0x1a 9 foo')
+    second.id = 77
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a', '0x2b'])
     assert [(failure.index, failure.process_nb) for failure in caught.value.failures] == [
@@ -641,10 +587,9 @@ def test_a_process_that_dies_as_references_are_deleted(fleet):
     """[verdicts] The rest is still deleted, because the lookup is already complete."""
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=None)
-    for process in started:
-        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 8 bar\n\n'
-        process.answers['del map #7 #0x1a'] = process.answers['del map #7 #0x2b'] = '\n'
-    started[1].script = [fakes.answering, fakes.closing]
+    for stored in started.patterns('#7'):
+        fakes.list_entries(stored, '0x1a 9 foo', '0x2b 8 bar')
+    started[1].next(faults.answering(), faults.closing())
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         hap.del_map_entries(7, ['0x1a', '0x2b'])
     assert started.commands[0] == ['show map #7', 'del map #7 #0x1a', 'del map #7 #0x2b']
@@ -655,9 +600,9 @@ def test_a_reference_that_one_process_keeps_is_told_of_that_process(fleet):
     """[verdicts] Each process is judged separately; the message is HAProxy's."""
     started = fleet('2.2', 2)
     hap = started.haproxy()
-    for process, said in zip(started, ['\n', 'Permission refused.\n\n']):
-        process.answers['show map #7'] = '0x1a 9 foo\n\n'
-        process.answers['del map #7 #0x1a'] = said
+    for stored in started.patterns('#7'):
+        fakes.list_entries(stored, '0x1a 9 foo')
+    started[1].answers['del map #7 #0x1a'] = 'Permission refused.\n\n'
     with pytest.raises(exceptions.EntriesFailed) as caught:
         hap.del_map_entries(7, ['0x1a'])
     assert [failure[1:] for failure in caught.value.failures] == [
@@ -670,9 +615,9 @@ def test_references_are_not_looked_up_in_a_process_that_is_gone(fleet):
     """Their meaning there is unknown, so nothing is deleted and there is no second wait."""
     started = fleet('2.2', 2)
     hap = started.haproxy(retry=None)
-    for process in started:
-        process.answers['show map #7'] = '0x1a 9 foo\n0x2b 8 bar\n\n'
-    started[1].behavior = fakes.closing
+    for stored in started.patterns('#7'):
+        fakes.list_entries(stored, '0x1a 9 foo', '0x2b 8 bar')
+    started[1].fail(faults.closing())
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         hap.del_map_entries(7, ['0x1a', '0x2b'])
     assert caught.value.socket_file == started[1].path
@@ -691,7 +636,7 @@ def test_the_iterable_is_read_as_it_is_sent(fleet):
         for number in itertools.count():
             if number == 4 * bulk.CHUNK:
                 return
-            most.append(number - len(store.entries))
+            most.append(number - len(store.stored))
             yield 'key{0}'.format(number), 'v'
     assert hap.add_map_entries(7, items()) is True
     assert max(most) <= bulk.CHUNK
@@ -706,7 +651,7 @@ def test_a_change_by_reference_is_never_sent_again(fleet, monkeypatch, call):
     started = fleet('2.2')
     hap = started.haproxy(retry=5, retry_interval=0)
     process = started[0]
-    process.answers['show map #7'] = '0x1f k v\n\n'
+    fakes.list_entries(started.patterns('#7')[0], '0x1f k v')
     reply_to = process.reply_to
 
     def end_after_the_listing(command):

@@ -7,8 +7,9 @@ import pytest
 
 from haproxyadmin import exceptions
 from haproxyadmin.internal import calls
-from tests.support import fakes
+from haproxyadmin.testing import faults
 
+SILENT = faults.silent()
 REFUSAL = 'No such thing.\n\n'
 FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_srv1'
 
@@ -64,16 +65,12 @@ SOME_CHANGES = pytest.mark.parametrize('command, change', [CHANGES[0], CHANGES[9
 def refuse(started, *numbers):
     """Make the numbered processes refuse every command, and the others accept it."""
     for process in started:
-        process.behavior = answering_all(REFUSAL if process.number in numbers else '\n')
+        process.handler = answering_all(REFUSAL if process.number in numbers else '\n')
 
 
 def answering_all(reply, truly=('show info',)):
-    """Return a behavior that sends ``reply`` unless the command starts with ``truly``."""
-    def behave(process, client):
-        command = process.receive(client)
-        client.sendall(process.reply_to(command) if command.startswith(truly)
-                       else fakes.raw(reply))
-    return behave
+    """Return a handler that gives a reply to all commands except those that start with ``truly``."""
+    return lambda command: None if command.startswith(truly) else reply
 
 
 # Changes
@@ -156,7 +153,7 @@ def test_a_refusal_keeps_secrets_to_itself(fleet):
 def test_a_refusal_for_the_level_has_the_command_that_was_refused(fleet):
     started = fleet('2.2', 2)
     on = Objects(started)
-    started[0].level = started[1].level = 'operator'
+    started[0].level = started[1].level = 'user'
     with pytest.raises(exceptions.CommandFailed) as caught:
         on.hap.setmaxconn(5)
     assert (caught.value.command, caught.value.socket_file) == (
@@ -175,8 +172,9 @@ def test_die_false_returns_false_in_place_of_raising(command, change, fleet):
     assert change(on, die=False) is False
     refuse(started, 2)
     assert change(on, die=False) is False
-    started[0].behavior = fakes.closing
+    started[0].fail(faults.closing())
     assert change(on, die=False) is False
+    started.heal()
     refuse(started)
     assert change(on, die=False) is True
     for commands in started.commands:
@@ -217,10 +215,10 @@ def test_different_words_are_the_same_verdict(command, change, fleet):
 
 @SOME_CHANGES
 @pytest.mark.parametrize('behavior, kind', [
-    (fakes.closing, exceptions.SocketApplicationError),
-    (fakes.silent, exceptions.SocketTimeout),
-    (fakes.resetting(), exceptions.SocketApplicationError),
-    (fakes.replying(b'Donn'), exceptions.SocketApplicationError),
+    (faults.closing(), exceptions.SocketApplicationError),
+    (SILENT, exceptions.SocketTimeout),
+    (faults.reset(), exceptions.SocketApplicationError),
+    (faults.replying(b'Donn'), exceptions.SocketApplicationError),
 ])
 def test_the_others_get_the_change_though_one_cannot_be_talked_to(
         behavior, kind, command, change, fleet):
@@ -228,8 +226,8 @@ def test_the_others_get_the_change_though_one_cannot_be_talked_to(
     started = fleet('2.2', 4)
     on = Objects(started)
     refuse(started, 4)
-    started[1].behavior = behavior
-    if behavior is fakes.silent:
+    started[1].fail(behavior)
+    if behavior is SILENT:
         started.hasten(on.hap, 1)
     with pytest.raises(kind) as caught:
         change(on)
@@ -247,7 +245,7 @@ def test_of_several_that_cannot_be_talked_to_the_first_is_raised(fleet):
     on = Objects(started)
     refuse(started)
     started[3].refuse()
-    started[1].behavior = fakes.closing
+    started[1].fail(faults.closing())
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         on.hap.setmaxconn(5)
     assert caught.value.socket_file == started[1].path

@@ -27,6 +27,7 @@ import haproxyadmin
 from haproxyadmin import exceptions, utils
 from haproxyadmin.haproxy import HAProxy
 from haproxyadmin.internal import _HAProxyProcess
+from haproxyadmin.testing import faults
 from tests.support import captured, fakes
 
 
@@ -382,8 +383,8 @@ class TestUnusableSockets(object):
         """[no HAProxy found]"""
         started = fleet('2.2', 3)
         for process, behavior in zip(started, [
-                fakes.silent, fakes.replying(b'220 ESMTP\n\n'), fakes.closing]):
-            process.behavior = behavior
+                faults.silent(), faults.replying(b'220 ESMTP\n\n'), faults.closing()]):
+            process.fail(behavior)
         reasons = [
             (started[0].path, 'timed out after 1 s'),
             (started[1].path, "this is not HAProxy: '220 ESMTP'"),
@@ -412,7 +413,7 @@ class TestUnusableSockets(object):
     def test_the_others_are_used(self, fleet):
         """[no HAProxy found]"""
         started = fleet('2.2', 3)
-        started[1].behavior = fakes.closing
+        started[1].fail(faults.closing())
         started.stale()
         started.file('haproxy.pid')
         hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
@@ -421,7 +422,7 @@ class TestUnusableSockets(object):
     def test_what_did_not_answer_is_left_out(self, fleet, caplog):
         """[no HAProxy found; logging] Logged at INFO, because it is not the caller's fault."""
         started = fleet('2.2', 3)
-        started[0].behavior = fakes.closing
+        started[0].fail(faults.closing())
         paths = [started[0].path, started.stale(), started.deaf('deaf.sock')]
         started.file('haproxy.pid')
         os.mkdir(started.path('old'))
@@ -503,7 +504,7 @@ class TestUnusableSockets(object):
         """On Python 3, an exception refers to the frames that it passed through."""
         started = fleet('2.2', 2)
         started.stale()
-        started[0].behavior = fakes.replying(b'220 ESMTP\n\n')
+        started[0].fail(faults.replying(b'220 ESMTP\n\n'))
 
         def construct():
             large = Thing()
@@ -517,7 +518,7 @@ class TestUnusableSockets(object):
         """[no HAProxy found; concurrent processes]"""
         started = fleet('2.2', 4)
         for process in started:
-            process.behavior = fakes.silent
+            process.fail(faults.silent())
         start = time.time()
         with pytest.raises(ValueError):
             HAProxy(socket_dir=started.directory, timeout=2, retry=5, retry_interval=20)
@@ -534,7 +535,7 @@ class TestUnusableSockets(object):
                     client.sendall(b'x' * 20000)
             except socket.error:
                 pass
-        started[1].behavior = stream
+        started[1].fail(stream)
         hap = HAProxy(socket_dir=started.directory, timeout=2)
         assert hap.processids == [4001]
         (address, error), = hap.left_out
@@ -547,13 +548,13 @@ class TestUnusableSockets(object):
         started = fleet('2.2', 1)
         hap = HAProxy(socket_dir=started.directory, retry=1, timeout=fakes.LONG)
         monkeypatch.setattr(fanout.time, 'sleep', lambda seconds: None)
-        started[0].script = [fakes.closing]
+        started[0].next(faults.closing())
         assert len(hap.info()) == 1
 
     def test_a_master_socket_costs_no_timeout(self, fleet):
         """[cost of construction]"""
         started = fleet('2.2', 2)
-        started[0].behavior = fakes.master
+        started[0].fail(fakes.MASTER)
         start = time.time()
         hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG)
         assert time.time() - start < fakes.LONG / 2
@@ -575,12 +576,12 @@ class TestUnusableSockets(object):
         assert isinstance(error.errno, int)
 
     @pytest.mark.parametrize('behavior', [
-        fakes.closing, fakes.replying(b'220 ESMTP\n\n'), fakes.replying(b'Name: x\n\n'),
-        fakes.cut(30), fakes.master])
+        faults.closing(), faults.replying(b'220 ESMTP\n\n'), faults.replying(b'Name: x\n\n'),
+        faults.cut(30), fakes.MASTER])
     def test_what_is_not_haproxy_is_an_application_error(self, behavior, fleet):
         """[no HAProxy found]"""
         started = fleet('2.2', 1)
-        started[0].behavior = behavior
+        started[0].fail(behavior)
         error = not_found(socket_file=started[0].path, timeout=fakes.LONG)
         assert type(error.cause) is exceptions.SocketApplicationError
         assert started[0].path in str(error)
@@ -639,12 +640,12 @@ class TestProgramsThatCatchErrors(object):
         assert self.printed(**prepare(fleet('2.2', 0)))
 
     @pytest.mark.parametrize('behavior', [
-        fakes.closing, fakes.silent, fakes.replying(b'220 ESMTP\n\n'), fakes.master])
+        faults.closing(), faults.silent(), faults.replying(b'220 ESMTP\n\n'), fakes.MASTER])
     @pytest.mark.parametrize('name', ['socket_dir', 'socket_file'])
     def test_no_haproxy_is_printed(self, name, behavior, fleet):
         """[no HAProxy found]"""
         started = fleet('2.2', 1)
-        started[0].behavior = behavior
+        started[0].fail(behavior)
         assert started[0].path in self.printed(**{
             name: started.directory if name == 'socket_dir' else started[0].path})
 
@@ -748,7 +749,7 @@ class TestDoubles(object):
         """[one process, two sockets]"""
         started = fleet('2.2', 0)
         self.sockets(started, 'admin', 'user')
-        started[1].script = [fakes.answering, fakes.closing]
+        started[1].next(faults.answering(), faults.closing())
         hap = HAProxy(socket_dir=started.directory, timeout=fakes.LONG, retry=None)
         assert [process.socket_file for process in hap._processes] == started.paths
         # The next read detects it.
@@ -780,13 +781,13 @@ class TestDoubles(object):
         """[one process, two sockets]"""
         started = fleet('2.2', 0)
         self.sockets(started, 'admin', 'user')
-        started[0].script = [fakes.answering] * 3 + [fakes.closing]
+        started[0].next(*[faults.answering()] * 3 + [faults.closing()])
         assert found_by(started) == started.paths[1:]
 
 
 def test_what_is_no_master_is_not_advised_to_be_used_as_one(fleet):
     started = fleet('3.2')
-    started[0].script = [fakes.replying(b"Unknown command: 'show'\n\n")] * 3
+    started[0].next(*[faults.replying(b"Unknown command: 'show'\n\n")] * 3)
     with pytest.raises(exceptions.NoHAProxyFound) as raised:
         HAProxy(master=started[0].path, timeout=fakes.LONG)
     assert 'this is not the socket of a master' in str(raised.value)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """internal/dynamic.py: servers that are added and deleted, in all processes or in none."""
+import itertools
+
 import pytest
 
 from haproxyadmin import exceptions
 from haproxyadmin.internal import rotation, waiting
 from tests.support import captured, fakes
-from tests.support.machines import BACKEND, NAME, WORD, Crew
+from tests.unit.crews import BACKEND, NAME, WORD, Crew
 
 NEW = BACKEND + '/new'
 ADD = 'add server ' + NEW + ' 10.0.0.1:80'
@@ -23,16 +25,6 @@ class Backend(object):
 
     def __init__(self, started, **options):
         self.started = started
-        for process in started:
-            empty = '\n' if process.version == '2.4' else ''
-            process.answers.update({
-                ADD: 'New server registered.\n\n', EXPERIMENTAL + ADD: (
-                    empty + 'New server registered.\n\n'),
-                READY: '\n', HEALTH: '\n', AGENT: '\n',
-                ';'.join([HEALTH, READY]): '\n\n', ';'.join([READY, AGENT]): '\n\n',
-                ';'.join([HEALTH, READY, AGENT]): '\n\n\n',
-                DELETE: '\n\nServer deleted.\n\n',
-                DELETE.replace('del ', EXPERIMENTAL + 'del '): '\n\n\nServer deleted.\n\n'})
         self.hap = started.haproxy(**options)
         self.backend = self.hap.backend(BACKEND)
         started.forget()
@@ -56,8 +48,6 @@ def test_what_is_sent(version, options, then, fleet):
     """[dynamic servers] Once all have added it, its checks and its state are set with one line."""
     site = Backend(fleet(version, 2))
     line = ADD + (' check' if options.get('check') else '')
-    for process in site.started:
-        process.answers[line] = 'New server registered.\n\n'
     server = site.add(**options)
     assert site.changes == [[line] + [then] * (then is not None)] * 2
     assert (server.name, server.backendname) == ('new', BACKEND)
@@ -83,7 +73,6 @@ def test_keywords(options, line, fleet):
             site.add(**options)
         assert site.changes == [[]]
         return
-    site.started[0].answers[ADD + line] = 'New server registered.\n\n'
     site.add(ready=False, **options)
     assert site.changes[0][0] == ADD + line
 
@@ -92,8 +81,6 @@ def test_an_agent_is_enabled_once_it_is_ready(fleet):
     """[dynamic servers] Otherwise one that only reports a weight would leave it down."""
     site = Backend(fleet('3.2', 2))
     line = ADD + ' agent-check agent-port 7'
-    for process in site.started:
-        process.answers[line] = 'New server registered.\n\n'
     site.add(agent_check=True, agent_port=7)
     assert site.changes == [[line, READY + ';' + AGENT]] * 2
 
@@ -190,7 +177,7 @@ def test_a_process_that_is_lost_may_have_it(fleet):
         reply = process.reply_to(command)
         if command != ADD:
             client.sendall(reply)
-    site.started[1].behavior = losing
+    site.started[1].fail(losing)
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         site.add()
     assert caught.value.undone == site.started.paths[:1]
@@ -205,7 +192,7 @@ def test_a_change_of_two_processes_is_not_repeated(fleet):
         command = process.receive(client)
         if command != ADD:
             client.sendall(process.reply_to(command))
-    site.started[0].behavior = losing
+    site.started[0].fail(losing)
     with pytest.raises(exceptions.SocketApplicationError):
         site.add()
     assert site.changes == [[ADD]]
@@ -232,19 +219,18 @@ AGENT_OFF, AGENT_ON = 'disable agent ' + WORD, 'enable agent ' + WORD
 class Deleting(Crew):
     """Some processes, in which a server can be deleted."""
 
-    def __init__(self, started, answers, agent=False, **options):
-        """Answer ``del server`` in each process with these replies, the last one for ever."""
+    def __init__(self, started, refusals=(), agent=False, **options):
+        """Refuse ``del server`` in each process with these replies, before it is done."""
         super(Deleting, self).__init__(started, **options)
-        for machine, replies in zip(self.machines, answers):
-            machine.fields['srv_agent_state'] = '22' if agent else '0'
-            self._answer(machine, list(replies))
+        for member, replies in zip(self.members, refusals):
+            self._refuse(member.process, member.process.handler, iter(replies))
+        for member in self.members:
+            if agent:
+                member.give_agent()
 
-    def _answer(self, machine, replies):
-        def handle(command):
-            if not command.startswith(('del ', EXPERIMENTAL)):
-                return machine.handle(command)
-            return replies.pop(0) if len(replies) > 1 else replies[0]
-        machine.process.handler = handle
+    def _refuse(self, process, handler, replies):
+        process.handler = lambda command: next(replies, None) if command.startswith(
+            ('del ', EXPERIMENTAL)) else handler(command)
 
     def delete(self, **options):
         return self.backend.del_server(NAME, **options)
@@ -264,42 +250,43 @@ def pauses(monkeypatch):
     return found
 
 
-DELETED = 'Server deleted.\n\n'
 POINTED_AT = ('This server cannot be removed at runtime due to other configuration elements '
               'pointing to it.\n\n')
 
 
 def test_a_server_is_deleted(fleet, pauses):
     """[dynamic servers]"""
-    crew = Deleting(fleet('3.2', 2), [[DELETED], [DELETED]])
+    crew = Deleting(fleet('3.2', 2))
     assert crew.delete() is True
     assert crew.changes == [[MAINT, DEL]] * 2
 
 
 def test_its_agent_is_switched_off(fleet, pauses):
     """[dynamic servers] It might take it out of maintenance."""
-    crew = Deleting(fleet('3.2', 2), [[DELETED], [DELETED]], agent=True)
+    crew = Deleting(fleet('3.2', 2), agent=True)
     assert crew.delete() is True
     assert crew.changes == [[AGENT_OFF, MAINT, DEL]] * 2
 
 
 def test_2_4_wants_to_be_told_that_deleting_is_experimental(fleet, pauses):
     """[dynamic servers]"""
-    crew = Deleting(fleet('2.4', 1), [['\n' + DELETED]])
+    crew = Deleting(fleet('2.4', 1))
+    # It only deletes those.
+    crew[0].set(is_added=True)
     assert crew.delete() is True
     assert crew.changes == [[MAINT, EXPERIMENTAL + DEL]]
 
 
 def test_it_is_tried_until_no_connection_is_left(fleet, pauses):
     """[dynamic servers]"""
-    crew = Deleting(fleet('3.2', 2), [[IN_USE, IN_USE, DELETED], [IN_USE, DELETED]])
+    crew = Deleting(fleet('3.2', 2), [[IN_USE, IN_USE], [IN_USE]])
     assert crew.delete(timeout=10, interval=1) is True
     assert crew.changes == [[MAINT, DEL, DEL, DEL], [MAINT, DEL, DEL]]
 
 
 def test_past_the_deadline_it_stays_in_maintenance(fleet, pauses):
     """[dynamic servers; waiting] It says where it is deleted."""
-    crew = Deleting(fleet('3.2', 2), [[DELETED], [IN_USE]])
+    crew = Deleting(fleet('3.2', 2), [[], itertools.repeat(IN_USE)])
     with pytest.raises(exceptions.WaitTimeout) as caught:
         crew.delete(timeout=3, interval=1)
     assert caught.value.not_undone == crew.paths[:1]
@@ -315,7 +302,7 @@ def test_past_the_deadline_it_stays_in_maintenance(fleet, pauses):
                                            (0, 'connections')])
 def test_past_the_deadline_its_agent_stays_switched_off(sessions, use, fleet, pauses):
     """[dynamic servers; waiting] It might take it out of maintenance; the message says so."""
-    crew = Deleting(fleet('3.2', 1), [[IN_USE]], agent=True)
+    crew = Deleting(fleet('3.2', 1), [itertools.repeat(IN_USE)], agent=True)
     crew[0].hold(sessions)
     with pytest.raises(exceptions.WaitTimeout) as caught:
         crew.delete(timeout=3, interval=1)
@@ -327,9 +314,9 @@ def test_past_the_deadline_its_agent_stays_switched_off(sessions, use, fleet, pa
 
 def test_what_the_first_process_refuses_is_as_before(fleet, pauses):
     """[dynamic servers] The others are not asked."""
-    crew = Deleting(fleet('3.2', 3), [[POINTED_AT], [DELETED], [DELETED]], agent=True)
-    for machine, state in zip(crew.machines, ['drain', 'ready', 'maint']):
-        machine.put(state)
+    crew = Deleting(fleet('3.2', 3), [[POINTED_AT]], agent=True)
+    for member, state in zip(crew.members, ['drain', 'ready', 'maint']):
+        member.put(state)
     with pytest.raises(exceptions.CommandFailed) as caught:
         crew.delete()
     assert str(caught.value) == POINTED_AT.strip()
@@ -341,7 +328,7 @@ def test_what_the_first_process_refuses_is_as_before(fleet, pauses):
 
 def test_what_another_process_refuses(fleet, pauses):
     """[dynamic servers] Where it is deleted already, that is told; elsewhere it is as before."""
-    crew = Deleting(fleet('3.2', 3), [[DELETED], [POINTED_AT], [DELETED]])
+    crew = Deleting(fleet('3.2', 3), [[], [POINTED_AT]])
     with pytest.raises(exceptions.HAProxyBaseError) as caught:
         crew.delete()
     assert caught.value.not_undone == [crew.paths[0], crew.paths[2]]
@@ -351,7 +338,7 @@ def test_what_another_process_refuses(fleet, pauses):
 
 def test_a_server_that_others_track(fleet, pauses):
     """[dynamic servers] Nothing is sent: HAProxy would only refuse at the end."""
-    crew = Deleting(fleet('3.2', 2), [[DELETED], [DELETED]])
+    crew = Deleting(fleet('3.2', 2))
     other = [name for proxy, name in crew.started[1].names('2')
              if proxy == BACKEND and name != NAME][0]
     crew.started[1].set(BACKEND, other, 'tracked', WORD)
@@ -363,14 +350,14 @@ def test_a_server_that_others_track(fleet, pauses):
 
 def test_a_process_that_is_lost_while_it_deletes(fleet, pauses):
     """[dynamic servers]"""
-    crew = Deleting(fleet('3.2', 2), [[DELETED], [DELETED]])
+    crew = Deleting(fleet('3.2', 2))
 
     def losing(process, client):
         command = process.receive(client)
         reply = process.reply_to(command)
         if command != DEL:
             client.sendall(reply)
-    crew.started[1].behavior = losing
+    crew.started[1].fail(losing)
     with pytest.raises(exceptions.HAProxySocketError) as caught:
         crew.delete()
     assert crew.paths[0] in caught.value.not_undone
@@ -379,7 +366,7 @@ def test_a_process_that_is_lost_while_it_deletes(fleet, pauses):
 
 def test_an_interrupt_while_it_waits(fleet, pauses, monkeypatch):
     """[dynamic servers] It is as before."""
-    crew = Deleting(fleet('3.2', 2), [[DELETED], [DELETED]], agent=True)
+    crew = Deleting(fleet('3.2', 2), agent=True)
     crew[0].hold(1)
 
     def interrupt(seconds):

@@ -8,8 +8,11 @@ import pytest
 from haproxyadmin import exceptions
 from haproxyadmin.internal import base, fanout
 from haproxyadmin.protocol import transport
+from haproxyadmin.testing import faults
 from tests.support import fakes, lab as labs
 from tests.unit.internal.test_calls import REFUSAL, Objects
+
+SILENT = faults.silent()
 
 # Concurrency
 
@@ -24,9 +27,11 @@ def test_a_call_costs_what_the_slowest_process_costs(call, fleet):
     started = fleet('2.2', 4)
     on = Objects(started)
     for process in started:
-        process.behavior = fakes.delayed(0.2)
+        process.fail(faults.late(0.2))
+    started.wait_for_silence()
     threads = threading.active_count()
     assert 0.19 <= fakes.fastest(lambda: call(on), 0.6) < 0.6
+    started.wait_for_silence()
     assert threading.active_count() == threads
 
 
@@ -36,7 +41,7 @@ def test_what_follows_is_asked_at_the_same_time_too(fleet):
     started = fleet('2.2', 4)
     on = Objects(started)
     for process in started:
-        process.behavior = fakes.delayed(0.2)
+        process.fail(faults.late(0.2))
 
     def read():
         for process in started:
@@ -91,8 +96,8 @@ def nothing():
     pass
 
 
-READ_FAILURES = [fakes.closing, fakes.closing_at_once, fakes.cut(10), fakes.cut(700),
-                 fakes.resetting(b'Name'), fakes.replying(b'garbage\n\n')]
+READ_FAILURES = [faults.closing(), faults.closing_at_once(), faults.cut(10), faults.cut(700),
+                 faults.reset(b'Name'), faults.replying(b'garbage\n\n')]
 
 
 @pytest.mark.parametrize('failure', READ_FAILURES)
@@ -102,7 +107,7 @@ def test_a_read_is_tried_again(retry, failures, works, failure, fleet, pauses):
     """[retries] None means one try, N means N retries, 0 means forever; no pause at the end."""
     started = fleet('2.2')
     hap = started.haproxy(retry=retry, retry_interval=0.7)
-    started[0].script = [failure] * failures
+    started[0].next(*[failure] * failures)
     if works:
         assert hap.info()[0]['Name'] == 'HAProxy'
     else:
@@ -118,7 +123,7 @@ def test_each_exchange_of_a_call_has_its_tries(fleet, pauses):
     started = fleet('2.2', 1)
     on = Objects(started, retry=2)
     started[0].renumber()
-    started[0].script = [fakes.closing] * 2 + [fakes.answering] + [fakes.closing] * 2
+    started[0].next(*[faults.closing()] * 2 + [faults.answering()] + [faults.closing()] * 2)
     assert on.server.requests > 0
     assert started.connections == [6]
 
@@ -127,20 +132,20 @@ def test_only_the_process_that_failed_is_asked_again(fleet, pauses):
     """[retries; one command per call]"""
     started = fleet('2.2', 3)
     hap = started.haproxy(retry=2)
-    started[1].script = [fakes.closing] * 2
+    started[1].next(*[faults.closing()] * 2)
     assert len(hap.info()) == 3
     assert started.connections == [1, 3, 1]
 
 
-@pytest.mark.parametrize('failure', READ_FAILURES[:1] + [fakes.cut(0), fakes.silent])
+@pytest.mark.parametrize('failure', READ_FAILURES[:1] + [faults.cut(0), SILENT])
 def test_a_change_is_not_repeated_once_it_may_have_been_received(failure, fleet, pauses):
     """[retries]"""
     started = fleet('2.2')
     hap = started.haproxy(retry=3)
-    if failure is fakes.silent:
+    if failure is SILENT:
         started.hasten(hap, 0)
     started.answer('clear counters', '\n')
-    started[0].script = [failure]
+    started[0].next(failure)
     with pytest.raises(exceptions.HAProxySocketError):
         hap.clearcounters()
     assert pauses[0] == []
@@ -208,11 +213,10 @@ def test_a_refusal_is_not_tried_again(fleet, pauses):
     started = fleet('2.2')
     hap = started.haproxy(retry=3)
     started.answer('clear counters', REFUSAL)
-    started.answer('show acl #9', 'Unknown ACL identifier. Please use #<id> or <file>.\n\n')
-    for call in (hap.clearcounters, lambda: hap.show_acl(9)):
+    for call in (hap.clearcounters, lambda: hap.show_acl(99)):
         with pytest.raises(exceptions.CommandFailed):
             call()
-    assert started.commands == [['clear counters', 'show acl #9']]
+    assert started.commands == [['clear counters', 'show acl #99']]
     assert pauses[0] == []
 
 
@@ -223,7 +227,7 @@ def test_a_command_of_the_caller_is_repeated_only_when_it_shows(command, tries, 
     """[retries]"""
     started = fleet('2.2')
     hap = started.haproxy(retry=2)
-    started[0].behavior = fakes.closing
+    started[0].fail(faults.closing())
     with pytest.raises(exceptions.SocketApplicationError):
         hap.command(command)
     assert started.commands == [[command] * tries]
@@ -264,7 +268,7 @@ def test_a_deadline_shortens_the_time_out(fleet):
     """[waiting]"""
     started = fleet('2.2', 2)
     hap = started.haproxy(timeout=fakes.LONG)
-    started[1].behavior = fakes.silent
+    started[1].fail(faults.silent())
     begin = transport.now()
     outcomes = fanout.run_all(info_of(hap), deadline=begin + 0.1)
     assert outcomes[0] == '4001' and isinstance(outcomes[1], exceptions.SocketTimeout)
@@ -278,7 +282,7 @@ def test_a_deadline_shortens_what_follows(fleet):
     started = fleet('2.2', 1)
     hap = started.haproxy(timeout=fakes.LONG)
     endpoint = hap._processes[0].endpoint
-    started[0].script = [fakes.answering, fakes.silent]
+    started[0].next(faults.answering(), faults.silent())
     first = fanout.info_operation(endpoint, lambda info: fanout.info_operation(
         endpoint, lambda info: 'never'))
     begin = transport.now()
@@ -310,7 +314,7 @@ def test_a_deadline_that_is_over(fleet):
     """[waiting] It is tried once, for a moment."""
     started = fleet('2.2', 1)
     hap = started.haproxy(retry=0)
-    started[0].behavior = fakes.silent
+    started[0].fail(faults.silent())
     outcome, = fanout.run_all(info_of(hap), deadline=transport.now() - 5)
     assert isinstance(outcome, exceptions.SocketTimeout)
 

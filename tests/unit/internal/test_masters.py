@@ -8,7 +8,8 @@ import pytest
 
 from haproxyadmin import exceptions
 from haproxyadmin.haproxy import HAProxy
-from tests.support import fakes, masters
+from haproxyadmin.testing import masters
+from tests.support import fakes
 
 LOADED = 'Success=1\n--\n[NOTICE]   (100) : Loading success.\n\n'
 REFUSED = "Success=0\n--\n[ALERT]    (100) : config : unknown keyword 'bogus'\n\n"
@@ -20,22 +21,21 @@ class Site(object):
     def __init__(self, fleet, version, count):
         self.fleet = fleet(version, 0)
         self.next = 0
-        self.master = masters.Master(self.fleet.path('m'), [
+        self.master = masters.FakeMaster(self.fleet.path('m'), [
             self.worker(number) for number in range(1, count + 1)])
+        self.master.version = version
         self.master.listen()
 
     def worker(self, number=1):
         """Return another process; it counts its requests."""
         self.next += 1
-        made = fakes.Process(self.fleet.path('w%d' % self.next), self.fleet.version, number,
+        return fakes.Process(self.fleet.path('w%d' % self.next), self.fleet.version, number,
                              4000 + self.next)
-        made.handler = lambda command: '\n' if command.startswith('set maxconn ') else None
-        return made
 
     def hap(self, **options):
         options = dict(dict(retry=None, timeout=fakes.LONG, master=self.master.path), **options)
         made = HAProxy(**options)
-        del self.master.seen[:]
+        del self.master.commands[:]
         return made
 
     def stop(self):
@@ -72,7 +72,7 @@ class TestCommands(object):
         assert hap.processids == [4001]
         started.master.replace(started.worker())
         assert hap.processids == [4002]
-        assert [command for _, command in started.master.seen] == ['show info'] * 2
+        assert [command for _, command in started.master.commands] == ['show info'] * 2
 
     def test_a_change_asks_for_the_worker_first(self, site):
         """[masters] On the same connection, which a reload ends."""
@@ -81,14 +81,14 @@ class TestCommands(object):
         connections = started.master.connections
         assert hap.setmaxconn(7)
         assert started.master.connections == connections + 1
-        assert started.master.seen == [('master', 'show proc'), ('4001', 'set maxconn global 7')]
+        assert started.master.commands == [('master', 'show proc'), (4001, 'set maxconn global 7')]
 
     def test_a_change_reaches_the_new_worker(self, site):
         started = site()
         hap = started.hap()
         started.master.replace(started.worker())
         assert hap.setmaxconn(7)
-        assert started.master.seen[-1] == ('4002', 'set maxconn global 7')
+        assert started.master.commands[-1] == (4002, 'set maxconn global 7')
 
     def test_a_reload_after_the_question_leaves_the_change_undelivered(self, site):
         """[masters] It reaches neither worker, and is repeated if the caller says so."""
@@ -99,28 +99,28 @@ class TestCommands(object):
             master.replace(started.worker())
             client.shutdown(socket.SHUT_RDWR)
             return False
-        started.master.script = [lambda master, client: True, reload]
+        started.master.next(lambda master, client: True, reload)
         with pytest.raises(exceptions.HAProxySocketError) as caught:
             hap.setmaxconn(7)
-        assert ('4001', 'set maxconn global 7') not in started.master.seen
+        assert (4001, 'set maxconn global 7') not in started.master.commands
         assert caught.value.socket_file == started.master.path
 
     def test_a_master_that_closes_before_it_answers_has_delivered_nothing(self, site):
         started = site()
         hap = started.hap(retry=1, retry_interval=0)
-        started.master.script = [lambda master, client: False]
+        started.master.next(lambda master, client: False)
         assert hap.setmaxconn(7)
-        assert started.master.seen == [('master', 'show proc'), ('4001', 'set maxconn global 7')]
-        started.master.script = [lambda master, client: False] * 2
+        assert started.master.commands == [('master', 'show proc'), (4001, 'set maxconn global 7')]
+        started.master.next(*[lambda master, client: False] * 2)
         with pytest.raises(exceptions.SocketApplicationError) as caught:
             hap.setmaxconn(8)
         assert caught.value.undelivered
 
     def test_several_changes_on_a_line_go_to_one_worker(self, site):
         started = site()
-        started.master.workers[0].answers['add acl #4 a;add acl #4 b'] = '\n\n'
         assert started.hap().add_acl_entries(4, ['a', 'b'])
-        assert started.master.seen[-1] == ('4001', 'add acl #4 a;add acl #4 b')
+        assert started.master.commands[-1] == (4001, 'add acl #4 a;add acl #4 b')
+        assert started.master.workers[0].patterns.find('#4').entries[-2:] == ['a', 'b']
 
     def test_a_level_that_may_not_ask_is_refused_with_the_words_of_the_master(self, site):
         started = site()
@@ -153,8 +153,8 @@ class TestCommands(object):
 
     def test_a_text_may_begin_as_a_prefix_does(self, site):
         started = site()
-        started.master.workers[0].answers['add acl #4 @1\\;x'] = '\n'
         assert started.hap().add_acl(4, '@1;x')
+        assert started.master.workers[0].patterns.find('#4').entries[-1] == '@1;x'
 
 
 class TestWorkersThatAreMissing(object):
@@ -170,7 +170,7 @@ class TestWorkersThatAreMissing(object):
         def answer(master, client):
             client.sendall(reply.encode('ascii'))
             return bool(started.master.wait(client)) if hasattr(master, 'wait') else False
-        started.master.script = [answer]
+        started.master.next(answer)
         with pytest.raises(exceptions.SocketConnectionError) as caught:
             frontend.requests
         assert caught.value.undelivered
@@ -184,7 +184,7 @@ class TestWorkersThatAreMissing(object):
         def back(master, client):
             master.workers.append(worker)
             return True
-        started.master.script = [lambda master, client: True, back]
+        started.master.next(lambda master, client: True, back)
         assert hap.processids == [4001]
 
     def test_a_master_without_a_worker(self, site):
@@ -200,7 +200,7 @@ class TestWorkersThatAreMissing(object):
             # The first of the two lines.
             client.recv(65536)
             client.sendall(b"Unknown command: 'show', but maybe\n help\n\n")
-        started[0].script = [refuse]
+        started[0].next(refuse)
         with pytest.raises(exceptions.NoHAProxyFound) as caught:
             HAProxy(master=started[0].path, retry=None)
         assert 'not the socket of a master' in str(caught.value)
@@ -228,13 +228,13 @@ class TestAMasterThatReloads(object):
     def test_an_object_can_be_made_meanwhile(self, site):
         """[masters]"""
         started = site()
-        started.master.script = [lambda master, client: False] * 2
+        started.master.next(*[lambda master, client: False] * 2)
         hap = HAProxy(master=started.master.path, retry=2, retry_interval=0)
         assert hap.processids == [4001]
 
     def test_its_worker_may_come_later(self, site):
         started = site()
-        started.master.script = [lambda master, client: True, resetting]
+        started.master.next(lambda master, client: True, resetting)
         assert HAProxy(master=started.master.path, retry=1, retry_interval=0).processids == [4001]
 
     def test_it_is_not_left_out_when_it_is_looked_for_again(self, site):
@@ -242,7 +242,7 @@ class TestAMasterThatReloads(object):
         other.master.workers[0].info['Pid'] = '5001'
         hap = HAProxy(master=[started.master.path, other.master.path], retry=2, retry_interval=0,
                       allow_missing=True)
-        other.master.script = [lambda master, client: False] * 2
+        other.master.next(*[lambda master, client: False] * 2)
         assert hap.refresh() == ([], [], [])
         assert sorted(hap.processids) == [4001, 5001]
 
@@ -257,7 +257,7 @@ class TestAMasterThatReloads(object):
         started, other = site(), site()
         other.master.workers[0].info['Pid'] = '5001'
         hap = HAProxy(master=[started.master.path, other.master.path], retry=None)
-        other.master.script = [lambda master, client: False]
+        other.master.next(lambda master, client: False)
         with pytest.raises(exceptions.NoHAProxyFound):
             hap.refresh()
         assert sorted(worker.pid for worker in hap.workers()) == [4001, 5001]
@@ -291,20 +291,14 @@ class TestSeveralWorkers(object):
     def test_each_is_a_process(self, site):
         """[masters] Before 2.5."""
         started = site('2.2', 2)
-        rows = started.master.show_proc
-        started.master.show_proc = lambda: rows().replace(
-            '<type>          <reloads>', '<type>          <relative PID>  <reloads>').replace(
-                '[failed: 0]', '').replace('master          0', 'master          0   0').replace(
-                    '4001            worker', '4001            worker   1').replace(
-                        '4002            worker', '4002            worker   2')
         hap = started.hap()
         path = started.master.path
         assert [process.socket_file for process in hap._processes] == [path + ' @1', path + ' @2']
         assert hap.processids == [4001, 4002]
         assert hap.setmaxconn(7)
-        assert sorted(started.master.seen[-4:]) == sorted([
-            ('master', 'show proc'), ('4001', 'set maxconn global 7'),
-            ('master', 'show proc'), ('4002', 'set maxconn global 7')])
+        assert sorted(started.master.commands[-4:], key=str) == sorted([
+            ('master', 'show proc'), (4001, 'set maxconn global 7'),
+            ('master', 'show proc'), (4002, 'set maxconn global 7')], key=str)
         assert [(worker.pid, worker.number) for worker in hap.workers()] == [(4001, 1), (4002, 2)]
 
 
@@ -321,10 +315,10 @@ class TestFormerWorkers(object):
             path, path + ' @!4001']
         frontend = hap.frontends()[0]
         assert len(frontend.process_nb) == 2
-        del started.master.seen[:]
+        del started.master.commands[:]
         assert hap.setmaxconn(7) and frontend.setmaxconn(8)
-        assert [pid for pid, command in started.master.seen if command.startswith('set ')] == [
-            '4002', '4002']
+        assert [pid for pid, command in started.master.commands if command.startswith('set ')] == [
+            4002, 4002]
 
     def test_one_that_has_ended_is_left_out(self, site):
         """[masters] In objects that were made before, too."""
@@ -349,7 +343,7 @@ class TestFormerWorkers(object):
             del master.former[:]
             return True
         # After the question for the workers.
-        started.master.script = [lambda master, client: True, end]
+        started.master.next(lambda master, client: True, end)
         assert hap.processids == [4002]
 
     def test_what_only_they_have_is_gone_afterwards(self, site):
@@ -362,7 +356,7 @@ class TestFormerWorkers(object):
         assert frontend.process_nb == [1]
         with pytest.raises(exceptions.NoSuchObject):
             frontend.disable()
-        assert not [seen for seen in started.master.seen if seen[1].startswith('disable')]
+        assert not [seen for seen in started.master.commands if seen[1].startswith('disable')]
         del started.master.former[:]
         with pytest.raises(exceptions.NoSuchObject):
             frontend.status
@@ -398,7 +392,7 @@ class TestFormerWorkers(object):
         started.master.replace(started.worker())
         hap = started.hap()
         assert hap.processids == [4002]
-        assert started.master.seen == [('4002', 'show info')]
+        assert started.master.commands == [(4002, 'show info')]
 
     @pytest.mark.parametrize('workers', ['none', 'ALL', None, 1, ['all']])
     def test_only_these_are_known(self, workers, site):
@@ -428,7 +422,7 @@ class TestReload(object):
             True, '[NOTICE]   (100) : Loading success.', [4001], [4002])
         assert [(look.done, look.total) for look in looks] == [(0, 1), (1, 1)]
         assert hap.processids == [4002]
-        assert started.master.seen[-2:-1] == [('4002', 'show info')]
+        assert started.master.commands[-2:-1] == [(4002, 'show info')]
 
     def test_versions_before_2_8_do_not_answer(self, site):
         started = site()
@@ -489,12 +483,12 @@ class TestReload(object):
         hap = started.hap()
         late = [True, True]
 
-        def find(prefix, find=started.master._worker):
+        def find(prefix, find=started.master.find):
             if prefix == '@1' and started.master.former and late:
                 late.pop()
                 return started.master.former[0]
             return find(prefix)
-        started.master._worker = find
+        started.master.find = find
         assert hap.reload(interval=0).new_pids == [4002]
         assert not late
 
@@ -527,14 +521,14 @@ class TestReload(object):
         started = site()
         self.replacing(started)
         hap = started.hap()
-        started.master.script = [lambda master, client: False] * 3
+        started.master.next(*[lambda master, client: False] * 3)
         assert hap.reload(interval=0).new_pids == [4002]
 
     def test_a_master_that_does_not_come_back(self, site):
         """[waiting]"""
         started = site()
         hap = started.hap()
-        started.master.script = [lambda master, client: False] * 1000
+        started.master.next(*[lambda master, client: False] * 1000)
         with pytest.raises(exceptions.WaitTimeout) as caught:
             hap.reload(timeout=0.05, interval=0.01)
         assert caught.value.result == (False, '', [], [])
@@ -552,7 +546,7 @@ class TestReload(object):
         started = site()
         self.replacing(started)
         hap = started.hap()
-        started.master.script = [lambda master, client: True, resetting]
+        started.master.next(lambda master, client: True, resetting)
         assert hap.reload(interval=0).new_pids == [4002]
 
     @pytest.mark.parametrize('options', [
@@ -562,7 +556,7 @@ class TestReload(object):
         hap = started.hap()
         with pytest.raises(ValueError):
             hap.reload(**options)
-        assert started.master.seen == []
+        assert started.master.commands == []
 
 
 def test_the_master_ends_with_the_test(site):

@@ -9,6 +9,7 @@ import six
 from haproxyadmin import exceptions, internal
 from haproxyadmin.internal import _Backend, _Frontend, _HAProxyProcess, _Server
 from haproxyadmin.parsers import stats
+from haproxyadmin.testing import faults
 from tests.support import fakes
 
 FRONTEND, BACKEND, SERVER = 'frontend_proc1', 'backend_proc1', 'backend_proc1_srv1'
@@ -142,7 +143,7 @@ def test_listeners_are_no_servers(one):
 def test_a_cut_reply_is_an_error(one):
     """[errors are not data]"""
     started, process = one
-    started[0].behavior = fakes.cut(1000)
+    started[0].fail(faults.cut(1000))
     for call in (process.proc_info, process.stats, process.frontends,
                  lambda: process.command('show info')):
         with pytest.raises(exceptions.SocketApplicationError):

@@ -3,68 +3,47 @@
 import pytest
 
 from haproxyadmin.exceptions import CommandFailed, HAProxyBaseError, NotSupported
-from tests.unit.test_patterns import FILE, FakeMap, contents
+from haproxyadmin.testing.families.matching import Index
+from tests.unit.test_patterns import FILE, contents, fill
 
 OLD = [('a', '1'), ('b', '2')]
 NEW = [('c', '3'), ('a', '9')]
 
 
-class OddMap(FakeMap):
-    """A map as some versions have it.
-
-    :param kinds: the types of its keys, and ``'sensitive'`` or not.
-    :param is_deaf: True if it ignores values that are no numbers.
-    :param is_later: True if it deletes one entry at a time, and does not clear what is prepared.
-    """
-
-    def __init__(self, kinds=(('int', 'sensitive'),), is_deaf=False, is_later=False):
-        super(OddMap, self).__init__()
-        self.kinds = kinds
-        self.is_deaf = is_deaf
-        self.is_later = is_later
-
-    def _get(self, words, _):
-        return ''.join('type={0}, case={1}, found=no\n'.format(*kind)
-                       for kind in self.kinds) + '\n'
-
-    def _set(self, words, payload):
-        if self.is_deaf and not words[2].isdigit():
-            return '\n'
-        if not words[1].startswith('#0x'):
-            return super(OddMap, self)._set(words, payload)
-        place = int(words[1][1:], 16) - 1
-        self.entries[place] = (self.entries[place][0], words[2])
-        return '\n'
-
-    def _del(self, words, payload):
-        keys = [key for key, _ in self.entries]
-        if words[1] not in keys:
-            return 'Key not found.\n\n'
-        if not self.is_later:
-            return super(OddMap, self)._del(words, payload)
-        del self.entries[keys.index(words[1])]
-        return '\n'
-
-    def _clear(self, words, payload):
-        return '\n' if self.is_later else super(OddMap, self)._clear(words, payload)
-
-
 @pytest.fixture
 def site(fleet):
-    """Start two processes of a release with a map; return them and the library's object."""
-    def start(version, **options):
+    """Start two processes of a release with a map; return them and the library's object.
+
+    ``kinds`` are what HAProxy is to say of its keys: their types, and ``'sensitive'`` or not.
+    """
+    def start(version, kinds=None):
         branch = '.'.join(version.split('.')[:2])
-        # 2.9 was not captured.
-        started = fleet({'2.5': '2.4', '2.9': '2.8'}.get(branch, branch), 2)
+        # 2.9 was not captured, and 3.0 is a release that refuses what earlier ones ignore.
+        started = fleet({'2.5': '2.4', '2.9': '2.8', '3.0.4': '2.8'}.get(
+            version if version == '3.0.4' else branch, branch), 2)
+        fill(started)
         for process in started.processes:
             process.info['Version'] = version
-            process.handler = OddMap(**options)
+            if kinds is not None:
+                process.handler = Kinds(kinds)
         hap = started.haproxy()
         started.map = hap.map(FILE)
         started.hap = hap
         started.forget()
         return started
     return start
+
+
+class Kinds(object):
+    """A handler that says of which kinds the keys of a map are."""
+
+    def __init__(self, kinds):
+        self.kinds = kinds
+
+    def __call__(self, command):
+        if not command.startswith('get map') or ';' in command:
+            return None
+        return ''.join('type={0}, case={1}, found=no\n'.format(*kind) for kind in self.kinds) + '\n'
 
 
 def sent(started, verb):
@@ -119,20 +98,20 @@ def broken():
 
 def test_a_version_that_cannot_be_cleared_is_never_committed(site):
     """[atomic replace] 3.4.0 says that it has cleared it."""
-    started = site('3.4.0', is_later=True)
+    started = site('3.4.0')
     with pytest.raises(KeyError):
         started.map.replace(broken())
     assert contents(started) == [OLD, OLD]
     assert started.map.replace(NEW) is True
     assert contents(started) == [NEW, NEW]
-    assert [process.handler.current for process in started.processes] == [2, 2]
+    assert [stored.current for stored in started.patterns(FILE)] == [2, 2]
 
 
 def test_all_entries_of_a_key_are_deleted_one_by_one(site):
     """3.4.0 deletes the first one."""
-    started = site('3.4.0', is_later=True)
-    for process in started.processes:
-        process.handler.entries.extend([('a', '5'), ('a', '6')])
+    started = site('3.4.0')
+    for stored in started.patterns(FILE):
+        stored.entries += [('a', '5'), ('a', '6')]
     started.map.refresh()
     started.forget()
     del started.map['a']
@@ -143,8 +122,8 @@ def test_all_entries_of_a_key_are_deleted_one_by_one(site):
 
 def test_a_sync_deletes_all_entries_of_a_key_one_by_one(site):
     """[sync]"""
-    started = site('3.4.0', is_later=True)
-    started.processes[1].handler.entries.extend([('a', '5'), ('a', '6')])
+    started = site('3.4.0')
+    started.patterns(FILE)[1].entries += [('a', '5'), ('a', '6')]
     started.map.sync([('b', '2')])
     assert contents(started) == [[('b', '2')]] * 2
 
@@ -159,7 +138,7 @@ def test_a_value_is_set_by_reference_where_a_key_may_hang(site, version, by_refe
     assert contents(started) == [[('a', '8'), ('b', '2')]] * 2
     for commands in sent(started, 'set'):
         assert len(commands) == 2
-        assert all(('#0x1' in command) == by_reference for command in commands)
+        assert all(('#0x' in command) == by_reference for command in commands)
     started.map['c'] = '5'
     assert contents(started) == [[('a', '8'), ('b', '2'), ('c', '5')]] * 2
 
@@ -168,20 +147,20 @@ def test_a_value_is_not_set_while_another_client_prepares(site):
     """[nothing that kills]"""
     started = site('3.2.4')
     assert started.hap.set_map(FILE, 'a', '7') is True
-    started.processes[1].handler('prepare map ' + FILE)
+    started.processes[1].reply_to('prepare map ' + FILE)
     started.forget()
     with pytest.raises(HAProxyBaseError) as caught:
         started.hap.set_map(FILE, 'a', '8')
     assert 'hang' in str(caught.value)
     assert sent(started, 'set')[1] == []
-    assert started.processes[1].handler.entries == [('a', '7'), ('b', '2')]
+    assert contents(started)[1] == [('a', '7'), ('b', '2')]
 
 
 def test_references_are_not_used_where_they_crash(site):
     """[nothing that kills]"""
     started = site('2.9.0')
-    for process in started.processes:
-        process.handler.entries.append(('#c', '3'))
+    for stored in started.patterns(FILE):
+        stored.add('#c', '3')
     started.map.refresh()
     started.forget()
 
@@ -206,7 +185,7 @@ def test_a_value_that_is_ignored_is_noticed(site, version):
     """[all or none]"""
     started = site(version)
     # The other one has it by the time.
-    started.processes[0].handler.is_deaf = True
+    started.patterns(FILE)[0].indexes = [Index('str', 'int', False)]
 
     def change():
         started.map['a'] = 'x'

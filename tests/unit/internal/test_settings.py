@@ -3,12 +3,13 @@
 import pytest
 
 from haproxyadmin import exceptions
-from tests.support import captured, fakes
-from tests.support.machines import BACKEND, NAME, STATES, WORD, Crew
+from haproxyadmin.testing import faults
+from tests.support import captured
+from tests.unit.crews import STATES, WORD, Crew
 
 SET = 'set server ' + WORD + ' '
 REFUSAL = 'agent checks are not enabled on this server.'
-# The first version that has it, a call, what it sends, and what puts it back: see FIELDS.
+# The first version that has it, a call, what it sends, and what puts it back: see ATTRIBUTES.
 SETTINGS = [
     ('1.6', lambda server: server.setaddress('10.0.0.2'),
      SET + 'addr 10.0.0.2', SET + 'addr 10.0.0.1'),
@@ -42,19 +43,20 @@ SETTINGS = [
      SET + 'agent-addr 10.0.0.2 port 82', SET + 'agent-addr 10.0.0.6 port 86'),
     ('1.8', lambda server: server.setagentsend('hello'), SET + 'agent-send hello', None),
 ]
-FIELDS = {'srv_addr': '10.0.0.1', 'srv_port': '80', 'srv_fqdn': 'a.example', 'srv_use_ssl': '0',
-          'srv_op_state': '2', 'srv_check_state': '6', 'srv_agent_state': '18',
-          'srv_check_addr': '10.0.0.5', 'srv_check_port': '85', 'srv_agent_addr': '10.0.0.6',
-          'srv_agent_port': '86'}
+ATTRIBUTES = {'address': '10.0.0.1', 'port': 80, 'host': 'a.example', 'resolvers': 'r', 'has_ssl': True,
+              'maxconn': 9, 'check_address': '10.0.0.5', 'check_port': 85,
+              'agent_address': '10.0.0.6', 'agent_port': 86}
+# `set server` changes agents that run; without it they have been stopped.
 EACH = pytest.mark.parametrize('since, call, sent, undo', SETTINGS, ids=[
     sent for _, _, sent, _ in SETTINGS])
 
 
-def crew_of(started, **options):
+def crew_of(started, sent=SET, **options):
     crew = Crew(started, **options)
-    for machine in crew.machines:
-        machine.fields = dict(FIELDS)
-        machine.process.set(BACKEND, NAME, 'slim', '9')
+    for member in crew.members:
+        member.give_agent(is_enabled=sent.startswith(SET))
+        member.set(**ATTRIBUTES)
+    started.forget()
     return crew
 
 
@@ -65,7 +67,7 @@ def is_before(version, other):
 @EACH
 def test_what_is_sent(since, call, sent, undo, fleet):
     """[all or none] One change for each process; what was set is read before."""
-    crew = crew_of(fleet('3.2', 2))
+    crew = crew_of(fleet('3.2', 2), sent)
     assert call(crew.server) is True
     assert crew.changes == [[sent]] * 2
     for received in crew.started.commands:
@@ -78,7 +80,7 @@ def test_what_is_sent(since, call, sent, undo, fleet):
 @pytest.mark.parametrize('refuses', [0, 1])
 def test_where_one_refuses_it_is_undone_in_the_other(since, call, sent, undo, refuses, fleet):
     """[all or none]"""
-    crew = crew_of(fleet('3.2', 2))
+    crew = crew_of(fleet('3.2', 2), sent)
     crew[refuses].refused[sent] = REFUSAL
     with pytest.raises(exceptions.MultipleCommandResults) as caught:
         call(crew.server)
@@ -116,7 +118,7 @@ def test_each_version(version, since, call, sent, undo, fleet):
     first, second = ('3.2' if is_before(version, since) else version), version
     started = fleet(first, 2)
     started[1].take_over(second)
-    crew = crew_of(started)
+    crew = crew_of(started, sent)
     if not is_before(version, since):
         assert call(crew.server) is True
         assert crew.changes[0] == crew.changes[1] and len(crew.changes[0]) == 1
@@ -142,17 +144,21 @@ def test_without_the_state_of_servers_nothing_can_be_undone(version, fleet):
     assert (caught.value.undone, caught.value.not_undone) == ([], crew.paths[:1])
 
 
-@pytest.mark.parametrize('column, text, call', [
-    ('srv_addr', '-', lambda server: server.setaddress('10.0.0.2')),
-    ('srv_fqdn', '-', lambda server: server.setfqdn('b.example')),
-    ('srv_check_addr', '-', lambda server: server.setcheckaddr('10.0.0.2')),
-    ('srv_agent_addr', '-', lambda server: server.setagentaddr('10.0.0.2')),
+@pytest.mark.parametrize('attribute, former, call', [
+    ('address', '-', lambda server: server.setaddress('10.0.0.2')),
+    ('host', None, lambda server: server.setfqdn('b.example')),
+    ('check_address', '-', lambda server: server.setcheckaddr('10.0.0.2')),
+    ('agent_address', '-', lambda server: server.setagentaddr('10.0.0.2')),
 ])
-def test_what_was_not_set_before_cannot_be_undone(column, text, call, fleet):
+def test_what_was_not_set_before_cannot_be_undone(attribute, former, call, fleet):
     """[all or none] HAProxy has no command for it."""
     crew = crew_of(fleet('3.2', 2))
-    for machine in crew.machines:
-        machine.fields[column] = text
+    for member in crew.members:
+        member.set(**{attribute: former})
+    # A HAProxy that can do what those that are known refuse.
+    crew[0].process.answers.update({
+        SET + 'addr 10.0.0.2': "IP changed from '' to '10.0.0.2' by 'stats socket command'\n\n",
+        SET + 'fqdn b.example': 'b changed its FQDN from a to b\n\n'})
     crew[1].refused['set server'] = REFUSAL
     with pytest.raises(exceptions.MultipleCommandResults) as caught:
         call(crew.server)
@@ -169,13 +175,13 @@ def test_the_health_of_a_server_in_maintenance_is_not_known(fleet):
     assert caught.value.not_undone == crew.paths[:1]
 
 
-@pytest.mark.parametrize('column, call, kind', [
-    ('srv_check_state', lambda server: server.enable_health(), 'health'),
-    ('srv_agent_state', lambda server: server.enable_agent(), 'agent')])
-def test_checks_that_are_not_configured_are_not_enabled(column, call, kind, fleet):
+@pytest.mark.parametrize('check, call, kind', [
+    ('check', lambda server: server.enable_health(), 'health'),
+    ('agent', lambda server: server.enable_agent(), 'agent')])
+def test_checks_that_are_not_configured_are_not_enabled(check, call, kind, fleet):
     """[all or none] Up to 2.4 HAProxy answers success; one process is enough to refuse."""
     crew = crew_of(fleet('2.4', 2))
-    crew[1].fields[column] = '0'
+    getattr(crew[1].server, check).bits = 0
     with pytest.raises(exceptions.CommandFailed) as caught:
         call(crew.server)
     assert kind + ' checks are not configured' in str(caught.value)
@@ -186,7 +192,8 @@ def test_checks_that_are_not_configured_are_not_enabled(column, call, kind, flee
 def test_each_process_is_set_as_it_was(fleet):
     """[all or none]"""
     crew = crew_of(fleet('3.2', 3))
-    crew[0].fields['srv_addr'], crew[1].fields['srv_addr'] = '10.0.0.8', '::1'
+    crew[0].set(address='10.0.0.8')
+    crew[1].set(address='::1')
     crew[2].refused['addr'] = "Invalid addr 'x'"
     with pytest.raises(exceptions.MultipleCommandResults):
         crew.server.setaddress('10.0.0.2', 81)
@@ -203,7 +210,7 @@ def test_a_process_that_is_lost(fleet):
         reply = process.reply_to(command)
         if not command.startswith('set '):
             client.sendall(reply)
-    crew[1].process.behavior = losing
+    crew[1].process.fail(losing)
     with pytest.raises(exceptions.SocketApplicationError) as caught:
         crew.server.setmaxconn(5)
     assert (caught.value.undone, caught.value.not_undone) == (crew.paths[:1], crew.paths[1:])
@@ -212,8 +219,7 @@ def test_a_process_that_is_lost(fleet):
 
 def test_a_server_that_is_gone(fleet):
     crew = crew_of(fleet('3.2', 2))
-    crew[1].process.remove(BACKEND, NAME)
-    crew[1].is_there = False
+    crew[1].lose_server()
     for call in (lambda: crew.server.sethealth('down'), lambda: crew.server.setmaxconn(5)):
         with pytest.raises(exceptions.NoSuchObject):
             call()
@@ -232,6 +238,8 @@ def test_forms_of_an_address(address, fleet):
 def test_text_is_one_word(fleet):
     """[all or none; one word per text]"""
     crew = crew_of(fleet('3.2', 1))
+    # HAProxy does not accept such a name.
+    crew[0].process.answers[SET + 'fqdn a\\ \\<\\<'] = 'b changed its FQDN from a to b\n\n'
     assert crew.server.setagentsend('a b;c') and crew.server.setfqdn('a <<')
     assert crew.changes == [[SET + 'agent-send a\\ b\\;c', SET + 'fqdn a\\ \\<\\<']]
 
@@ -239,8 +247,8 @@ def test_text_is_one_word(fleet):
 def test_nothing_is_said_twice_if_all_refuse(fleet):
     """[all or none] Nothing is to be undone."""
     crew = crew_of(fleet('3.2', 2))
-    for machine in crew.machines:
-        machine.refused['agent'] = REFUSAL
+    for member in crew.members:
+        member.refused['agent'] = REFUSAL
     with pytest.raises(exceptions.CommandFailed) as caught:
         crew.server.setagent('down')
     assert str(caught.value) == REFUSAL and caught.value.undone == []
@@ -249,7 +257,7 @@ def test_nothing_is_said_twice_if_all_refuse(fleet):
 
 def test_an_empty_maximum_is_no_limit(fleet):
     crew = crew_of(fleet('3.2', 2))
-    crew[0].process.set(BACKEND, NAME, 'slim', '')
+    crew[0].set(maxconn=0)
     crew[1].refused['maxconn'] = 'maxconn string empty or preceded by garbage'
     with pytest.raises(exceptions.MultipleCommandResults):
         crew.server.setmaxconn(5)
@@ -258,7 +266,7 @@ def test_an_empty_maximum_is_no_limit(fleet):
 
 def test_what_the_agent_had_found(fleet):
     crew = crew_of(fleet('3.2', 2))
-    crew[0].process.set(BACKEND, NAME, 'status', 'DOWN (agent)')
+    crew[0].process.reply_to(SET + 'agent down')
     crew[1].refused['agent'] = REFUSAL
     with pytest.raises(exceptions.MultipleCommandResults):
         crew.server.setagent('up')
@@ -268,7 +276,7 @@ def test_what_the_agent_had_found(fleet):
 def test_retries(fleet):
     """[retries; all or none] A change is not repeated once it may have been received."""
     crew = crew_of(fleet('3.2', 1), retry=3, retry_interval=0)
-    crew[0].process.script = [fakes.closing]
+    crew[0].process.next(faults.closing())
     # The read is repeated.
     assert crew.server.setmaxconn(5) is True
     assert crew.changes == [['set maxconn server {0} 5'.format(WORD)]]

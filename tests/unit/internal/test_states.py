@@ -4,7 +4,7 @@ import pytest
 
 from haproxyadmin import exceptions
 from tests.support import captured
-from tests.support.machines import BACKEND, NAME, STATES, WORD, Crew
+from tests.unit.crews import BACKEND, NAME, STATES, WORD, Crew
 
 ABLE = [version for version in captured.VERSIONS if not version.startswith('1.5')]
 
@@ -36,15 +36,13 @@ def words_of(server):
     ('MAINT (resolution)', '1', 32, 14, ['is_maintenance', 'is_checked']),
     ('MAINT(via)', '1', 2, 0, ['is_maintenance']),
 ])
-def test_the_status_in_words(status, weight, bits, checks, words, fleet, monkeypatch):
+def test_the_status_in_words(status, weight, bits, checks, words, fleet):
     """[status in words]"""
     crew = Crew(fleet('3.2', 2))
-    for machine in crew.machines:
-        machine.process.set(BACKEND, NAME, 'status', status)
-        machine.process.set(BACKEND, NAME, 'weight', weight)
-        machine.fields['srv_check_state'] = str(checks)
-        monkeypatch.setitem(machine.__dict__, 'state', bits)
-    monkeypatch.setattr('tests.support.machines.STATUS', {bits: (status, bits)})
+    for member in crew.members:
+        member.process.set(BACKEND, NAME, 'status', status)
+        member.process.set(BACKEND, NAME, 'weight', weight)
+        member.server.check.bits, member.server.admin = checks, bits
     assert words_of(crew.server) == words
 
 
@@ -70,8 +68,8 @@ def test_every_version(version, fleet):
             (('drain', 'drain'), ['is_draining', 'is_checked']),
             (('drain', 'maint'), ['is_checked']),
             (('maint', 'maint'), ['is_maintenance', 'is_checked'])]:
-        for machine, state in zip(crew.machines, states):
-            machine.put(state)
+        for member, state in zip(crew.members, states):
+            member.put(state)
         assert words_of(crew.server) == words
     assert crew.server.initial_weight == 100
 
@@ -80,8 +78,8 @@ def test_a_snapshot_knows_some_words(fleet):
     """[status in words] The others ask HAProxy."""
     crew = Crew(fleet('3.2', 2))
     server = crew.hap.snapshot().backend(BACKEND).server(NAME)
-    for machine in crew.machines:
-        machine.put('maint')
+    for member in crew.members:
+        member.put('maint')
     crew.started.forget()
     assert server.is_up is True and server.is_down is False
     assert crew.started.commands == [[], []]
@@ -91,7 +89,7 @@ def test_a_snapshot_knows_some_words(fleet):
 
 def test_a_server_that_is_gone(fleet):
     crew = Crew(fleet('3.2', 2))
-    crew[1].is_there = False
+    crew[1].lose_server()
     for name in ('is_draining', 'is_maintenance', 'is_checked'):
         with pytest.raises(exceptions.NoSuchObject) as caught:
             getattr(crew.server, name)

@@ -5,7 +5,8 @@ import pytest
 from haproxyadmin import exceptions
 from haproxyadmin.internal import streaming
 from haproxyadmin.protocol import replies
-from tests.support import fakes, lab as labs
+from haproxyadmin.testing import faults
+from tests.support import lab as labs
 
 
 class Lines(object):
@@ -73,7 +74,7 @@ def test_a_small_reply_is_parsed_as_a_whole(streamed):
 
 def test_what_has_not_begun_is_repeated(streamed):
     on = streamed(2, retry=2)
-    on.fleet[0].script = [fakes.closing, fakes.closing_at_once]
+    on.fleet[0].next(faults.closing(), faults.closing_at_once())
     assert sorted(on.read()) == sorted(WANTED * 2)
     assert on.fleet.connections[1] == 1
     # The version is asked for in between, if the command depends on it.
@@ -82,12 +83,12 @@ def test_what_has_not_begun_is_repeated(streamed):
 
 def test_it_is_repeated_as_often_as_the_caller_says(streamed):
     on = streamed(retry=2)
-    on.fleet[0].behavior = fakes.closing
+    on.fleet[0].fail(faults.closing())
     with pytest.raises(exceptions.SocketApplicationError):
         on.read()
     assert on.fleet.connections == [3]
     on = streamed()
-    on.fleet[0].behavior = fakes.closing
+    on.fleet[0].fail(faults.closing())
     with pytest.raises(exceptions.SocketApplicationError):
         on.read()
     assert on.fleet.connections == [1]
@@ -96,7 +97,7 @@ def test_it_is_repeated_as_often_as_the_caller_says(streamed):
 def test_what_has_begun_is_not_repeated(streamed):
     """Otherwise some of it would come twice."""
     on = streamed(retry=5)
-    on.fleet[0].script = [fakes.cut(600000)]
+    on.fleet[0].next(faults.cut(600000))
     found = []
     with pytest.raises(exceptions.SocketApplicationError, match='cut short') as info:
         for part in streaming.stream_all(on.operations):
@@ -126,7 +127,7 @@ def test_a_refusal_by_one_of_several(streamed):
 
 def test_an_error_ends_the_others(streamed):
     on = streamed(3)
-    on.fleet[1].script = [fakes.closing]
+    on.fleet[1].next(faults.closing())
     before = labs.descriptors()
     with pytest.raises(exceptions.HAProxySocketError):
         on.read()
@@ -152,7 +153,7 @@ def test_another_operation_may_follow(streamed):
 def test_each_attempt_has_a_parser_of_its_own(streamed):
     on = streamed(retry=3)
     Lines.begun = 0
-    on.fleet[0].script = [fakes.closing, fakes.closing]
+    on.fleet[0].next(faults.closing(), faults.closing())
     assert on.read() == WANTED
     assert Lines.begun == 1
 
@@ -174,7 +175,7 @@ def test_a_level_that_is_too_low_is_told(streamed):
 
 def test_a_former_worker_that_has_ended_is_left_out(streamed, monkeypatch):
     on = streamed(2)
-    on.fleet[1].script = [fakes.closing]
+    on.fleet[1].next(faults.closing())
     monkeypatch.setattr(type(on.operations[1].endpoint), 'is_gone', property(
         lambda endpoint: endpoint.address.path == on.fleet[1].path))
     assert on.read() == WANTED

@@ -9,7 +9,7 @@ import pytest
 from haproxyadmin import exceptions
 from haproxyadmin.internal import transaction
 from haproxyadmin.internal.fanout import Operation
-from tests.support import fakes
+from haproxyadmin.testing import faults
 
 DO, UNDO = 'set maxconn global 5', 'set maxconn global 9'
 REFUSED = 'Value out of range.\n\n'
@@ -110,7 +110,7 @@ def test_where_one_cannot_be_reached_none_is_changed(fleet):
 def test_where_one_is_lost_the_others_are_put_back(fleet):
     """The lost process may have made the change, so it is reported as not undone."""
     site = Site(fleet)
-    site.started[1].script = [fakes.answering, fakes.closing]
+    site.started[1].next(faults.answering(), faults.closing())
     error = site.fails(exceptions.SocketApplicationError)
     assert account(error) == (site.paths(0, 2), site.paths(1), [])
     assert site.commands == [[DO, UNDO], [DO], [DO, UNDO]]
@@ -118,7 +118,7 @@ def test_where_one_is_lost_the_others_are_put_back(fleet):
 
 def test_where_one_cannot_be_asked_afterwards_the_others_are_put_back(fleet):
     site = Site(fleet)
-    site.started[1].script = [fakes.answering, fakes.answering, fakes.closing]
+    site.started[1].next(faults.answering(), faults.answering(), faults.closing())
     error = site.fails(exceptions.SocketApplicationError)
     assert account(error) == (site.paths(0, 2), site.paths(1), [])
     assert site.commands == [[DO, UNDO], [DO], [DO, UNDO]]
@@ -128,7 +128,7 @@ def test_a_process_that_is_replaced_is_not_taken_for_changed(fleet):
     site = Site(fleet)
     started = site.started
 
-    started[1].script = [fakes.answering, replace]
+    started[1].next(faults.answering(), replace)
     error = site.fails(exceptions.CommandFailed)
     assert account(error) == (site.paths(0, 2), [], site.paths(1))
     assert started.paths[1] in str(error) and error.socket_file == started.paths[1]
@@ -160,7 +160,7 @@ def test_what_cannot_be_undone_is_told(fleet):
 def test_an_undo_that_is_lost_is_told(fleet):
     site = Site(fleet)
     site.started[0].answers[DO] = REFUSED
-    site.started[2].script = [fakes.answering] * 4 + [fakes.closing]
+    site.started[2].next(*[faults.answering()] * 4 + [faults.closing()])
     error = site.fails(exceptions.MultipleCommandResults)
     assert account(error) == (site.paths(1), site.paths(2), [])
 
@@ -181,7 +181,7 @@ def test_an_undo_that_cannot_be_built_keeps_no_other_from_being_undone(fleet):
 
 def replace(process, client):
     """Answer, and let another process take over."""
-    fakes.answering(process, client)
+    process.answer(client)
     process.info['Pid'] = '4711'
 
 
@@ -189,7 +189,7 @@ def test_nothing_is_undone_in_a_process_that_has_taken_over(fleet):
     """It was never changed."""
     site = Site(fleet)
     site.started[0].answers[DO] = REFUSED
-    site.started[1].script = [fakes.answering] * 2 + [replace]
+    site.started[1].next(*[faults.answering()] * 2 + [replace])
     error = site.fails(exceptions.MultipleCommandResults)
     assert account(error) == (site.paths(2), [], site.paths(1))
     assert site.commands == [[DO], [DO], [DO, UNDO]]
@@ -198,7 +198,7 @@ def test_nothing_is_undone_in_a_process_that_has_taken_over(fleet):
 def test_what_was_undone_in_a_process_that_then_ended_is_not_known(fleet):
     site = Site(fleet)
     site.started[0].answers[DO] = REFUSED
-    site.started[1].script = [fakes.answering] * 4 + [replace]
+    site.started[1].next(*[faults.answering()] * 4 + [replace])
     error = site.fails(exceptions.MultipleCommandResults)
     assert account(error) == (site.paths(2), [], site.paths(1))
 
@@ -206,7 +206,7 @@ def test_what_was_undone_in_a_process_that_then_ended_is_not_known(fleet):
 def test_an_undo_is_not_repeated(fleet):
     site = Site(fleet, retry=5, retry_interval=0)
     site.started[0].answers[DO] = REFUSED
-    site.started[1].script = [fakes.answering] * 4 + [fakes.closing]
+    site.started[1].next(*[faults.answering()] * 4 + [faults.closing()])
     error = site.fails(exceptions.MultipleCommandResults)
     assert account(error) == (site.paths(2), site.paths(1), [])
     assert site.commands[1] == [DO, UNDO]
@@ -214,7 +214,7 @@ def test_an_undo_is_not_repeated(fleet):
 
 def test_an_exception_has_the_replies_of_all_also_if_a_process_was_replaced(fleet):
     site = Site(fleet)
-    site.started[1].script = [fakes.answering, replace]
+    site.started[1].next(faults.answering(), replace)
     error = site.fails(exceptions.CommandFailed)
     assert error.by_socket == [(path, '') for path in site.started.paths]
 
@@ -230,7 +230,7 @@ def test_an_interrupt_asks_who_answers_before_it_undoes(place, fleet, monkeypatc
         if interrupts:
             raise interrupts.pop()
     monkeypatch.setattr(transaction._Transaction, '_look_who_answers', interrupted)
-    site.started[1].script = [fakes.answering, replace]
+    site.started[1].next(faults.answering(), replace)
     error = site.fails(Interrupt)
     assert account(error) == (site.paths(0, 2), [], site.paths(1))
     assert site.commands == [[DO, UNDO], [DO], [DO, UNDO]]
@@ -261,7 +261,7 @@ def failure_of(site):
 @pytest.mark.skipif(sys.version_info < (3,), reason='Python 2 keeps the last exception')
 def test_an_exception_is_in_no_cycle(fleet):
     site = Site(fleet)
-    site.started[1].script = [fakes.answering, fakes.closing]
+    site.started[1].next(faults.answering(), faults.closing())
     gc.collect()
     gc.disable()
     try:
@@ -280,9 +280,9 @@ def test_an_interrupt_puts_back_what_is_done(fleet, monkeypatch):
         if operation.command == DO.encode() and operation.socket_file == site.started.paths[1]:
             raise Interrupt
         return outcome
-    site.started[0].script = [fakes.answering, fakes.answering]
-    site.started[1].script = [fakes.answering, fakes.delayed(0.3)]
-    site.started[2].script = [fakes.answering, fakes.silent]
+    site.started[0].next(faults.answering(), faults.answering())
+    site.started[1].next(faults.answering(), faults.late(0.3))
+    site.started[2].next(faults.answering(), faults.silent())
     monkeypatch.setattr(Operation, 'interpret_reply', interrupted)
     error = site.fails(Interrupt)
     assert account(error) == (site.paths(0), site.paths(1, 2), [])
@@ -360,7 +360,7 @@ def test_where_one_is_lost_at_the_second_step(fleet):
         reply = process.reply_to(command)
         if command != THEN:
             client.sendall(reply)
-    site.started[1].behavior = losing
+    site.started[1].fail(losing)
     error = site.fails(exceptions.SocketApplicationError)
     assert account(error) == (site.paths(0, 1, 2), [], [])
     assert site.commands == [[DO, THEN, UNDO]] * 3

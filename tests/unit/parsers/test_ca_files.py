@@ -11,8 +11,8 @@ from haproxyadmin.parsers.certificates import parse_list
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.times import UTC
 from haproxyadmin.protocol import replies
+from haproxyadmin.testing.texts import raw
 from tests.support import captured
-from tests.support.texts import raw
 
 CA, CRL = 'DIR/ca-bind.pem', 'DIR/crl.pem'
 HEAD = 'Filename: /crl.pem\nStatus: Used\n'

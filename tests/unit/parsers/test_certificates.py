@@ -6,7 +6,7 @@ from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.parsers.certificates import parse_certificate, parse_list
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.protocol import replies
-from tests.support.texts import raw
+from haproxyadmin.testing.texts import raw
 
 # Of HAProxy 2.2.9, and of 3.2.26.
 OLD = """\

@@ -9,7 +9,7 @@ import pytest
 import six
 
 from haproxyadmin.parsers.pattern_files import LONGEST_LINE, format_file, parse_file
-from tests.support.texts import text
+from haproxyadmin.testing.texts import text
 
 ALPHABET = [b'#', b' ', b'\t', b'a', b'\\', b';', b'"', b'\v', b'\f', b'\x85', b'\xff',
             b'\xc5\xbe', b'\xef\xbb\xbf']

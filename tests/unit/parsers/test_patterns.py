@@ -7,7 +7,8 @@ import pytest
 from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.parsers import errors, patterns
 from haproxyadmin.protocol.replies import Malformed
-from tests.support import captured, texts
+from haproxyadmin.testing import texts
+from tests.support import captured
 
 LISTED = ['# id (file) description', "0 (/f) pattern loaded from file '/f' used by map"]
 FOUND = ['type=str, case=sensitive, found=yes, idx=tree, key="11", value="v", type="str"']

@@ -6,8 +6,8 @@ from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.resolvers import parse_resolvers
 from haproxyadmin.protocol import replies
+from haproxyadmin.testing.texts import raw
 from tests.support import captured
-from tests.support.texts import raw
 
 VERSIONS = [version for version in captured.VERSIONS
             if captured.has_dump(version, 'resolvers.txt')]

@@ -8,8 +8,8 @@ from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.parsers import tables
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.protocol.replies import Malformed
+from haproxyadmin.testing.texts import raw, text as native
 from tests.support import captured
-from tests.support.texts import raw, text as native
 
 HEADER = '# table: st, type: {0}, size:100, used:1\n'
 

@@ -6,8 +6,8 @@ from haproxyadmin.exceptions import CommandFailed
 from haproxyadmin.parsers.lines import split_lines
 from haproxyadmin.parsers.workers import is_workers, parse_reload, parse_workers
 from haproxyadmin.protocol import replies
+from haproxyadmin.testing.texts import raw
 from tests.support import captured
-from tests.support.texts import raw
 
 CASES = captured.masters()
 LISTS = [case for case in CASES if case['command'] == 'show proc']

@@ -10,7 +10,7 @@ import pytest
 from haproxyadmin.protocol import addresses
 from haproxyadmin.protocol.addresses import MasterAddress, Tls, parse_address
 from haproxyadmin.protocol.errors import TlsError
-from tests.support.texts import raw
+from haproxyadmin.testing.texts import raw
 
 try:
     import pathlib

@@ -13,7 +13,9 @@ import pytest
 from haproxyadmin import exceptions, imports
 from haproxyadmin.protocol import transport
 from haproxyadmin.protocol.addresses import parse_address
-from tests.support import lab as labs, listener
+from haproxyadmin.testing import sockets
+from tests.support import lab as labs
+from tests.support.backlog import Backlog
 from tests.support.fakes import LONG
 
 INET = socket.AF_INET
@@ -27,13 +29,13 @@ class Crowd(object):
     """
 
     def __init__(self, path, together=1):
-        self.listener = listener.bound(path)
+        self.listener = sockets.bound(path)
         self.listener.listen(1024)
         self.address = self.listener.getsockname()
         self.together = together
         self.most = self.total = 0
         self._stopping = threading.Event()
-        self._thread = listener.started(self._serve)
+        self._thread = sockets.started(self._serve)
 
     def _serve(self):
         clients, poller = {}, select.poll()
@@ -106,7 +108,7 @@ def test_all_up_to_the_limit_are_open_at_the_same_time(crowd, monkeypatch):
 def test_one_that_never_answers_does_not_keep_the_others_waiting(crowd, tmpdir, monkeypatch):
     monkeypatch.setattr(transport, 'MAX_CONNECTIONS', 20)
     started = crowd()
-    deaf = listener.bound(str(tmpdir.join('deaf')))
+    deaf = sockets.bound(str(tmpdir.join('deaf')))
     deaf.listen(8)
     wanted = requests(started.address, 60)
     wanted[0] = transport.Request(str(tmpdir.join('deaf')), b'show info', 0.3)
@@ -123,7 +125,7 @@ def test_the_time_of_one_that_waits_for_its_turn_has_not_begun(crowd, tmpdir, mo
     """[addresses] Otherwise the last of many would time out before it is asked."""
     monkeypatch.setattr(transport, 'most_connections', lambda wanted: 1)
     started = crowd()
-    deaf = [listener.bound(str(tmpdir.join('deaf%d' % number))) for number in range(3)]
+    deaf = [sockets.bound(str(tmpdir.join('deaf%d' % number))) for number in range(3)]
     for each in deaf:
         each.listen(8)
     wanted = [transport.Request(each.getsockname(), b'show info', 0.2) for each in deaf]
@@ -193,7 +195,7 @@ def test_a_port_that_refuses(port):
 @contextlib.contextmanager
 def black_hole():
     """A port whose queue is full: further connections get no answer."""
-    with contextlib.closing(listener.Backlog(('127.0.0.1', 0))) as full:
+    with contextlib.closing(Backlog(('127.0.0.1', 0))) as full:
         yield full.path[1]
 
 
@@ -259,7 +261,7 @@ def test_a_name_that_does_not_resolve(monkeypatch):
 
 
 def test_a_port_that_resets(crowd):
-    sock = listener.bound(('127.0.0.1', 0))
+    sock = sockets.bound(('127.0.0.1', 0))
     sock.listen(8)
 
     def reset():
@@ -267,7 +269,7 @@ def test_a_port_that_resets(crowd):
         client.recv(65536)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
         client.close()
-    thread = listener.started(reset)
+    thread = sockets.started(reset)
     error, = transport.exchange_all(requests('127.0.0.1:%d' % sock.getsockname()[1], 1))
     thread.join()
     sock.close()

@@ -8,6 +8,7 @@ import pytest
 
 from haproxyadmin import combine, exceptions, utils
 from haproxyadmin.protocol import commands, replies, words
+from haproxyadmin.testing import faults
 from tests.support import captured, fakes, ocsp
 
 # Kinds of replies: a change was made; a refusal; the entries of an ACL or map; the result of a
@@ -207,13 +208,14 @@ class Caller(object):
     def call(self, command, reply):
         """Call the method that sends the command; return its value or its error."""
         # On 3.4, a deletion is repeated until nothing is left to delete.
-        self.process.script = [fakes.replying(reply), fakes.replying(b'Key not found.\n\n')]
+        self.replies = [faults.replying(reply), faults.replying(b'Key not found.\n\n')]
+        self.process.next(*self.replies)
         try:
             return self._method(command)()
         except exceptions.HAProxyBaseError as error:
             return error
         finally:
-            self.process.script = []
+            self.process.next()
 
     def _method(self, command):
         hap, server, frontend = self.hap, self.server, self.frontend
@@ -246,7 +248,7 @@ class Caller(object):
     def _set_maxconn_frontend(self):
         if self.version in ('2.6', '2.8'):
             # The library looks at the frontend first, because these versions may crash.
-            self.process.script.insert(0, fakes.answering)
+            self.process.next(faults.answering(), *self.replies)
         return self.frontend.setmaxconn(5)
 
     def _set_address(self):
@@ -255,7 +257,7 @@ class Caller(object):
 
     def _set_port(self):
         # The library reads the address first.
-        self.process.script.insert(0, fakes.answering)
+        self.process.next(faults.answering(), *self.replies)
         self.server.port = 99
         return True
 
@@ -318,7 +320,7 @@ def test_an_unknown_command_is_an_error(version, fleet):
     """[errors are not data] Such as "get map" on a HAProxy that is too old, or built without it."""
     caller = Caller(fleet(version))
     for command in ('show acl', 'show map', 'get map', 'add map', 'clear counters', 'set weight'):
-        outcome = caller.call(command, caller.process._captured('bogus command'))
+        outcome = caller.call(command, fakes.reply_to(caller.process.version, 'bogus command'))
         assert type(outcome) is exceptions.CommandFailed
         assert str(outcome).startswith('Unknown command')
 

@@ -13,7 +13,8 @@ import pytest
 from haproxyadmin import exceptions
 from haproxyadmin.protocol import streams, transport
 from haproxyadmin.protocol.addresses import Tls, parse_address
-from tests.support import fakes, keys as keychain, lab as labs
+from haproxyadmin.testing import faults
+from tests.support import backlog, fakes, keys as keychain, lab as labs
 from tests.unit.protocol import test_tls
 
 COMMAND = b'show table st'
@@ -48,14 +49,14 @@ def test_a_small_reply_comes_as_a_whole(fleet):
     """It may be a refusal."""
     started = fleet('2.2')
     for size in (1, 2, transport.MAX_COMPLAINT):
-        started[0].script = [fakes.replying(b'x' * size)]
+        started[0].next(faults.replying(b'x' * size))
         assert stream_one(started[0]) == ([], b'x' * size)
     assert started.commands == [['show table st'] * 3]
 
 
 def test_a_large_reply_comes_in_parts(fleet):
     started = fleet('2.2')
-    started[0].script = [fakes.replying(LARGE)]
+    started[0].next(faults.replying(LARGE))
     parts, last = stream_one(started[0])
     assert b''.join(parts) + last == LARGE
     assert len(parts) > 3
@@ -65,14 +66,14 @@ def test_a_large_reply_comes_in_parts(fleet):
 
 def test_a_reply_without_the_conduct_comes_as_a_whole(fleet):
     started = fleet('2.2')
-    started[0].script = [fakes.replying(LARGE)]
+    started[0].next(faults.replying(LARGE))
     assert stream_one(started[0], conduct=transport.PLAIN) == ([], LARGE)
 
 
 def test_one_that_is_larger_than_any_other_reply(fleet, monkeypatch):
     monkeypatch.setattr(transport, 'MAX_REPLY', 100000)
     started = fleet('2.2')
-    started[0].script = [fakes.replying(LARGE)] * 2
+    started[0].next(*[faults.replying(LARGE)] * 2)
     parts, last = stream_one(started[0])
     assert b''.join(parts) + last == LARGE
     _, error = stream_one(started[0], conduct=transport.PLAIN)
@@ -82,7 +83,7 @@ def test_one_that_is_larger_than_any_other_reply(fleet, monkeypatch):
 def test_one_that_dribbles(fleet):
     started = fleet('2.2')
     reply = b'%0500d\n' * 4
-    started[0].script = [fakes.dribbling(97, 0.001, reply)]
+    started[0].next(faults.slow(97, 0.001, reply))
     parts, last = stream_one(started[0])
     assert b''.join(parts) + last == reply
 
@@ -93,7 +94,7 @@ def test_many_at_once(fleet, monkeypatch):
     started = fleet('2.2', 12)
     replies = [b'%d ' % number * 20000 for number in range(12)]
     for process, reply in zip(started, replies):
-        process.script = [fakes.replying(reply)]
+        process.next(faults.replying(reply))
     found = collect(streams.stream_all(requests(started.paths)))
     assert [b''.join(found[place][0]) + found[place][1] for place in range(12)] == replies
 
@@ -101,7 +102,7 @@ def test_many_at_once(fleet, monkeypatch):
 def test_both_kinds_at_once(fleet):
     started = fleet('2.2', 2)
     for process in started:
-        process.script = [fakes.replying(LARGE)]
+        process.next(faults.replying(LARGE))
     found = collect(streams.stream_all(
         requests(started.paths[:1]) + requests(started.paths[1:], conduct=transport.PLAIN)))
     assert found[1] == ([], LARGE)
@@ -110,10 +111,10 @@ def test_both_kinds_at_once(fleet):
 
 # Errors
 
-@pytest.mark.parametrize('behave', [fakes.closing, fakes.closing_at_once, fakes.replying(b'')])
+@pytest.mark.parametrize('behave', [faults.closing(), faults.closing_at_once(), faults.replying(b'')])
 def test_one_that_says_nothing(fleet, behave):
     started = fleet('2.2')
-    started[0].script = [behave]
+    started[0].next(behave)
     parts, error = stream_one(started[0])
     assert not parts and isinstance(error, exceptions.HAProxySocketError)
 
@@ -126,7 +127,7 @@ def test_one_that_stops_in_the_middle(fleet):
         process.receive(client)
         client.sendall(b'x' * 1000)
         process.stopping.wait(fakes.LONG)
-    started[0].script = [behave]
+    started[0].next(behave)
     parts, error = stream_one(started[0], timeout=2)
     started[0].stopping.set()
     assert b''.join(parts) == b'x' * 1000
@@ -137,14 +138,14 @@ def test_one_that_stops_in_the_middle(fleet):
 def test_one_that_closes_in_the_middle_ends_without_an_error(fleet):
     """Only the parser knows whether it is complete."""
     started = fleet('2.2')
-    started[0].script = [fakes.replying(LARGE[:100000])]
+    started[0].next(faults.replying(LARGE[:100000]))
     parts, last = stream_one(started[0])
     assert b''.join(parts) + last == LARGE[:100000]
 
 
 def test_one_that_is_reset_in_the_middle(fleet):
     started = fleet('2.2')
-    started[0].script = [fakes.resetting(b'x' * 100000)]
+    started[0].next(faults.reset(b'x' * 100000))
     parts, error = stream_one(started[0])
     assert b''.join(parts) == b'x' * 100000 or not parts
     assert isinstance(error, exceptions.HAProxySocketError)
@@ -153,8 +154,8 @@ def test_one_that_is_reset_in_the_middle(fleet):
 
 def test_the_others_go_on(fleet):
     started = fleet('2.2', 3)
-    started[0].script = [fakes.replying(LARGE)]
-    started[1].script = [fakes.closing]
+    started[0].next(faults.replying(LARGE))
+    started[1].next(faults.closing())
     started[2].vanish()
     found = collect(streams.stream_all(requests(started.paths)))
     assert b''.join(found[0][0]) + found[0][1] == LARGE
@@ -176,7 +177,7 @@ def test_a_slow_caller_makes_haproxy_wait(fleet, monkeypatch):
             client.sendall(LARGE[start:start + 10000])
             sent[process.path] = start + 10000
     for process in started:
-        process.script = [behave]
+        process.next(behave)
     stream = streams.stream_all(requests(started.paths))
     found = {0: b'', 1: b''}
     place, part = next(stream)
@@ -197,7 +198,7 @@ def test_a_slow_caller_makes_haproxy_wait(fleet, monkeypatch):
 def test_one_that_is_not_read_to_its_end_leaves_nothing_open(fleet, how):
     started = fleet('2.2', 3)
     for process in started:
-        process.script = [fakes.replying(LARGE)]
+        process.next(faults.replying(LARGE))
     before = open_files()
     stream = streams.stream_all(requests(started.paths))
     with warnings.catch_warnings(record=True) as caught:
@@ -214,7 +215,7 @@ def test_one_that_is_not_read_to_its_end_leaves_nothing_open(fleet, how):
 
 def test_what_the_caller_throws_in_leaves_nothing_open(fleet):
     started = fleet('2.2')
-    started[0].script = [fakes.replying(LARGE)]
+    started[0].next(faults.replying(LARGE))
     before = open_files()
     stream = streams.stream_all(requests(started.paths))
     next(stream)
@@ -227,7 +228,7 @@ def test_nothing_is_sent_before_somebody_reads(fleet):
     started = fleet('2.2')
     streams.stream_all(requests(started.paths))
     assert started.connections == [0]
-    assert not started[0].is_awaited()
+    assert not backlog.is_awaited(started[0])
 
 
 def test_a_peer_that_talks_without_end_takes_bounded_memory(fleet):
@@ -241,7 +242,7 @@ def test_a_peer_that_talks_without_end_takes_bounded_memory(fleet):
                 client.sendall(b'x' * 65536)
         except socket.error:
             pass
-    started[0].script = [behave]
+    started[0].next(behave)
     stream = streams.stream_all(requests(started.paths))
     for _ in range(100):
         sizes.append(len(next(stream)[1].received))

@@ -15,7 +15,8 @@ import pytest
 from haproxyadmin import exceptions
 from haproxyadmin.protocol import transport
 from haproxyadmin.protocol.addresses import Tls, parse_address
-from tests.support import keys as keychain, listener
+from haproxyadmin.testing import sockets
+from tests.support import keys as keychain
 from tests.support.fakes import LONG
 
 
@@ -26,7 +27,7 @@ def keys():
     shutil.rmtree(directory)
 
 
-class Peer(listener.Listener):
+class Peer(sockets.Listener):
     """A port of 127.0.0.1 that speaks TLS.
 
     :param certificate: the file of its certificate and key.

@@ -17,8 +17,10 @@ import pytest
 from haproxyadmin import exceptions, imports
 from haproxyadmin.internal import lookup
 from haproxyadmin.protocol import addresses, transport
-from tests.support import fakes, lab as labs, listener
+from haproxyadmin.testing import faults, sockets
+from tests.support import fakes, lab as labs
 
+CLOSING_AT_ONCE = faults.closing_at_once()
 COMMAND = b'show info'
 
 
@@ -52,7 +54,7 @@ def open_files():
 
 def test_the_reply_comes_as_it_is(fleet):
     started = fleet('2.2')
-    started[0].script = [fakes.replying(b'\xff\x00 any bytes\r\n\n\n')]
+    started[0].next(faults.replying(b'\xff\x00 any bytes\r\n\n\n'))
     assert exchange(started[0].path) == b'\xff\x00 any bytes\r\n\n\n'
     assert started.commands == [['show info']]
 
@@ -60,7 +62,7 @@ def test_the_reply_comes_as_it_is(fleet):
 def test_a_large_reply_is_read_to_its_end(fleet):
     started = fleet('2.2')
     reply = b''.join(b'%07d\n' % number for number in range(400000))
-    started[0].script = [fakes.replying(reply)]
+    started[0].next(faults.replying(reply))
     assert exchange(started[0].path) == reply
 
 
@@ -81,7 +83,7 @@ def test_a_command_larger_than_the_buffers_of_the_socket_is_sent_whole(fleet):
             size += len(client.recv(65536))
         received.append(size)
         client.sendall(b'done\n')
-    started[0].script = [count]
+    started[0].next(count)
     assert exchange(started[0].path, b'x' * 2000000) == b'done\n'
     assert received == [2000001]
 
@@ -90,7 +92,7 @@ def test_a_peer_that_waits_for_the_end_of_the_input_gets_it(fleet):
     """[cost of construction]
     A master socket keeps the connection open until the client half-closes."""
     started = fleet('2.2')
-    started[0].script = [fakes.master]
+    started[0].next(fakes.MASTER)
     with took(0, 25):
         assert exchange(started[0].path, conduct=transport.PROBE).startswith(b'Unknown command')
 
@@ -101,10 +103,10 @@ def test_a_master_is_asked_to_close_the_connection_without_a_half_close(fleet):
     received = []
 
     def behave(process, client):
-        received.append(listener.Listener.receive(process, client))
+        received.append(sockets.Listener.receive(process, client))
         received.append(select.select([client], [], [], 0)[0])
         client.sendall(b'Name: HAProxy\n\n')
-    started[0].script = [behave]
+    started[0].next(behave)
     master = addresses.MasterAddress('m', addresses.path_address(started[0].path))
     assert exchange(master.process(12), conduct=transport.PROBE) == b'Name: HAProxy\n\n'
     assert received == [b'@!12; show info\nquit\n', []]
@@ -143,7 +145,7 @@ def test_the_list_of_workers_may_arrive_in_pieces(fleet):
         in_pieces(process, client, pieces)
         process.receive(client)
         client.sendall(b'\n')
-    started[0].script = [behave]
+    started[0].next(behave)
     assert exchange_with_worker(started[0].path) == b'\n'
     assert started.commands == [['show proc', '@!12; enable frontend f']]
 
@@ -162,7 +164,7 @@ def test_a_master_without_the_worker_may_leave_the_connection_open(fleet, pieces
         process.receive(client)
         in_pieces(process, client, pieces)
         process.stopping.wait(fakes.LONG)
-    started[0].script = [behave]
+    started[0].next(behave)
     with took(0, fakes.LONG / 2):
         outcome = exchange_with_worker(started[0].path)
     started[0].stopping.set()
@@ -182,7 +184,7 @@ def test_the_end_of_the_input_is_not_told_otherwise(fleet):
         except socket.error as error:
             told.append(error.errno)
         client.sendall(b'Done.\n\n')
-    started[0].script = [behave]
+    started[0].next(behave)
     assert exchange(started[0].path) == b'Done.\n\n'
     assert told == [errno.EAGAIN]
 
@@ -203,7 +205,7 @@ def endless(pause):
 
 def test_a_probe_takes_little_of_a_stream(fleet):
     started = fleet('2.2')
-    started[0].script = [endless(0)]
+    started[0].next(endless(0))
     outcome = exchange(started[0].path, conduct=transport.PROBE)
     assert isinstance(outcome, exceptions.SocketApplicationError)
     assert 'larger than 65536 bytes' in str(outcome)
@@ -212,7 +214,7 @@ def test_a_probe_takes_little_of_a_stream(fleet):
 def test_a_probe_ends_after_twice_the_timeout(fleet):
     """No matter what arrives in the meantime, or how fast."""
     started = fleet('2.2')
-    started[0].script = [fakes.dribbling(100000, 0.01, b'x' * 200000000)]
+    started[0].next(faults.slow(100000, 0.01, b'x' * 200000000))
     with took(1, 20):
         outcome = exchange(started[0].path, timeout=0.5, conduct=transport.Conduct(
             True, transport.MAX_REPLY, 2))
@@ -221,7 +223,7 @@ def test_a_probe_ends_after_twice_the_timeout(fleet):
 
 def test_no_timeout_waits_without_limit(fleet):
     started = fleet('2.2')
-    started[0].script = [fakes.delayed(0.3)]
+    started[0].next(faults.late(0.3))
     assert exchange(started[0].path, timeout=None).startswith(b'Name: HAProxy')
 
 
@@ -242,11 +244,11 @@ def test_select_serves_where_there_is_no_poll(no_poll, fleet):
     started = fleet('2.2', 3)
     reply = b'%07d\n' * 100000
     for process in started:
-        process.script = [fakes.replying(reply)]
+        process.next(faults.replying(reply))
     outcomes = transport.exchange_all([
         transport.Request(path, b'show info', fakes.LONG) for path in started.paths])
     assert outcomes == [reply] * 3
-    started[0].script = [fakes.silent]
+    started[0].next(faults.silent())
     assert isinstance(exchange(started[0].path, timeout=0.25), exceptions.SocketTimeout)
 
 
@@ -300,7 +302,7 @@ def alarming(pause, behave):
     socket.timeout('late'), ValueError('late'), Alarm(), select.error(), select.error(errno.EINTR)],
     ids=repr)
 @pytest.mark.parametrize('behave', [
-    fakes.silent, endless(0), fakes.dribbling(10, 0.01, b'x' * 1000000)], ids=[
+    faults.silent(), endless(0), faults.slow(10, 0.01, b'x' * 1000000)], ids=[
         'while it waits', 'while it reads', 'in between'])
 def test_what_a_signal_handler_raises_is_the_callers(fleet, raised, behave):
     started = fleet('2.2')
@@ -313,7 +315,7 @@ def test_what_a_signal_handler_raises_is_the_callers(fleet, raised, behave):
     before = open_files()
     try:
         for pause in (0.01, 0.013, 0.02):
-            started[0].script = [alarming(pause, behave)]
+            started[0].next(alarming(pause, behave))
             with pytest.raises(type(raised)) as caught:
                 exchange(started[0].path)
             assert caught.value is raised
@@ -398,7 +400,7 @@ def test_a_peer_that_closes_early_does_not_kill_the_program(fleet):
     former = signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:
         for _ in range(20):
-            started[0].script = [fakes.closing_at_once]
+            started[0].next(faults.closing_at_once())
             outcome = exchange(started[0].path, b'x' * 2000000)
             assert isinstance(outcome, exceptions.HAProxySocketError)
     finally:
@@ -407,7 +409,7 @@ def test_a_peer_that_closes_early_does_not_kill_the_program(fleet):
 
 def test_a_clock_that_is_set_back_changes_nothing(monkeypatch, fleet):
     started = fleet('2.2')
-    started[0].script = [fakes.silent]
+    started[0].next(faults.silent())
     monkeypatch.setattr(time, 'time', lambda: 0)
     assert isinstance(exchange(started[0].path, timeout=0.25), exceptions.SocketTimeout)
 
@@ -420,7 +422,7 @@ def test_the_clock_of_python_2_only_goes_forward():
 def test_outcomes_are_in_the_order_of_the_requests(fleet):
     started = fleet('2.2', 3)
     for process, seconds in zip(started, (0.06, 0.03, 0)):
-        process.script = [fakes.delayed(seconds)]
+        process.next(faults.late(seconds))
         process.answers['who'] = '{0}\n'.format(process.number)
     paths = started.paths[:2] + [started.stale()] + started.paths[2:]
     outcomes = transport.exchange_all([transport.Request(path, b'who', fakes.LONG) for path in paths])
@@ -441,8 +443,8 @@ def test_what_follows_is_sent_while_others_go_on(fleet):
     def last(process, client):
         labs.wait_until(lambda: started[1].connections == 5, 'the others go on')
         time.sleep(0.2)
-        fakes.answering(process, client)
-    started[0].script = [last]
+        process.answer(client)
+    started[0].next(last)
 
     def follow(place, outcome):
         ended.append((place, outcome[:4]))
@@ -458,7 +460,7 @@ def test_what_follows_is_sent_while_others_go_on(fleet):
 
 def test_an_error_in_what_follows_leaves_no_connection(fleet):
     started = fleet('2.2', 2)
-    started[0].script = [fakes.silent]
+    started[0].next(faults.silent())
     before = open_files()
 
     def follow(place, outcome):
@@ -479,7 +481,8 @@ def test_all_sockets_are_asked_at_the_same_time(fleet):
     A call takes as long as the slowest process, and leaves no thread behind."""
     started = fleet('2.2', 4)
     for process in started:
-        process.behavior = fakes.delayed(0.1)
+        process.fail(faults.late(0.1))
+    started.wait_for_silence()
     threads = threading.active_count()
 
     def ask():
@@ -487,13 +490,14 @@ def test_all_sockets_are_asked_at_the_same_time(fleet):
             [transport.Request(path, COMMAND, fakes.LONG) for path in started.paths])
         assert all(outcome.startswith(b'Name: HAProxy') for outcome in outcomes)
     assert 0.09 <= fakes.fastest(ask, 0.25) < 0.25
+    started.wait_for_silence()
     assert threading.active_count() == threads
 
 
 def test_a_silent_socket_does_not_hold_up_the_others(fleet):
     """[concurrent processes; constructor]"""
     started = fleet('2.2', 2)
-    started[0].script = [fakes.silent]
+    started[0].next(faults.silent())
     with took(0.15, 10):
         outcomes = transport.exchange_all([
             transport.Request(path, COMMAND, timeout)
@@ -609,7 +613,7 @@ def test_a_path_that_is_too_long_is_a_socket_error():
 def test_a_silent_haproxy_times_out(timeout, fleet):
     """[constructor]"""
     started = fleet('2.2')
-    started[0].script = [fakes.silent]
+    started[0].next(faults.silent())
     with took(timeout, timeout + 10):
         outcome = exchange(started[0].path, timeout=timeout)
     assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, started[0].path, False)
@@ -646,7 +650,7 @@ def test_a_full_backlog_is_tried_again_within_the_timeout(fleet):
         client.sendall(b'late\n')
         client.close()
     with took(0.05, 15):
-        server = listener.started(serve)
+        server = sockets.started(serve)
         assert exchange(backlog.path) == b'late\n'
     server.join()
     assert opened == [b'show info\n']
@@ -673,8 +677,8 @@ def test_a_connection_may_get_the_number_of_one_that_has_just_ended(fleet):
         client.recv(100)
         client.sendall(b'x' * 3000000 + b'\n')
         client.close()
-    started[0].script = [make_place]
-    server = listener.started(serve)
+    started[0].next(make_place)
+    server = sockets.started(serve)
     with took(0, 25):
         outcomes = transport.exchange_all([
             transport.Request(path, COMMAND, fakes.LONG)
@@ -688,7 +692,7 @@ def test_a_long_answer_without_silence_is_no_timeout(fleet):
     """[constructor] The timeout limits each wait for data, not the whole reply."""
     started = fleet('2.2')
     reply = b'x' * 1000000 + b'\n'
-    started[0].script = [fakes.dribbling(150000, 0.3, reply)]
+    started[0].next(faults.slow(150000, 0.3, reply))
     with took(1.8, 60):
         assert exchange(started[0].path, timeout=1.8) == reply
 
@@ -703,7 +707,7 @@ def test_a_dribbling_peer_does_not_hold_the_caller(first, fleet):
         client.sendall(b'x' * first)
         while not process.stopping.wait(0.02):
             client.sendall(b'y')
-    started[0].script = [dribble]
+    started[0].next(dribble)
     with took(1, 30):
         outcome = exchange(started[0].path, timeout=1)
     assert_error(outcome, exceptions.SocketTimeout, errno.ETIMEDOUT, started[0].path, False)
@@ -746,7 +750,7 @@ def test_any_timeout_is_taken(timeout, fleet):
 def test_a_signal_is_no_failure(fleet):
     """Python 2 raises an error for an interrupted call."""
     started = fleet('2.2')
-    started[0].script = [fakes.delayed(0.15)]
+    started[0].next(faults.late(0.15))
     seen = []
     before = signal.signal(signal.SIGALRM, lambda *args: seen.append(1))
     signal.setitimer(signal.ITIMER_REAL, 0.02, 0.02)
@@ -770,7 +774,7 @@ def test_a_larger_reply_is_an_application_error(size, taken, fleet, monkeypatch)
     """[constructor]"""
     monkeypatch.setattr(transport, 'MAX_REPLY', 1000)
     started = fleet('2.2')
-    started[0].script = [fakes.replying(b'x' * size)]
+    started[0].next(faults.replying(b'x' * size))
     outcome = exchange(started[0].path)
     if taken:
         assert outcome == b'x' * size
@@ -782,23 +786,23 @@ def test_a_larger_reply_is_an_application_error(size, taken, fleet, monkeypatch)
 # Connections closed before the reply
 
 @pytest.mark.parametrize('behavior, command', [
-    (fakes.closing, COMMAND),
-    (fakes.closing_at_once, COMMAND),
-    (fakes.closing_at_once, b'show info ' + b'x' * 1000000),
-    (fakes.cut(0), COMMAND),
-    (fakes.resetting(), COMMAND),
-    (fakes.resetting(b'Name: HAP'), COMMAND),
+    (faults.closing(), COMMAND),
+    (CLOSING_AT_ONCE, COMMAND),
+    (CLOSING_AT_ONCE, b'show info ' + b'x' * 1000000),
+    (faults.cut(0), COMMAND),
+    (faults.reset(), COMMAND),
+    (faults.reset(b'Name: HAP'), COMMAND),
 ])
 def test_an_end_before_the_answer_is_an_application_error(behavior, command, fleet):
     """[exception tree] Closed, reset and EPIPE; this was a ValueError in 0.2.4, and still is."""
     started = fleet('2.2')
-    started[0].script = [behavior]
+    started[0].next(behavior)
     with took(0, 25):
         outcome = exchange(started[0].path, command)
     assert type(outcome) is exceptions.SocketApplicationError
     assert isinstance(outcome, ValueError)
     # If the other side has closed before the first byte, nothing was delivered.
-    assert outcome.undelivered is False or behavior is fakes.closing_at_once
+    assert outcome.undelivered is False or behavior is CLOSING_AT_ONCE
     assert outcome.errno in (None, errno.ECONNRESET, errno.EPIPE)
     assert started[0].path in str(outcome) and "'show info" in str(outcome)
 
@@ -806,20 +810,20 @@ def test_an_end_before_the_answer_is_an_application_error(behavior, command, fle
 def test_a_cut_answer_comes_as_far_as_it_came(fleet):
     """Whether a reply is complete depends on the command, so this module does not check it."""
     started = fleet('2.2')
-    started[0].script = [fakes.cut(9)]
+    started[0].next(faults.cut(9))
     assert exchange(started[0].path) == b'Name: HAP'
 
 
 # Nothing is left behind
 
 @pytest.mark.parametrize('behavior', [
-    fakes.answering, fakes.closing, fakes.closing_at_once, fakes.resetting(b'x'), fakes.silent,
-    fakes.cut(5), fakes.dribbling(1, 0.02)])
+    faults.answering(), faults.closing(), CLOSING_AT_ONCE, faults.reset(b'x'), faults.silent(),
+    faults.cut(5), faults.slow(1, 0.02)])
 def test_no_file_descriptor_is_left_open(behavior, fleet):
     """[concurrent processes]"""
     started = fleet('2.2')
     before = open_files()
-    started[0].behavior = behavior
+    started[0].fail(behavior)
     paths = [started[0].path, started.stale(), started.path('missing')]
     transport.exchange_all([transport.Request(path, COMMAND, 0.1) for path in paths])
     started[0].refuse()
@@ -884,7 +888,7 @@ def test_an_exchange_that_failed_is_logged_with_its_error(fleet, caplog):
 def test_a_payload_is_never_logged_and_in_no_message(fleet, caplog):
     """[logging] It may contain a private key."""
     started = fleet('2.2')
-    started[0].script = [fakes.closing]
+    started[0].next(faults.closing())
     caplog.set_level(logging.DEBUG, logger='haproxyadmin')
     outcome = exchange(started[0].path, b'set ssl cert a.pem <<\n-----BEGIN PRIVATE KEY-----\n')
     for told in (str(outcome), repr(outcome), caplog.records[0].getMessage()):
@@ -911,7 +915,7 @@ def test_no_handler_is_installed_but_the_null_handler():
 def test_any_bytes_of_a_command_can_be_told(command, fleet, caplog):
     """[UTF-8; messages] Also on Python 2, where str() fails for text that is not ASCII."""
     started = fleet('2.2')
-    started[0].script = [fakes.closing]
+    started[0].next(faults.closing())
     caplog.set_level(logging.DEBUG, logger='haproxyadmin')
     outcome = exchange(started[0].path, command)
     assert type(outcome) is exceptions.SocketApplicationError
