@@ -16,6 +16,7 @@ from haproxyadmin.overview import Overview
 from haproxyadmin.parsers import stats
 from haproxyadmin.protocol import metrics
 from haproxyadmin.reading import Reading
+from haproxyadmin.testing import throwaway
 
 PACKAGE = os.path.dirname(os.path.abspath(haproxyadmin.__file__))
 
@@ -69,9 +70,28 @@ FLOORS = [
     ['haproxy'],
     [''],
     ['__main__'],
+    # Beside the library, for the tests of programs that use it.
+    ['testing.origins'],
+    ['testing.launching', 'testing.lines', 'testing.sockets', 'testing.texts'],
+    ['testing.common', 'testing.configuration', 'testing.placing'],
+    ['testing.throwaway'],
+    # The fake: a family of commands each.
+    ['testing.families.family', 'testing.families.server_state'],
+    ['testing.families.figures', 'testing.families.matching', 'testing.families.server_addresses',
+     'testing.families.settings', 'testing.families.variables', 'testing.families.x509'],
+    ['testing.families.added_servers', 'testing.families.criteria', 'testing.families.reports',
+     'testing.families.servers', 'testing.families.sessions', 'testing.families.tables',
+     'testing.families.tls'],
+    ['testing.families.certificates', 'testing.families.patterns', 'testing.families.tickets'],
+    ['testing.families.ca_files', 'testing.families.crt_lists', 'testing.families.ocsp'],
+    ['testing.families.order', 'testing.faults'],
+    ['testing.process'],
+    ['testing.masters'],
+    ['testing.fake'],
+    ['testing.pytest_plugin'],
 ]
 # These only group modules; importing one of the modules imports its package, too.
-PACKAGES = ['protocol', 'parsers', 'internal']
+PACKAGES = ['protocol', 'parsers', 'internal', 'testing', 'testing.families']
 FLOOR_OF = dict((name, number) for number, floor in enumerate(FLOORS) for name in floor)
 
 # Available in both Python 2.7 and 3; anything else would be a dependency.
@@ -81,6 +101,9 @@ STANDARD = {'_socket', '_thread', 'binascii', 'collections', 'csv', 'datetime', 
             'struct', 'sys', 'termios', 'time', 'types'}
 # What only the console imports; IPython if it is installed.
 CONSOLE = {'IPython', '__future__', 'argparse', 'code', 'readline', 'rlcompleter'}
+# What only the package for tests imports; pytest for its plugin.
+TESTING = {'atexit', 'base64', 'contextlib', 'io', 'shutil', 'signal', 'socket', 'subprocess', 'tempfile',
+           'threading'}
 
 COMMAND = re.compile(r'(show|get|set|add|del|clear|enable|disable|shutdown|prepare|commit) ')
 
@@ -153,7 +176,7 @@ def test_the_table_names_every_module():
     assert sum(map(len, FLOORS)) == len(FLOOR_OF)
 
 
-@pytest.mark.parametrize('name', ['', 'internal'])
+@pytest.mark.parametrize('name', ['', 'internal', 'testing'])
 def test_a_package_that_imports_later_lists_all_of_its_modules(name):
     package = importlib.import_module('.'.join(['haproxyadmin', name]).rstrip('.'))
     start = name + '.' if name else ''
@@ -173,6 +196,7 @@ def is_for_type_checkers(node):
 
 def test_nothing_is_checked_for_types_when_it_runs():
     assert haproxyadmin.TYPE_CHECKING is haproxyadmin.internal.TYPE_CHECKING is False
+    assert haproxyadmin.testing.TYPE_CHECKING is False
 
 
 @EVERY_MODULE
@@ -259,15 +283,37 @@ def test_the_methods_for_acls_and_maps_are_the_documented_ones():
 @EVERY_MODULE
 def test_nothing_is_imported_but_six_and_the_standard_library(name):
     outer = set(full.split('.')[0] for full in imports(TREES[name])) - {'haproxyadmin'}
-    assert not outer - STANDARD - {'six'} - (CONSOLE if name == '__main__' else set())
+    assert not outer - STANDARD - {'six'} - (CONSOLE if name == '__main__' else set()) - (
+        TESTING if is_for_tests(name) else set()) - (
+            {'pytest'} if name == 'testing.pytest_plugin' else set())
+
+
+def is_for_tests(name):
+    return name.split('.')[0] == 'testing'
+
+
+@EVERY_MODULE
+def test_the_library_imports_nothing_that_is_for_tests(name):
+    if not is_for_tests(name):
+        assert not list(filter(is_for_tests, imports_of_ours(name)))
+
+
+@pytest.mark.parametrize('name', ['testing.launching', 'testing.origins'])
+def test_a_python_without_six_can_run_haproxy(name):
+    assert not set(imports_of_ours(name)) - {'testing.origins'} and 'six' not in imports(TREES[name])
 
 
 @EVERY_MODULE
 def test_sockets_are_opened_in_one_place(name):
     calls = [node for node in ast.walk(TREES[name]) if isinstance(node, ast.Attribute)
              and node.attr in ('socket', 'create_connection', 'socketpair', 'connect')]
-    if name == 'protocol.transport':
+    if name == 'protocol.transport' or name in (
+            'testing.launching', 'testing.origins', 'testing.sockets'):
         assert calls
+        return
+    if is_for_tests(name):
+        # `connect` is a method of both HAProxies, and `socket` has functions for addresses.
+        assert not [node for node in calls if node.attr != 'connect']
         return
     assert not calls
     # On Python 2 its errors are caught as _socket.error.
@@ -279,12 +325,18 @@ def test_sockets_are_opened_in_one_place(name):
 @EVERY_MODULE
 def test_commands_are_built_in_one_place(name):
     """The exception is protocol/replies.py, which contains replies that name a command."""
+    if name.startswith('testing.families.'):
+        # They declare which commands they answer.
+        return
     skipped = docstrings(TREES[name])
     found = [text_of(node) for node in ast.walk(TREES[name])
              if text_of(node) is not None and id(node) not in skipped
              and COMMAND.match(text_of(node))]
     if name == 'protocol.commands':
         assert len(found) > 10
+    elif name in ('testing.launching', 'testing.throwaway'):
+        # They ask HAProxy whether it runs, as another program would.
+        assert all(text.startswith('show ') for text in found)
     elif name == 'protocol.replies':
         assert all('<b>/<s>' in text for text in found)
     else:
@@ -343,7 +395,7 @@ PUBLIC = [crt_lists.CrtList, haproxy.HAProxy, frontend.Frontend, backend.Backend
           snapshot.Snapshot, Facade, stats.CSVLine, Overview, patterns.Acl, patterns.Map,
           peers.PeersSection, resolvers.ResolversSection, sessions.Session, tables.Table,
           certificates.Certificate, ca_files.TrustFile, ca_files.CaFile, ca_files.CrlFile,
-          tls.TlsMethods] + [
+          tls.TlsMethods, throwaway.Origin, throwaway.ThrowawayHAProxy] + [
     kind for _, kind in inspect.getmembers(exceptions, inspect.isclass)
     if kind.__module__ == 'haproxyadmin.exceptions' and not kind.__name__.startswith('_')]
 
@@ -370,7 +422,8 @@ DOCUMENTED_UTILS = ['calculate', 'check_command', 'check_command_addr_port', 'ch
 PUBLIC_MODULES = ['haproxy', 'frontend', 'backend', 'server', 'snapshot', 'reading', 'common',
                   'crt_lists', 'differences', 'facade', 'maps', 'ocsp', 'overview', 'patterns',
                   'peers', 'resolvers', 'rotation', 'servers_state', 'sessions', 'tables',
-                  'tickets', 'tls', 'certificates', 'ca_files', 'watch', 'workers', 'exceptions']
+                  'tickets', 'tls', 'certificates', 'ca_files', 'watch', 'workers', 'exceptions',
+                  'testing', 'testing.fake', 'testing.faults', 'testing.throwaway']
 
 
 def documented():
@@ -414,8 +467,8 @@ DIE_DECORATORS = {'changes', 'changes_all_or_none', 'changes_entries', 'changes_
 
 
 def decorators(node):
-    return [getattr(decorator, 'id', getattr(decorator, 'attr', '')) for decorator
-            in node.decorator_list]
+    named = [getattr(decorator, 'func', decorator) for decorator in node.decorator_list]
+    return [getattr(decorator, 'id', getattr(decorator, 'attr', '')) for decorator in named]
 
 
 def returns_something(node):
@@ -437,7 +490,8 @@ def test_every_public_class_has_a_docstring(kind):
 
 
 def test_every_public_function_has_a_docstring():
-    wrong = [name for name, node in FUNCTIONS if 'setter' not in decorators(node)
+    # What answers a command is described by the command that it is declared with.
+    wrong = [name for name, node in FUNCTIONS if not {'setter', 'command'} & set(decorators(node))
              and not (ast.get_docstring(node) or '').split('\n')[0].endswith(('.', '::'))]
     assert not wrong
 
@@ -472,6 +526,8 @@ def test_every_method_that_changes_something_takes_die():
     """[verdicts]"""
     wrong, right = [], []
     for name, node, _ in DOCUMENTED:
+        if is_for_tests(name):
+            continue
         last = name.split('.')[-1]
         # ``Table.set``, because some other ``set`` may be none.
         both = '.'.join(name.split('.')[-2:])

@@ -87,7 +87,9 @@ def pages_of(folder):
 
 def test_each_module_has_a_page_of_the_reference():
     """A page has the name of its module, which links from dev/api.html, as of 0.2.4, rely on."""
-    wanted = set(PUBLIC_MODULES) - set(BASES) | {'internal', 'utils', 'constants'}
+    # What is in testing has one page.
+    wanted = set(name for name in PUBLIC_MODULES if '.' not in name) - set(BASES) | {
+        'internal', 'utils', 'constants'}
     assert pages_of('api') == sorted(wanted)
     for name in wanted - {'constants'}:
         assert '.. automodule:: haproxyadmin.{0}\n'.format(name) in read('api', name + '.rst')

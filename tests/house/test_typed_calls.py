@@ -25,8 +25,11 @@ if not os.path.exists(os.path.join(PACKAGE, 'py.typed')):
 # What returns nothing, so that there is no type to hold, and what may return anything.
 UNHELD = {
     'Acl': ['add', 'clear', 'difference_update', 'discard', 'refresh', 'update'],
+    'FakeHAProxy': ['answer', 'configure', 'fail', 'heal', 'reload', 'restart', 'set', 'stop'],
     'HAProxyBaseError': ['failures', 'result', 'set_context', 'set_results'],
     'Map': ['clear', 'refresh', 'update'],
+    'Origin': ['agent', 'refuse', 'serve', 'stall'],
+    'ThrowawayHAProxy': ['configure', 'reload', 'stop'],
     'utils': ['should_die'],
 }
 
@@ -34,8 +37,9 @@ UNHELD = {
 def parse_stubs():
     """Return the class of each name in the stubs, and of ``internal`` what is documented."""
     found = {}
-    for module in PUBLIC_MODULES + ['utils', 'internal.__init__']:
-        path = os.path.join(PACKAGE, module.replace('.', os.sep) + '.pyi')
+    for module in PUBLIC_MODULES + ['utils', 'internal']:
+        path = os.path.join(PACKAGE, *module.split('.'))
+        path = os.path.join(path, '__init__.pyi') if os.path.isdir(path) else path + '.pyi'
         for node in typed_calls.parse(path).body:
             if isinstance(node, ast.ClassDef):
                 # ``_Backend`` is also the name of a type in utils.pyi.

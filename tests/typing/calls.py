@@ -9,9 +9,10 @@ what is missing here, ``tests/house/test_types.py`` has it checked. Wrong calls 
 import datetime
 import ipaddress
 import pathlib
+import socket
 import ssl
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from typing_extensions import assert_type
@@ -38,6 +39,14 @@ from haproxyadmin.servers_state import NotRestored
 from haproxyadmin.sessions import Ended, Session, SessionDetails, SessionsEnded
 from haproxyadmin.snapshot import Snapshot
 from haproxyadmin.tables import Cleared, Table, TableEntry
+from haproxyadmin.testing import (VERSIONS, ConfigurationRefused, FakeHAProxy, HAProxyFailed,
+                                  HAProxyNotFound, NotUnderstood, ThrowawayHAProxy, faults,
+                                  wait_until)
+from haproxyadmin.testing.configuration import Configuration
+from haproxyadmin.testing.faults import Fault
+from haproxyadmin.testing.masters import FakeMaster
+from haproxyadmin.testing.process import FakeProcess
+from haproxyadmin.testing.throwaway import Count, Origin
 from haproxyadmin.tickets import TicketKeys
 from haproxyadmin.utils import CSVLine
 from haproxyadmin.watch import Change
@@ -864,3 +873,102 @@ def members(frontend: _Frontend, backend: _Backend, server: _Server) -> None:
     assert_type(server.backend, _Backend)
     assert_type(server.sid, int)
     assert_type(server.backendname, str)
+
+
+# Tests
+
+def throwaway(haproxy: ThrowawayHAProxy) -> None:
+    assert_type(haproxy.hap, HAProxy)
+    assert_type(haproxy.version, str)
+    assert_type(haproxy.directory, str)
+    assert_type(haproxy.config_file, str)
+    assert_type(haproxy.socket_dir, str)
+    assert_type(haproxy.socket_files, list[str])
+    assert_type(haproxy.master_files, list[str])
+    assert_type(haproxy.pids, list[int])
+    assert_type(haproxy.log, str)
+    assert_type(haproxy.connect(timeout=1), HAProxy)
+    assert_type(haproxy.url('www', number=2), str)
+    assert_type(haproxy.origin('web', 'web1'), Origin)
+    haproxy.configure('listen b\n')
+    haproxy.reload()
+    haproxy.stop()
+
+
+def throwaways() -> None:
+    try:
+        ThrowawayHAProxy(version='2.6', binary='/usr/sbin/haproxy')
+    except (ConfigurationRefused, HAProxyFailed, HAProxyNotFound) as error:
+        assert_type(error, ConfigurationRefused | HAProxyFailed | HAProxyNotFound)
+    files: dict[str, str | bytes] = {'hosts.map': 'a b\n', 'www.pem': b''}
+    with ThrowawayHAProxy('listen a\n', processes=2, files=files) as haproxy:
+        assert_type(haproxy, ThrowawayHAProxy)
+
+
+def origin(origin: Origin, count: Count) -> None:
+    assert_type(origin.port, int)
+    assert_type(origin.count(), Count)
+    assert_type(count.arrived, int)
+    assert_type(count.open, int)
+    assert_type(count.cut, int)
+    origin.serve()
+    origin.refuse()
+    origin.stall()
+    origin.agent('drain')
+
+
+def fake(haproxy: FakeHAProxy) -> None:
+    assert_type(haproxy.hap, HAProxy)
+    assert_type(haproxy.version, str)
+    assert_type(haproxy.strict, bool)
+    assert_type(haproxy.directory, str)
+    assert_type(haproxy.socket_dir, str)
+    assert_type(haproxy.configuration, Configuration)
+    assert_type(haproxy.processes, list[FakeProcess])
+    assert_type(haproxy.masters, list[FakeMaster])
+    assert_type(haproxy.socket_files, list[str])
+    assert_type(haproxy.addresses, list[str])
+    assert_type(haproxy.master_files, list[str])
+    assert_type(haproxy.problems, list[str])
+    assert_type(haproxy.commands, list[list[str]])
+    assert_type(haproxy.log, str)
+    assert_type(haproxy.connect(retry=None), HAProxy)
+    assert_type(haproxy.add('old.sock', number=2, pid=7, version='1.8', level='user'), FakeProcess)
+    haproxy.answer('show pools', reply=['one', 'two'])
+    haproxy.set('web', 'web1', column='qcur', value=3)
+    haproxy.fail(fault=faults.silent())
+    haproxy.heal()
+    haproxy.configure(text='listen a\n')
+    haproxy.restart(version='2.6')
+    haproxy.reload()
+    haproxy.stop()
+
+
+def fakes() -> None:
+    assert_type(VERSIONS, list[str])
+    with FakeHAProxy(
+            '2.6', 'listen a\n', faults=[faults.gone()], processes=2, files={'a.map': 'a b\n'}, tcp=True,
+            level='operator', master=True, strict=False) as haproxy:
+        assert_type(haproxy, FakeHAProxy)
+    try:
+        haproxy.stop()
+    except NotUnderstood as error:
+        assert_type(error, NotUnderstood)
+    assert_type(wait_until(lambda: 'it', 'it is there', seconds=3), str)
+    assert_type(
+        Fault(lambda process, client: None, command='show', process=1, times=2, at_once=None), Fault)
+    for fault in [
+            faults.answering(times=2), faults.late(0.1, command='set'), faults.cut(3, process=2),
+            faults.closing(), faults.closing_at_once(), faults.reset('a'), faults.denied(),
+            faults.slow(1, 0.1, reply='a'), faults.replying(b'a'), faults.keeping_open('> '),
+            faults.silent(), faults.refusing(), faults.gone(), faults.restarted('2.6')]:
+        assert_type(fault, Fault)
+
+
+def a_fault(fault: Fault, process: FakeProcess, client: socket.socket) -> None:
+    assert_type(fault.command, str | None)
+    assert_type(fault.process, int | None)
+    assert_type(fault.times, int | None)
+    assert_type(fault.behavior, Callable[[FakeProcess, socket.socket], object])
+    assert_type(fault.at_once, Callable[[FakeProcess], object] | None)
+    assert_type(fault(process, client), object)
