@@ -5,6 +5,7 @@ import re
 
 from tests.support import lab
 
+_FORMER = re.compile(r'^# old workers\n\d', re.MULTILINE)
 # What needs root or a user of its own.
 _NOT_HERE = re.compile(r'^\s*(chroot|user|group|daemon)\b.*\n', re.MULTILINE)
 
@@ -58,7 +59,9 @@ class Stock(lab.Stopped):
 
     def stop(self):
         """Stop it."""
-        # The document may have reloaded it.
+        # The document may have reloaded it, and the former worker still answers for a moment.
+        lab.wait_until(lambda: not _FORMER.search(lab.ask(self.lab.master_files[0], 'show proc')),
+                       'the former worker has ended')
         self.lab.look_again()
         self.lab.stop()
 
