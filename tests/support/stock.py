@@ -5,7 +5,8 @@ import re
 
 from tests.support import lab
 
-_FORMER = re.compile(r'^# old workers\n\d', re.MULTILINE)
+_CURRENT = re.compile(r'^# workers\n(\d+) ', re.MULTILINE)
+_ANSWERING = re.compile(r'^Pid: (\d+)$', re.MULTILINE)
 # What needs root or a user of its own.
 _NOT_HERE = re.compile(r'^\s*(chroot|user|group|daemon)\b.*\n', re.MULTILINE)
 
@@ -57,11 +58,15 @@ class Stock(lab.Stopped):
         self.lab.reload()
         lab.wait_until(lambda: self.lab.raw('show stat').count('L4OK') == 2, 'checked')
 
+    def _current_answers(self):
+        found = [_CURRENT.search(lab.ask(self.lab.master_files[0], 'show proc')),
+                 _ANSWERING.search(self.lab.raw('show info'))]
+        return all(found) and found[0].group(1) == found[1].group(1)
+
     def stop(self):
         """Stop it."""
         # The document may have reloaded it, and the former worker still answers for a moment.
-        lab.wait_until(lambda: not _FORMER.search(lab.ask(self.lab.master_files[0], 'show proc')),
-                       'the former worker has ended')
+        lab.wait_until(self._current_answers, 'the current worker answers')
         self.lab.look_again()
         self.lab.stop()
 
