@@ -30,10 +30,10 @@ def text_of_config(config):
     :param config: text or bytes, or the path of a file.
     :raises ValueError: if it is neither.
     """
-    if not config or _VERSION.match(str(config)):
+    config = text(config if isinstance(config, (bytes, six.text_type)) else str(config))
+    if not config or _VERSION.match(config):
         raise ValueError('the text of a configuration or the name of a file is needed, not {0!r}; '
                          'a version is passed with version=...'.format(config))
-    config = text(config if isinstance(config, (bytes, six.text_type)) else str(config))
     if '\n' in config:
         return config
     with open(config, 'rb') as source:
