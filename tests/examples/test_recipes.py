@@ -350,7 +350,9 @@ class TestTakeAServerOutForAWhile(object):
 
     def test_a_reload_does_not_end_it(self, reloading, tmpdir):
         backend = HAProxy(socket_dir=reloading.socket_dir, timeout=PATIENT).backend('web')
-        programs = Programs(reloading, tmpdir, {'min(10, ': 'min(0.1, '})
+        programs = Programs(reloading, tmpdir, {
+            # With its own timeout the program would end if the machine stalls.
+            'min(10, ': 'min(0.1, ', "'/run/haproxy')": "'/run/haproxy', timeout=30)"})
         process = programs.start('pause.py', 'web', 'web1', '600')
         assert process.stdout.readline() == 'web1 is out of rotation\n'
         reloading.reload()
