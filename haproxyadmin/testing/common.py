@@ -64,12 +64,47 @@ def write_file(directory, name, content):
         written.write(raw(content))
 
 
-def connect(where, options):
-    """Return a :class:`haproxyadmin.haproxy.HAProxy`.
+class Connected(object):
+    """What connects the library to either HAProxy.
 
-    :param where: the parameters that say where HAProxy is, unless the options say it.
-    :param options: other parameters.
+    ``_where()`` of a subclass returns the parameters that say where HAProxy is.
     """
-    from haproxyadmin.haproxy import HAProxy  # a program may use sockets only
-    options = dict({} if _WHERE & set(options) else where, **options)
-    return HAProxy(**dict({'timeout': TIMEOUT}, **options))
+
+    _hap = None
+
+    @property
+    def hap(self):
+        """A :class:`haproxyadmin.haproxy.HAProxy` for all processes, also after a reload.
+
+        It is made at first use. Its timeout is ten seconds, because machines that run tests are
+        busy.
+
+        :rtype: :class:`haproxyadmin.haproxy.HAProxy`
+        """
+        if self._hap is None:
+            self._hap = self.connect()
+        return self._hap
+
+    def connect(self, **options):
+        """Return a new :class:`haproxyadmin.haproxy.HAProxy`, by default one like :attr:`hap`.
+
+        :param options: parameters of the class, such as ``timeout``; those that say where HAProxy
+            is take the place of the sockets of all processes.
+        :rtype: :class:`haproxyadmin.haproxy.HAProxy`
+
+        Usage::
+
+            >>> from haproxyadmin.testing import FakeHAProxy
+            >>> with FakeHAProxy(processes=2) as haproxy:
+            ...     haproxy.connect(socket_file=haproxy.socket_files[0], retry=None)
+            ...     through_masters = haproxy.connect(master=haproxy.master_files)
+            ...     through_masters.processids == haproxy.hap.processids
+            HAProxy(processes=[1], sockets=['...1.sock'])
+            True
+        """
+        from haproxyadmin.haproxy import HAProxy  # a program may use sockets only
+        where = {} if _WHERE & set(options) else self._where()
+        return HAProxy(**dict({'timeout': TIMEOUT}, **dict(where, **options)))
+
+    def _where(self):
+        raise NotImplementedError

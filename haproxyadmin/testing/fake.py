@@ -2,14 +2,13 @@
 """A fake of HAProxy: sockets that answer as HAProxy does."""
 import os
 import shutil
-import sys
 import tempfile
 
 import six
 
 from haproxyadmin.spelling import suggest_or_list
 from haproxyadmin.testing import launching
-from haproxyadmin.testing.common import check_processes, connect, text_of_config, write_file
+from haproxyadmin.testing.common import Connected, check_processes, text_of_config, write_file
 from haproxyadmin.testing.configuration import DEFAULT, DEFAULT_FILES, Configuration
 from haproxyadmin.testing.families.family import LEVELS
 from haproxyadmin.testing.families.figures import VERSIONS, check_version
@@ -36,7 +35,7 @@ class NotUnderstood(AssertionError):
     """
 
 
-class FakeHAProxy(object):
+class FakeHAProxy(Connected, launching.Running):
     """Real sockets that answer as a version of HAProxy does, and keep its state.
 
     Usage::
@@ -88,6 +87,8 @@ class FakeHAProxy(object):
     :raises ValueError: for a wrong argument.
     """
 
+    _failure = NotUnderstood
+
     def __init__(self, version='3.2', config=None, faults=None, processes=1, files=None, tcp=False,
                  level='admin', master=True, strict=True):
         if level not in LEVELS:
@@ -95,13 +96,11 @@ class FakeHAProxy(object):
         self.version = check_version(version)
         self.strict = strict
         self._level = level
-        self._hap = None
         check_processes(processes, least=0)
         self.processes = []
         self.masters = []
         self.directory = tempfile.mkdtemp(prefix='haproxyadmin-')
-        self._owner = os.getpid()
-        launching.stop_at_exit(self)
+        self._begin()
         try:
             self._files = files = dict(DEFAULT_FILES if config is None else {}, **files or {})
             self._write_files(files)
@@ -118,7 +117,7 @@ class FakeHAProxy(object):
             for fault in faults or ():
                 self.fail(fault)
         except BaseException:
-            self._end()
+            self._finish()
             raise
 
     def _read(self, config, files):
@@ -180,16 +179,6 @@ class FakeHAProxy(object):
                 workers, 3000 + number, self._level))
             self.masters[-1].listen()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *error):
-        if kind is None:
-            self.stop()
-        else:
-            # The exception of the test is the one to see; the problems may be its reason.
-            self._stop_and_tell()
-
     def __repr__(self):
         return '{0}({1!r}, processes={2})'.format(
             type(self).__name__, self.version, len(self.processes))
@@ -213,32 +202,13 @@ class FakeHAProxy(object):
             ['www', 'web', 'api']
             >>> haproxy.stop()
         """
-        problems = self._end()
-        if problems and self.strict:
-            raise NotUnderstood('\n'.join(problems))
-
-    def _stop_and_tell(self):
-        """Stop it; report problems to the standard error instead of raising an exception."""
-        try:
-            self.stop()
-        except NotUnderstood as error:
-            sys.stderr.write('{0}\n'.format(error))
+        super(FakeHAProxy, self).stop()
 
     def _end(self):
-        """Stop it and return the problems; a second time there are none.
-
-        A forked child must not stop what its parent runs.
-        """
-        if self._has_ended or self._owner != os.getpid():
-            return []
-        self._has_ended = True
-        launching.forget(self)
         for listener in self.masters + self.processes:
             listener.refuse()
         shutil.rmtree(self.directory, ignore_errors=True)
-        return self.problems
-
-    _has_ended = False
+        return self.problems if self.strict else []
 
     # What is there to talk to it
 
@@ -266,34 +236,8 @@ class FakeHAProxy(object):
         """
         return [_address(master) for master in self.masters]
 
-    @property
-    def hap(self):
-        """A :class:`haproxyadmin.haproxy.HAProxy` for all processes; it is made at first use.
-
-        Its timeout is ten seconds, because machines that run tests are busy.
-
-        :rtype: :class:`haproxyadmin.haproxy.HAProxy`
-        """
-        if self._hap is None:
-            self._hap = self.connect()
-        return self._hap
-
-    def connect(self, **options):
-        """Return a new :class:`haproxyadmin.haproxy.HAProxy` for all processes.
-
-        :param options: parameters of the class, such as ``timeout``; those that say where HAProxy
-            is take the place of the sockets of all processes.
-        :rtype: :class:`haproxyadmin.haproxy.HAProxy`
-
-        Usage::
-
-            >>> from haproxyadmin.testing import FakeHAProxy
-            >>> with FakeHAProxy(master=True) as haproxy:
-            ...     through_master = haproxy.connect(master=haproxy.master_files, retry=None)
-            ...     through_master.processids == haproxy.hap.processids
-            True
-        """
-        return connect({'addresses': self.addresses}, options)
+    def _where(self):
+        return {'addresses': self.addresses}
 
     # What it has seen
 

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from typing_extensions import Self
 
-from haproxyadmin.haproxy import HAProxy
+from haproxyadmin.testing.common import Connected
 from haproxyadmin.testing.configuration import Configuration
 from haproxyadmin.testing.faults import Fault
 from haproxyadmin.testing.masters import FakeMaster
@@ -16,7 +16,7 @@ VERSIONS: list[str]
 
 class NotUnderstood(AssertionError): ...
 
-class FakeHAProxy:
+class FakeHAProxy(Connected):
     version: str
     strict: bool
     directory: str
@@ -42,9 +42,6 @@ class FakeHAProxy:
     def addresses(self) -> list[str]: ...
     @property
     def master_files(self) -> list[str]: ...
-    @property
-    def hap(self) -> HAProxy: ...
-    def connect(self, **options: Any) -> HAProxy: ...
     @property
     def problems(self) -> list[str]: ...
     @property

@@ -343,6 +343,51 @@ class Stopped(object):
         raise NotImplementedError
 
 
+class Running(Stopped):
+    """Something that ends with its ``with`` statement, with ``stop()``, or with Python.
+
+    A forked child leaves it to its parent. ``_end()`` of a subclass stops everything and returns a
+    list of problems.
+    """
+
+    # What stop() raises if there are problems.
+    _failure = HAProxyFailed
+
+    def _begin(self):
+        self._owner = os.getpid()
+        _running.append(self)
+
+    def __exit__(self, *error):
+        if error[0] is None:
+            self.stop()
+        else:
+            # The exception of the test is the one to see; the problems may be its reason.
+            self._stop_and_tell()
+
+    def stop(self):
+        """Stop it; a second time that is nothing."""
+        problems = self._finish()
+        if problems:
+            raise self._failure('\n'.join(problems))
+
+    def _stop_and_tell(self):
+        """Stop it; report problems to the standard error instead of raising an exception."""
+        problems = self._finish()
+        if problems:
+            sys.stderr.write('\n'.join(problems) + '\n')
+
+    def _finish(self):
+        """Stop it and return a list of problems, which is empty a second time."""
+        if self not in _running or self._owner != os.getpid():
+            return []
+        _running.remove(self)
+        return self._end()
+
+    def _end(self):
+        raise NotImplementedError
+
+
+
 class Instance(object):
     """One started HAProxy: a process, or a master with workers."""
 
@@ -419,7 +464,7 @@ class Instance(object):
                 if int(code) not in GOOD_CODES and int(pid) not in self.killed]
 
 
-class HAProxies(Stopped):
+class HAProxies(Running):
     """HAProxies that run in a temporary directory, with the same configuration.
 
     :param binary: path of an HAProxy, see :func:`find`.
@@ -440,8 +485,7 @@ class HAProxies(Stopped):
         self._last_words = None
         # The instance that created each socket.
         self._makers = {}
-        self._owner = os.getpid()
-        stop_at_exit(self)
+        self._begin()
 
     def _make_directory(self):
         directory = tempfile.gettempdir()
@@ -515,34 +559,14 @@ class HAProxies(Stopped):
         if any(instance.has_ended() for instance in self._instances):
             raise HAProxyFailed('HAProxy ended:\n' + self.log)
 
-    def __exit__(self, *error):
-        if error[0] is None:
-            self.stop()
-        else:
-            # The exception of the test is the one to see.
-            self._stop_and_tell()
-
     def stop(self):
         """Stop everything, and remove the directory.
 
         :raises HAProxyFailed: if something has crashed or did not stop.
         """
-        # A forked child must not stop what its parent runs.
-        if self in _running and self._owner == os.getpid():
-            wrong = self._end()
-            if wrong:
-                raise HAProxyFailed('\n'.join(wrong))
-
-    def _stop_and_tell(self):
-        """Stop it; report problems to the standard error instead of raising an exception."""
-        try:
-            self.stop()
-        except HAProxyFailed as error:
-            sys.stderr.write('%s\n' % error)
+        super(HAProxies, self).stop()
 
     def _end(self):
-        """Stop everything, release it, and return a list of problems."""
-        forget(self)
         try:
             return self._end_instances()
         finally:
@@ -616,17 +640,6 @@ def command_line(pid):
             return as_text(words.read())
     except (IOError, OSError):
         return ''
-
-
-def stop_at_exit(running):
-    """Have something stopped when Python exits: its ``_stop_and_tell()`` is called."""
-    _running.append(running)
-
-
-def forget(running):
-    """Have it not stopped any more."""
-    if running in _running:
-        _running.remove(running)
 
 
 @atexit.register

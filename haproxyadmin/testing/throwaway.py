@@ -88,7 +88,7 @@ class Origin(object):
         self._origins.agent(self._agent, text)
 
 
-class ThrowawayHAProxy(launching.HAProxies):
+class ThrowawayHAProxy(common.Connected, launching.HAProxies):
     """A real HAProxy that runs until the end of a ``with`` statement, or until :meth:`stop`.
 
     Usage::
@@ -189,7 +189,6 @@ class ThrowawayHAProxy(launching.HAProxies):
             config = configuration.DEFAULT
         super(ThrowawayHAProxy, self).__init__(launching.choose(version, binary))
         self._processes_wanted = processes
-        self._hap = None
         try:
             # From now on its process removes the directory if this one is killed.
             self._origins = launching.Origins(keep=(self.directory, self._binary))
@@ -204,38 +203,14 @@ class ThrowawayHAProxy(launching.HAProxies):
             self._wait_for_others_than(set())
             self._wait_for_checks()
         except BaseException:
-            self._end()
+            self._finish()
             raise
 
     def __repr__(self):
         return 'ThrowawayHAProxy({0!r}, processes={1})'.format(self.version, self._processes_wanted)
 
-    @property
-    def hap(self):
-        """A :class:`haproxyadmin.haproxy.HAProxy` over all stats sockets, also after a reload.
-
-        Its timeout is ten seconds, because machines that run tests are busy.
-
-        :rtype: :class:`haproxyadmin.haproxy.HAProxy`
-        """
-        if self._hap is None:
-            self._hap = self.connect()
-        return self._hap
-
-    def connect(self, **options):
-        """Return a new :class:`haproxyadmin.haproxy.HAProxy`, by default one like :attr:`hap`.
-
-        :param options: parameters of the class, such as ``timeout``.
-        :rtype: :class:`haproxyadmin.haproxy.HAProxy`
-
-        Usage::
-
-            >>> from haproxyadmin.testing import ThrowawayHAProxy
-            >>> with ThrowawayHAProxy(processes=2) as haproxy:
-            ...     haproxy.connect(socket_file=haproxy.socket_files[0], retry=None)
-            HAProxy(processes=[1], sockets=['...1.sock'])
-        """
-        return common.connect({'socket_dir': self.socket_dir}, options)
+    def _where(self):
+        return {'socket_dir': self.socket_dir}
 
     def configure(self, text):
         """Replace the configuration, for the next reload.

@@ -258,7 +258,7 @@ class Fleet(fake.FakeHAProxy):
         for sock in self._sockets:
             sock.close()
         self.directory = self._root
-        return self._end()
+        return self._finish()
 
 
 class Clock(object):

@@ -174,7 +174,7 @@ class Lab(HAProxies):
             self.socket_files.sort()
             self._wait_for_others_than(set())
         except BaseException:
-            self._end()
+            self._finish()
             raise
 
     def _write_files(self, plan):

@@ -134,12 +134,7 @@ def exchange(path, command):
         connection.connect(path)
         connection.sendall(command)
         connection.shutdown(socket.SHUT_WR)
-        received = []
-        while True:
-            chunk = connection.recv(65536)
-            if not chunk:
-                return b''.join(received)
-            received.append(chunk)
+        return lab.read_all(connection)
     finally:
         connection.close()
 
