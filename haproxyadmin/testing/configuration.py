@@ -149,6 +149,8 @@ class Server(object):
         self.sid = sid
         self.number = number
         self.words = words
+        # What follows each word; of several, the last one counts.
+        self._values = dict(zip(words, words[1:]))
         target = re.sub(r'\A(ipv4|ipv6)@', '', target)
         address, colon, port = target.rpartition(':')
         if not colon or target.startswith('[') and target.endswith(']') or (
@@ -161,15 +163,16 @@ class Server(object):
 
     def has(self, *flags):
         """Return True if the last of these words and their opposites (``no-X``) is one of them."""
-        both = [word for word in self.words if word in flags or word.replace('no-', '', 1) in flags]
-        return both[-1:] != [] and both[-1] in flags
+        for word in reversed(self.words):
+            if word in flags:
+                return True
+            if word.startswith('no-') and word[len('no-'):] in flags:
+                return False
+        return False
 
     def value(self, word, otherwise=None):
         """Return the word after the last such word."""
-        for place in range(len(self.words) - 2, -1, -1):
-            if self.words[place] == word:
-                return self.words[place + 1]
-        return otherwise
+        return self._values.get(word, otherwise)
 
 
 class Configuration(object):

@@ -6,7 +6,7 @@ import re
 import socket
 
 from haproxyadmin.testing import sockets
-from haproxyadmin.testing.families.family import Call, Connection
+from haproxyadmin.testing.families.family import Call, Connection, declared_by
 from haproxyadmin.testing.families.figures import check_version
 from haproxyadmin.testing.families.order import FAMILIES
 from haproxyadmin.testing.faults import Fault
@@ -120,10 +120,10 @@ class FakeProcess(sockets.Concurrent):
         for family in FAMILIES:
             made = family(self, self.configuration)
             setattr(self, family.name, made)
-            for declared, method in made.commands():
+            for declared in declared_by(family):
                 # A command whose level a version has changed is declared twice.
                 if declared.words not in self._known or self._is_known(declared):
-                    self._known[declared.words] = (declared, method)
+                    self._known[declared.words] = (declared, getattr(made, declared.function))
 
     def runs(self, proxy):
         """Return whether a proxy of the configuration runs in this process."""
@@ -222,7 +222,7 @@ class FakeProcess(sockets.Concurrent):
         return any(
             tuple(words[:len(declared.words)]) == declared.words
             and self._is_known(declared, former)
-            for family in FAMILIES for declared, _ in getattr(self, family.name).commands()
+            for family in FAMILIES for declared in declared_by(family)
             for former in self._former)
 
     def unknown(self, words):

@@ -95,10 +95,13 @@ class Family(object):
         """Return whether the version of the process is at least this one."""
         return self.process.release >= version
 
-    def commands(self):
-        """Return the declared commands, as pairs of a :class:`Command` and a bound method."""
-        found = []
-        for name in dir(type(self)):
-            for declared in getattr(getattr(type(self), name), 'commands', []):
-                found.append((declared, getattr(self, name)))
-        return found
+
+_declared = {}
+
+
+def declared_by(family):
+    """Return the commands that a class of families declares, each a :class:`Command`."""
+    if family not in _declared:
+        _declared[family] = [each for name in dir(family)
+                             for each in getattr(getattr(family, name), 'commands', [])]
+    return _declared[family]

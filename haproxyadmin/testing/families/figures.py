@@ -16,7 +16,7 @@ DATA = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'data')
 VERSIONS = ['1.5.8', '1.5', '1.6', '1.7', '1.8', '2.0', '2.2', '2.4', '2.6', '2.8', '3.0', '3.2',
             '3.4']
 FRONTEND, BACKEND, SERVER = '0', '1', '2'
-# What `clear counters all` sets to zero, besides what ends in these.
+# What `clear counters all` sets to zero, and of it what `clear counters` does.
 _COUNTERS = re.compile(
     r'(qmax|smax|stot|bin|bout|d(req|resp|con|ses)|e(req|con|resp|int)|w(retr|redis|rew)|chkfail|'
     r'chkdown|downtime|lbtot|rate_max|hrsp_.*|hanafail|req_rate_max|req_tot|.*_abrt|comp_.*|'
@@ -25,6 +25,7 @@ _MAXIMA = re.compile(r'(qmax|smax|rate_max|req_rate_max|conn_rate_max|.*time_max
 # What asks for other replies.
 _FORMATS = {'typed', 'json', 'desc', 'float', 'domain', 'no-maint', 'up'}
 _dumps = {}
+_models = {}
 
 
 def dump(version, name):
@@ -33,6 +34,17 @@ def dump(version, name):
         with io.open(os.path.join(DATA, version, name), encoding='utf-8') as stored:
             _dumps[version, name] = text(stored.read())
     return _dumps[version, name]
+
+
+def models(version):
+    """Return the rows of an idle HAProxy of a version, from which others are made.
+
+    :return: a dict of lists by pairs: the mode, and a kind such as ``'frontend'``.
+    """
+    if version not in _models:
+        rows = [line.split(',') for line in dump(version, 'stat.csv').split('\n')[1:] if line]
+        _models[version] = dict(((row[0], row[1]), row) for row in rows)
+    return _models[version]
 
 
 def check_version(version):
@@ -55,15 +67,12 @@ class Figures(Family):
 
     def __init__(self, process, configuration):
         super(Figures, self).__init__(process, configuration)
-        own = dump(process.version, 'stat.csv')
-        # The rows from which those of the configuration are made.
-        self._models = dict(((row[0], row[1]), row) for row in (
-            line.split(',') for line in own.split('\n')[1:] if line))
+        self._models = models(process.version)
         info, table = process.dumps(process.version) if process.dumps else (None, None)
         self.info = collections.OrderedDict(
             line.split(': ', 1) if ': ' in line else (line.rstrip(':'), '')
             for line in (info or dump(process.version, 'info.txt')).split('\n') if line)
-        lines = (table or own)[2:].split('\n')
+        lines = (table or dump(process.version, 'stat.csv'))[2:].split('\n')
         self.columns = lines[0].split(',')
         self.rows = [line.split(',') for line in lines[1:] if line]
         if not table:

@@ -102,9 +102,9 @@ class Servers(Addresses):
 
     def _keep_checks(self, state, row):
         """Keep what the row shows of checks, for when they are shown again."""
+        fields = dict(zip(self.process.columns, row))
         self._hidden[state.backend, state.name] = dict(
-            (name, self.process.figures.field(row, name))
-            for name in _CHECK_COLUMNS + _AGENT_COLUMNS if name in self.process.columns)
+            (name, fields[name]) for name in _CHECK_COLUMNS + _AGENT_COLUMNS if name in fields)
 
     def _begin_address(self, state, shown):
         address, colon, port = shown.rpartition(':')
