@@ -387,7 +387,6 @@ class Running(Stopped):
         raise NotImplementedError
 
 
-
 class Instance(object):
     """One started HAProxy: a process, or a master with workers."""
 
