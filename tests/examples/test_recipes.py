@@ -15,7 +15,7 @@ from haproxyadmin.haproxy import HAProxy
 from tests.conftest import PATIENT, find, versions
 from tests.examples.test_readme import (README, as_from_a_terminal, block, hold_all, normal, page,
                                         read)
-from tests.support import ROOT, lab as labs, session
+from tests.support import ROOT, lab as labs, servers, session
 from tests.support.package import PACKAGE_ROOT
 
 pytestmark = pytest.mark.dealt_out
@@ -381,7 +381,7 @@ def test_examples_about_dynamic_servers(web):
         if 'add_server(' in step.source:
             assert isinstance(error, NotSupported) and error.has.startswith(web.version)
             assert normal(console.there(str(error))) in normal(read(DYNAMIC))
-    assert web.raw('show servers state').split('\n')[1:] == before.split('\n')[1:]
+    assert servers.settled(web.raw('show servers state')) == servers.settled(before)
 
 
 class TestAHook(object):

@@ -255,8 +255,8 @@ def test_what_haproxy_refuses(site, word, call, message):
     assert message in str(caught.value)
     assert caught.value.socket_file == site.paths[0]
     assert (list(caught.value.undone), list(caught.value.not_undone)) == ([], [])
-    assert [without_times(site.raw('show servers state', number))
-            for number in range(2)] == list(map(without_times, before))
+    assert [servers.settled(site.raw('show servers state', number))
+            for number in range(2)] == list(map(servers.settled, before))
     assert not any([call(_Quiet(server_of(site, word)))])
 
 
@@ -268,11 +268,6 @@ class _Quiet(object):
 
     def __getattr__(self, name):
         return lambda *values: getattr(self._server, name)(*values, **{'die': False})
-
-
-def without_times(dump):
-    """Return a dump without the columns that change by themselves."""
-    return [line.split()[:9] + line.split()[15:] for line in dump.split('\n')]
 
 
 @pytest.mark.parametrize('word, call', [
