@@ -96,12 +96,14 @@ class Proxy(Section):
 
     :ivar iid: its id.
     :ivar servers: a list of :class:`Server`, in order.
+    :ivar is_disabled: True if HAProxy does not run it.
     """
 
     def __init__(self, kind, name, number, defaults=()):
         super(Proxy, self).__init__(kind, name, number, defaults)
         self.iid = None
         self.servers = []
+        self.is_disabled = False
 
     @property
     def is_frontend(self):
@@ -117,13 +119,6 @@ class Proxy(Section):
     def mode(self):
         """Its mode, ``'tcp'`` if the configuration does not say."""
         return self.value('mode') or 'tcp'
-
-    @property
-    def is_disabled(self):
-        """True if HAProxy does not run it."""
-        flags = [line.words[0] for line in self.defaults + self.lines
-                 if line.words[0] in ('disabled', 'enabled')]
-        return flags[-1:] == ['disabled']
 
     def is_in(self, process_number):
         """Return whether a process of several runs it, see ``bind-process``."""
@@ -151,6 +146,11 @@ class Server(object):
         self.words = words
         # What follows each word; of several, the last one counts.
         self._values = dict(zip(words, words[1:]))
+        self._flags = {}
+        for word in words:
+            self._flags[word] = True
+            if word.startswith('no-'):
+                self._flags[word[len('no-'):]] = False
         target = re.sub(r'\A(ipv4|ipv6)@', '', target)
         address, colon, port = target.rpartition(':')
         if not colon or target.startswith('[') and target.endswith(']') or (
@@ -161,14 +161,9 @@ class Server(object):
         self.is_relative = port[:1] in ('+', '-')
         self.port = int(port[1:]) if self.is_relative else int(port) if port.isdigit() else 0
 
-    def has(self, *flags):
-        """Return True if the last of these words and their opposites (``no-X``) is one of them."""
-        for word in reversed(self.words):
-            if word in flags:
-                return True
-            if word.startswith('no-') and word[len('no-'):] in flags:
-                return False
-        return False
+    def has(self, flag):
+        """Return True if it has a word, and its opposite (``no-X``) does not come later."""
+        return self._flags.get(flag, False)
 
     def value(self, word, otherwise=None):
         """Return the word after the last such word."""
@@ -196,13 +191,20 @@ class Configuration(object):
         self.sections = []
         self.settings = Section('global', '', 0)
         self.named_defaults = {}
+        self._found = {}
         self._read(text)
-        self._number_proxies()
+        self._finish_proxies()
 
     @property
     def proxies(self):
         """All frontends, backends and ``listen`` sections, in order."""
         return [section for section in self.sections if isinstance(section, Proxy)]
+
+    def read_once(self, function):
+        """Return what a function finds in the configuration, the same for all processes."""
+        if function not in self._found:
+            self._found[function] = function(self)
+        return self._found[function]
 
     def read(self, name):
         """Return the text of a file that the configuration names.
@@ -270,12 +272,15 @@ class Configuration(object):
             defaults = named.get((words[3:] or [''])[0], [])
         return Proxy(words[0], words[1], number, defaults)
 
-    def _number_proxies(self):
+    def _finish_proxies(self):
         iid = FIRST_IID
         for proxy in self.proxies:
             proxy.iid = int(proxy.value('id') or iid)
             iid = max(iid, proxy.iid) + 1
             proxy.servers = list(_servers_of(proxy))
+            flags = [line.words[0] for line in proxy.defaults + proxy.lines
+                     if line.words[0] in ('disabled', 'enabled')]
+            proxy.is_disabled = flags[-1:] == ['disabled']
 
 
 def _servers_of(proxy):

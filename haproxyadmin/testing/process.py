@@ -6,9 +6,9 @@ import re
 import socket
 
 from haproxyadmin.testing import sockets
-from haproxyadmin.testing.families.family import Call, Connection, declared_by
+from haproxyadmin.testing.families.family import Call, Connection
 from haproxyadmin.testing.families.figures import check_version
-from haproxyadmin.testing.families.order import FAMILIES
+from haproxyadmin.testing.families.order import FAMILIES, commands_of
 from haproxyadmin.testing.faults import Fault
 from haproxyadmin.testing.texts import raw, text
 
@@ -54,6 +54,15 @@ def without_secrets(command):
     line, newline, _ = command.partition('\n')
     line = '(a block of PEM)' if line.startswith('-----BEGIN') else line
     return _SECRET.sub(r'\1 ...', line) + ('\n...' if newline else '')
+
+
+def _find(words, release):
+    """Return what :func:`commands_of` has for the longest command with which words begin."""
+    for count in range(min(len(words), 5), 0, -1):
+        found = commands_of(release).get(tuple(words[:count]))
+        if found:
+            return found
+    return None, None
 
 
 class FakeProcess(sockets.Concurrent):
@@ -116,14 +125,8 @@ class FakeProcess(sockets.Concurrent):
         self.release = tuple(int(number) for number in self.version.split('.')[:2])
         self.number = number or (self.number if self.release < (2, 5) else 1)
         self.pid = pid or self.pid + 1000
-        self._known = {}
         for family in FAMILIES:
-            made = family(self, self.configuration)
-            setattr(self, family.name, made)
-            for declared in declared_by(family):
-                # A command whose level a version has changed is declared twice.
-                if declared.words not in self._known or self._is_known(declared):
-                    self._known[declared.words] = (declared, getattr(made, declared.function))
+            setattr(self, family.name, family(self, self.configuration))
 
     def runs(self, proxy):
         """Return whether a proxy of the configuration runs in this process."""
@@ -202,28 +205,16 @@ class FakeProcess(sockets.Concurrent):
 
     def _answer(self, line, payload, connection):
         words = words_of(line, self.release)
-        for count in range(min(len(words), 5), 0, -1):
-            declared, method = self._known.get(tuple(words[:count]), (None, None))
-            if declared and self._is_known(declared):
-                if not connection.may(declared.level):
-                    return 'Permission denied\n\n'
-                return method(Call(line, words, words[count:], payload, connection))
-        if words and not self._was_known(words):
+        declared, family = _find(words, self.release)
+        if declared:
+            if not connection.may(declared.level):
+                return 'Permission denied\n\n'
+            return getattr(getattr(self, family.name), declared.function)(
+                Call(line, words, words[len(declared.words):], payload, connection))
+        if words and not any(_find(words, former)[0] for former in self._former):
             self.problem('unknown command: {0!r}; if HAProxy {1} has it, give it an answer'.format(
                 without_secrets(line), self.version))
         return self.unknown(words)
-
-    def _is_known(self, declared, release=None):
-        release = release or self.release
-        return declared.since <= release and not (declared.until and release >= declared.until)
-
-    def _was_known(self, words):
-        """Return whether a process that was here before knew the command."""
-        return any(
-            tuple(words[:len(declared.words)]) == declared.words
-            and self._is_known(declared, former)
-            for family in FAMILIES for declared in declared_by(family)
-            for former in self._former)
 
     def unknown(self, words):
         """Return what HAProxy replies to a command that it does not know.
@@ -239,8 +230,7 @@ class FakeProcess(sockets.Concurrent):
 
     def known_commands(self):
         """Return the first words of the commands that the fake knows, in order."""
-        return sorted(' '.join(declared.words) for declared, _ in self._known.values()
-                      if self._is_known(declared))
+        return sorted(map(' '.join, commands_of(self.release)))
 
     # Connections
 

@@ -37,6 +37,10 @@ Use = collections.namedtuple('Use', 'families file keyword number index patterns
 
 def uses_of(configuration):
     """Return two lists of :class:`Use`: while HAProxy reads the lines, and after that."""
+    return configuration.read_once(_uses_of)
+
+
+def _uses_of(configuration):
     early, late = [], []
     for line in _lines(configuration):
         if line.words[0] in _NO_RULE:

@@ -94,14 +94,3 @@ class Family(object):
     def has(self, *version):
         """Return whether the version of the process is at least this one."""
         return self.process.release >= version
-
-
-_declared = {}
-
-
-def declared_by(family):
-    """Return the commands that a class of families declares, each a :class:`Command`."""
-    if family not in _declared:
-        _declared[family] = [each for name in dir(family)
-                             for each in getattr(getattr(family, name), 'commands', [])]
-    return _declared[family]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The order of the families of commands: each may use those before it."""
+"""The families of commands, and which of them answers a command."""
 from haproxyadmin.testing.families.added_servers import AddedServers
 from haproxyadmin.testing.families.ca_files import CaFiles
 from haproxyadmin.testing.families.certificates import Certificates
@@ -15,6 +15,7 @@ from haproxyadmin.testing.families.tables import Tables
 from haproxyadmin.testing.families.tickets import Tickets
 from haproxyadmin.testing.families.variables import Variables
 
+# In this order: each may use those before it.
 FAMILIES = [
     Figures,
     Servers,
@@ -31,3 +32,20 @@ FAMILIES = [
     Tickets,
     Variables,
 ]
+
+_commands = {}
+
+
+def commands_of(release):
+    """Return the commands that a version knows, by their words: a dict.
+
+    :param release: the version, as a tuple.
+    :return: the values are pairs of a :class:`~haproxyadmin.testing.families.family.Command` and
+        the class of the family that answers it.
+    """
+    if release not in _commands:
+        _commands[release] = dict(
+            (each.words, (each, family)) for family in FAMILIES for name in dir(family)
+            for each in getattr(getattr(family, name), 'commands', [])
+            if each.since <= release and not (each.until and release >= each.until))
+    return _commands[release]

@@ -26,6 +26,7 @@ COLUMNS = (
 # Numbers in `show servers state`: the status of a passed check of HTTP, of another protocol, and of
 # no check; the result of one that has passed.
 _PASSED_HTTP, _PASSED, _UNKNOWN, _RESULT = 15, 6, 1, 3
+_NUMBER = re.compile(r'\s*[-+]?\d+')
 
 
 class Check(object):
@@ -306,7 +307,7 @@ class ServerState(object):
 
 def number_of(word):
     """Return the number at the beginning of a word, as C reads it; 0 if there is none."""
-    match = re.match(r'\s*[-+]?\d+', str(word))
+    match = _NUMBER.match(str(word))
     return int(match.group()) if match else 0
 
 

@@ -69,6 +69,8 @@ class Servers(Addresses):
         self.states = [ServerState(proxy.name, server)
                        for proxy in self.proxies for server in proxy.servers]
         self._hidden = {}
+        self._check_columns = [(name, place) for place, name in enumerate(process.columns)
+                               if name in _CHECK_COLUMNS + _AGENT_COLUMNS]
         for state in self.states:
             if self.proxy(state.backend).is_disabled:
                 # HAProxy only counts the servers of backends that run.
@@ -102,9 +104,8 @@ class Servers(Addresses):
 
     def _keep_checks(self, state, row):
         """Keep what the row shows of checks, for when they are shown again."""
-        fields = dict(zip(self.process.columns, row))
         self._hidden[state.backend, state.name] = dict(
-            (name, fields[name]) for name in _CHECK_COLUMNS + _AGENT_COLUMNS if name in fields)
+            (name, row[place]) for name, place in self._check_columns)
 
     def _begin_address(self, state, shown):
         address, colon, port = shown.rpartition(':')

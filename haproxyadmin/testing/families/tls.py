@@ -37,15 +37,18 @@ class TlsLine(object):
 
 def lines_of(process, configuration):
     """Return the ``bind`` and ``server`` lines with TLS of what a process runs, in order."""
+    return [line for proxy, lines in configuration.read_once(_lines_by_proxy)
+            if process.runs(proxy) for line in lines]
+
+
+def _lines_by_proxy(configuration):
     found = []
     for proxy in configuration.proxies:
-        if not process.runs(proxy):
-            continue
-        for line in proxy.lines:
-            if line.words[0] == 'bind' and 'ssl' in line.words:
-                found.append(TlsLine('bind', line.number, line.words[2:]))
-        found.extend(TlsLine('server', server.number, server.words) for server in proxy.servers
-                     if 'ssl' in server.words or 'crt' in server.words)
+        lines = [TlsLine('bind', line.number, line.words[2:]) for line in proxy.lines
+                 if line.words[0] == 'bind' and 'ssl' in line.words]
+        lines += [TlsLine('server', server.number, server.words) for server in proxy.servers
+                  if 'ssl' in server.words or 'crt' in server.words]
+        found.append((proxy, lines))
     return found
 
 
