@@ -230,6 +230,10 @@ class PatternMethods(object):
 
         Sends ``set map`` (management guide, "set map").
 
+        Older versions of HAProxy ignore a value that the map cannot contain, and may even end if
+        the key has several entries, which :class:`haproxyadmin.patterns.Map` avoids; see
+        :doc:`/user/haproxy`.
+
         :param mapid: its id or file.
         :type mapid: int or str
         :param key: the key, or the reference of one entry.

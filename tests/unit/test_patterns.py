@@ -104,3 +104,19 @@ def test_a_copy_has_a_memory_of_its_own(hosts):
     copied = copy.copy(hosts)
     copied['a'] = '7'
     assert (hosts['a'], copied['a']) == ('1', '7') and copied.name == FILE
+
+
+@pytest.mark.parametrize('version', ['2.2', '2.4', '2.6', '2.8'])
+def test_a_wrong_value_for_several_entries_does_not_end_haproxy(fleet, version):
+    """[sync] Set by its key, it would end these versions."""
+    started = fleet(version, 2, files={'int.map': 'k 1\nk 2\n'}, config=(
+        'frontend f\n  http-request set-header A %[path,map_str_int(int.map)]\n'))
+    ports = started.haproxy().map('int.map')
+    for call in (lambda: ports.__setitem__('k', 'x'), lambda: ports.update(k='x', m='y'),
+                 lambda: ports.sync([('k', 'x'), ('k', 'y')])):
+        with pytest.raises(exceptions.CommandFailed):
+            call()
+    assert [stored.entries for stored in started.patterns('int.map')] == [[
+        ('k', '1'), ('k', '2')]] * 2
+    ports['k'] = '3'
+    assert ports['k'] == '3'
