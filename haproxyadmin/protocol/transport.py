@@ -34,6 +34,8 @@ CHUNK = 64 * 1024
 MAX_COMPLAINT = 256
 # Seconds to wait before connecting again while HAProxy's backlog is full.
 BACKLOG_PAUSE = 0.005
+# The longest wait for changes that were interrupted, in seconds.
+MAX_SETTLING = 10
 # The longest wait at a time, in seconds: poll() accepts no more than fits into an int.
 MAX_WAIT = 3600
 # How many chunks to read from one socket before turning to the next.
@@ -118,6 +120,8 @@ class Request(object):
     :param conduct: (optional) how the exchange proceeds.
     :type conduct: :class:`Conduct`
 
+    ``reads`` is False if the command changes something.
+
     ``lookup`` is None, or what asks a master on the same connection, before the command, which
     worker the command is for: it has a ``command``, and a method ``resolve(reply)`` that returns
     the worker's address, an error, or None if the reply is a refusal. A reload ends the connection,
@@ -125,6 +129,8 @@ class Request(object):
     """
 
     __slots__ = ('address', 'command', 'timeout', 'conduct', 'lookup')
+
+    reads = True
 
     def __init__(self, address, command, timeout, conduct=PLAIN):
         self.address = parse_address(address)
@@ -179,6 +185,9 @@ def exchange_all(requests, follow=None):
             request = follow(place, outcome)
             if request is not None:
                 exchanges.add_next(Exchange(place, request))
+    except BaseException:
+        exchanges.settle()
+        raise
     finally:
         exchanges.close()
     return outcomes
@@ -211,6 +220,8 @@ class Exchanges(object):
         # and those that have ended.
         self._waiting = collections.deque()
         self._connected = {}
+        # The one that is being connected.
+        self._connecting = None
         self._ended = []
         self._now = _now()
         # When the first one may be late; sending and receiving only postpones that.
@@ -229,10 +240,23 @@ class Exchanges(object):
         self._now = _now()
         self._waiting.appendleft(exchange)
 
+    def settle(self):
+        """After an interruption, wait until the changes that have been sent are made, or late.
+
+        HAProxy may read a connection later than another one that was opened after it. So what is
+        cut off could be done after what the caller does to undo it.
+        """
+        for exchange in self._open():
+            exchange.settle()
+
     def close(self):
         """Close all connections."""
-        for exchange in self._connected.values():
+        for exchange in self._open():
             exchange.close()
+
+    def _open(self):
+        """Return the exchanges that may have a connection."""
+        return list(self._connected.values()) + [self._connecting] * bool(self._connecting)
 
     def run(self):
         """Advance exchanges, each as soon as possible; yield place and outcome of those that end.
@@ -271,13 +295,15 @@ class Exchanges(object):
         """Connect what is waiting; return True if some of it has to try again."""
         postponed = []
         while self._waiting and len(self._connected) < self._most:
-            exchange = self._waiting.popleft()
+            exchange = self._connecting = self._waiting.popleft()
             exchange.connect(self._now, self._poller, alone=not self._connected)
+            if exchange.sock is not None:
+                self._connected[exchange.fileno] = exchange
+            self._connecting = None
             if exchange.outcome is not None:
                 self._ended.append(exchange)
                 continue
             if exchange.sock is not None:
-                self._connected[exchange.fileno] = exchange
                 self._poller.register(exchange.fileno, exchange.awaited)
             else:
                 postponed.append(exchange)
@@ -524,6 +550,24 @@ class Exchange(object):
             elif self._address.is_tls:
                 self.awaited = _WRITE if self.sock.wants_write else _READ
 
+    def settle(self):
+        """If the command is a change that has been sent, wait until it is made, or late."""
+        if self.request.reads or self._undelivered or self.sock is None:
+            return
+        end = min(self.late_at(), _now() + MAX_SETTLING)
+        poller = _poller()
+        poller.register(self.fileno, _READ)
+        while _now() < end:
+            try:
+                if not self.sock.recv(CHUNK):
+                    return
+            except (_socket.error, TlsError) as error:
+                if not is_ours():
+                    raise
+                if getattr(error, 'errno', None) not in _AGAIN:
+                    return
+                _poll(poller, end - _now())
+
     def close(self):
         """Close the connection, if there is one."""
         if self.sock is not None:
@@ -567,16 +611,20 @@ class Exchange(object):
         self._write(now)
 
     def _write(self, now):
+        # In time for an interruption that follows at once.
+        before, self._undelivered = self._undelivered, self._lookup is not None
         try:
             sent = self.sock.send(self._unsent, _NO_SIGNAL)
-        except _socket.error as error:
-            if error.errno not in _GONE or not is_ours():
+        except (_socket.error, TlsError) as error:
+            if not is_ours():
+                raise
+            self._undelivered = before
+            if getattr(error, 'errno', None) not in _GONE:
                 raise
             # HAProxy has closed the connection, perhaps after saying why.
             self._unsent = b''
         else:
             self._deadline = now + self._timeout
-            self._undelivered = self._lookup is not None
             self._unsent = self._unsent[sent:]
         self.awaited = _WRITE if self._unsent else _READ
         if self._unsent:

@@ -358,8 +358,8 @@ def test_so_it_is_while_it_connects(fleet, monkeypatch, raised, handler_of):
     former = signal.signal(signal.SIGALRM, handler_of(Handlers(raised)))
     try:
         for pause in (0.01, 0.013, 0.02, 0.023):
-            signal.setitimer(signal.ITIMER_REAL, pause)
             with pytest.raises(type(raised)) as caught:
+                signal.setitimer(signal.ITIMER_REAL, pause)
                 exchange(path)
             assert caught.value is raised
     finally:
@@ -392,6 +392,58 @@ def test_so_it_is_in_the_middle_of_a_connect(fleet, monkeypatch, handler_of):
         assert caught.value is raised
     finally:
         signal.signal(signal.SIGALRM, former)
+
+
+GET_WEIGHT = b'get weight backend_proc1/backend_proc1_srv1'
+SET_WEIGHT = b'set weight backend_proc1/backend_proc1_srv1 7'
+
+
+class Change(transport.Request):
+    reads = False
+
+
+@pytest.fixture
+def alarms():
+    """The exceptions that alarms raise, one after the other."""
+    raised = [Alarm('first'), OSAlarm(errno.EAGAIN, 'second')]
+
+    def handle(number, frame):
+        if raised:
+            raise raised.pop(0)
+    former = signal.signal(signal.SIGALRM, handle)
+    yield raised
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, former)
+
+
+@pytest.mark.signals
+def test_a_change_that_is_interrupted_is_made_before_the_call_ends(fleet, alarms):
+    started = fleet('2.2')
+
+    def behave(process, client):
+        process.stopping.wait(0.3)
+        process.answer(client)
+    started[0].next(alarming(0.01, behave))
+    with pytest.raises(Alarm):
+        transport.exchange_all([Change(started[0].path, SET_WEIGHT, fakes.LONG)])
+    assert b'7 (' in exchange(started[0].path, GET_WEIGHT)
+
+
+@pytest.mark.signals
+@pytest.mark.parametrize('timeout, interval, expected', [(0.2, 0, Alarm), (60, 0.1, OSAlarm)])
+def test_it_does_not_wait_for_ever(fleet, alarms, monkeypatch, timeout, interval, expected):
+    """Nor does it wait after another interruption."""
+    def behave(process, client):
+        select.select([client], [], [], 30)
+        signal.setitimer(signal.ITIMER_REAL, 0.01, interval)
+        faults.silent().behavior(process, client)
+    monkeypatch.setattr(transport, 'MAX_SETTLING', 60)
+    started = fleet('2.2')
+    started[0].next(behave)
+    begun = time.time()
+    with pytest.raises(expected):
+        transport.exchange_all([Change(started[0].path, SET_WEIGHT, timeout)])
+    assert time.time() - begun < 30
 
 
 @pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='no timers')
