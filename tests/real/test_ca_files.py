@@ -382,6 +382,46 @@ def test_a_list_of_which_haproxy_does_not_show_all(able):
         '{0:X}'.format(0x100000 + number) for number in range(150))
 
 
+CUT = """
+global
+    stats socket "${{HAPROXYADMIN_RUN}}/stats.sock" level admin
+
+defaults
+    mode http
+    timeout client 1s
+    timeout connect 1s
+    timeout server 1s
+
+frontend cut
+    bind "${{HAPROXYADMIN_RUN}}/cut" ssl crt-list {0}
+"""
+
+
+def test_a_list_that_is_cut_anywhere(trust, tmpdir):
+    """HAProxy leaves out each part that does not fit, also within a line."""
+    if trust.version == '2.2':
+        pytest.skip('this version has no CRL files')
+    text = large_list(trust, 250) + trust.new_authority.crl()
+    # A revoked certificate takes 75 bytes.
+    files = [tmpdir.join('x' * count) for count in range(1, 77)]
+    for number, file in enumerate(files):
+        file.write(text)
+    tmpdir.join('crt-list').write(''.join(
+        '{0} [ca-file {1} crl-file {2} verify required] {3}.example.com\n'.format(
+            trust.mutual, trust.ca, file, number) for number, file in enumerate(files)))
+    lab = conftest.start(trust.version, config=CUT.format(tmpdir.join('crt-list')))
+    try:
+        ends = set()
+        for file in HAProxy(socket_file=lab.socket_files[0], retry=None, timeout=20).crl_files():
+            lists = file.lists()
+            assert [(one.issuer, one.is_complete) for one in lists] in (
+                [('/CN=old', False)], [('/CN=new', False), ('/CN=old', False)])
+            ends.add(lab.raw('show ssl crl-file ' + file.name)[-4:])
+    finally:
+        lab.stop()
+    assert {'r: \n', 'e: \n'} <= ends
+
+
 def test_a_broken_certificate_is_refused(able):
     lines = able.new_authority.crt.splitlines()
     lines[3] = lines[4]

@@ -381,6 +381,12 @@ def test_no_surplus_word_can_be_sent(line, words):
     (b'[{"field":{"pos":0}}\n', True, True),
     (b'[{"field":{"pos":\n', True, False),
     (b'\n> ', False, True),
+    # Of a long revocation list, HAProxy leaves out what does not fit, also the end of a line.
+    (b'Revocation Date: Nov 26 18:00:00 2026 GMT\nVersion 1\nIssuer: \n', True, True),
+    (b'List #2:\nVersion 1\nIssuer: Last Update: \n', True, True),
+    (b'Last Update: Nov 24 19:08:34 2026 GMT\nNext Update: \n', True, True),
+    (b'Last Update: Nov 24 19:08:34 2026 GMT\nNext Update: ', True, False),
+    (b'Issuer: /CN=old\n', True, False),
 ])
 def test_a_reply_that_was_cut_is_known(reply, reads, whole):
     """[errors are not data] Up to 2.8, some refusals of changes end with a single newline."""
