@@ -1,11 +1,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server of a fleet of fakes, in the library's view and in that of each process."""
+from haproxyadmin.internal import fanout, rotation, waiting
 from haproxyadmin.testing.families.server_state import AGENT, ANY_DRAIN, ANY_MAINT, Check
 from haproxyadmin.testing.texts import text
+from tests.support import fakes
 
 BACKEND, NAME = 'backend_proc1', 'backend_proc1_srv1'
 WORD = BACKEND + '/' + NAME
 STATES = 'show servers state ' + BACKEND
+
+
+class Clock(object):
+    """A clock that only sleeping advances, and what happens then.
+
+    A process has enough time to answer, although the clock may show the deadline already.
+    """
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        self.slept = []
+        self.events = []
+        for module in (waiting, rotation, fanout.transport):
+            monkeypatch.setattr(module, 'now', self)
+        for module in (fanout, rotation):
+            monkeypatch.setattr(module, 'SHORTEST', fakes.LONG)
+        monkeypatch.setattr(waiting.time, 'sleep', self.sleep)
+
+    def __call__(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self.now += seconds
+        if self.events:
+            self.events.pop(0)()
 
 
 class Member(object):

@@ -3,11 +3,11 @@
 import pytest
 
 from haproxyadmin import exceptions
-from haproxyadmin.internal import fanout, rotation as internal, waiting
+from haproxyadmin.internal import fanout
 from haproxyadmin.rotation import BroughtBack, Drained, TakenOut
 from haproxyadmin.testing import faults
 from tests.support import captured, fakes
-from tests.unit.crews import NAME, WORD, Crew
+from tests.unit.crews import NAME, WORD, Clock, Crew
 
 DRAIN, MAINT, READY = ['set server {0} state {1}'.format(WORD, state)
                        for state in ('drain', 'maint', 'ready')]
@@ -17,31 +17,9 @@ ABLE = [version for version in captured.VERSIONS if not version.startswith('1.5'
 LONG = fakes.LONG
 
 
-class Clock(object):
-    """A clock that only sleeping advances, and what happens then."""
-
-    def __init__(self):
-        self.now = 1000.0
-        self.slept = []
-        self.events = []
-
-    def __call__(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.slept.append(seconds)
-        self.now += seconds
-        if self.events:
-            self.events.pop(0)()
-
-
 @pytest.fixture
 def time(monkeypatch):
-    stopped = Clock()
-    monkeypatch.setattr(waiting, 'now', stopped)
-    monkeypatch.setattr(internal, 'now', stopped)
-    monkeypatch.setattr(waiting.time, 'sleep', stopped.sleep)
-    return stopped
+    return Clock(monkeypatch)
 
 
 def nothing():

@@ -5,9 +5,9 @@ import itertools
 import pytest
 
 from haproxyadmin import exceptions
-from haproxyadmin.internal import rotation, waiting
+from haproxyadmin.internal import waiting
 from tests.support import captured, fakes
-from tests.unit.crews import BACKEND, NAME, WORD, Crew
+from tests.unit.crews import BACKEND, NAME, WORD, Clock, Crew
 
 NEW = BACKEND + '/new'
 ADD = 'add server ' + NEW + ' 10.0.0.1:80'
@@ -239,15 +239,7 @@ class Deleting(Crew):
 @pytest.fixture
 def pauses(monkeypatch):
     """Advance the clock instead of sleeping; return the pauses."""
-    clock, found = [1000.0], []
-
-    def sleep(seconds):
-        found.append(seconds)
-        clock[0] += seconds
-    monkeypatch.setattr(waiting, 'now', lambda: clock[0])
-    monkeypatch.setattr(rotation, 'now', lambda: clock[0])
-    monkeypatch.setattr(waiting.time, 'sleep', sleep)
-    return found
+    return Clock(monkeypatch).slept
 
 
 POINTED_AT = ('This server cannot be removed at runtime due to other configuration elements '
