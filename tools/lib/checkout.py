@@ -10,8 +10,8 @@ from tests.support import ROOT
 
 PATH = ROOT
 
-# Options of pytest that leave out what only tools/test runs: times of a busy machine, and signals in
-# the middle of a call.
+# Options of pytest that leave out what only tools/test runs: times of a busy machine, and signals
+# in the middle of a call.
 WHERE_SLOW = ['-m', 'not signals', '-k', 'not in_a_moment']
 
 _GIT = os.path.join(PATH, '.git')
