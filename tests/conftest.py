@@ -26,7 +26,7 @@ sys.path.insert(0, sys.path.pop())
 from haproxyadmin.testing.pytest_plugin import (fake_haproxy, haproxy_options,  # noqa: E402,F401
                                                 throwaway_haproxy)
 from tests.support import certificates, lab as labs  # noqa: E402
-from tests.support.fakes import clock, fleet  # noqa: E402,F401 (fixtures)
+from tests.support.fakes import clock, fleet, interrupting  # noqa: E402,F401 (fixtures)
 
 VERSIONS = ['2.2', '2.6', '3.0', '3.2']
 # Seconds that a busy machine may need for an answer.

@@ -117,6 +117,11 @@ class Operation(transport.Request):
         return (self.reads or outcome.undelivered) and not isinstance(
             outcome, SocketPermissionError)
 
+    @property
+    def settles(self):
+        """Whether an interruption waits for the answer: what is undone must have been done."""
+        return not self.reads
+
     def limit(self, seconds):
         """Wait no longer than that for each part of an exchange; None for no limit."""
         if seconds is not None and (self.timeout is None or seconds < self.timeout):
@@ -135,6 +140,14 @@ class Operation(transport.Request):
 
     def _unusable(self, reason):
         return SocketApplicationError(self.socket_file, '{0}: {1}'.format(self, reason))
+
+
+class OwnCommand(Operation):
+    """A command line of the caller, which the library never undoes."""
+
+    __slots__ = ()
+
+    settles = False
 
 
 class OneTimeOperation(Operation):

@@ -270,7 +270,7 @@ class _HAProxyProcess(Slotted):
             commands.check_through_master(line)
         if commands.holds_secret(line):
             self.endpoint.check_secret()
-        operation = Operation(
+        operation = fanout.OwnCommand(
             self.endpoint, line, lines_or_empty if full_output else first_line,
             reads=commands.only_shows(line), judged=False,
             conduct=transport.OPEN_ENDED if commands.is_open_ended(line) else transport.PLAIN)

@@ -6,7 +6,7 @@ _JSON = Pattern(br'[\[{].*[\]}]\n\Z')
 # Of a sequence in DER.
 _BASE64 = Pattern(br'MI[A-Za-z0-9+/]+={0,2}\n\Z')
 # Of a revocation list that does not fit into a buffer, each part that does not fit is left out.
-_LEFT_OUT = Pattern(br'(Issuer|Last Update|Next Update): \n\Z')
+_LEFT_OUT = Pattern(br'\n(Issuer: |Last Update: |Next Update: )+\n\Z')
 # With `set severity-output number` (1.8) every message begins so, and no data except
 # `[6]: admin`, the answer to `show cli level`.
 _SEVERITY = Pattern(r'\[[0-9]\]: (?!(user|operator|admin)$)')
@@ -89,7 +89,7 @@ def is_whole(reply, reads):
     if not reads:
         # The answer to `prompt` is a prompt.
         return reply.endswith((b'\n', b'\n> '))
-    if reply.endswith(b'\n\n') or reply == b'\n' or _LEFT_OUT.search(reply[-20:]):
+    if reply.endswith(b'\n\n') or reply == b'\n' or _LEFT_OUT.search(reply[-80:]):
         return True
     return reply.find(b'\n') == len(reply) - 1 and (
         bool(_JSON.match(reply) or _BASE64.match(reply)) or is_refusal(reply.decode('latin-1')))

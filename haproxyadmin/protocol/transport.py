@@ -11,7 +11,6 @@ import collections
 import errno
 import itertools
 import os
-import select
 import sys
 import time
 
@@ -19,9 +18,10 @@ from haproxyadmin import imports
 from haproxyadmin.exceptions import (HAProxySocketError, SocketApplicationError,
                                      SocketConnectionError, SocketPermissionError, SocketTimeout,
                                      SocketTransportError)
-from haproxyadmin.protocol import commands, replies
+from haproxyadmin.protocol import commands, polling, replies
 from haproxyadmin.protocol.addresses import Address, parse_address
 from haproxyadmin.protocol.errors import TlsError, is_ours
+from haproxyadmin.protocol.polling import READ, WRITE
 from haproxyadmin.protocol.words import to_native
 
 MAX_REPLY = 256 * 1024 * 1024
@@ -36,18 +36,12 @@ MAX_COMPLAINT = 256
 BACKLOG_PAUSE = 0.005
 # The longest wait for changes that were interrupted, in seconds.
 MAX_SETTLING = 10
-# The longest wait at a time, in seconds: poll() accepts no more than fits into an int.
-MAX_WAIT = 3600
 # How many chunks to read from one socket before turning to the next.
 MAX_CHUNKS = 8
-# Descriptors from here on may be too high for select().
-SELECT_LIMIT = 1024
 # The most connections that are open at a time, and how many are opened without asking whether the
 # system allows them.
 MAX_CONNECTIONS = 256
 FEW_CONNECTIONS = 16
-# The events of select.poll(), which does not exist everywhere.
-_READ, _WRITE = 1, 4
 
 _KINDS = {
     errno.ENOENT: SocketConnectionError,
@@ -120,7 +114,7 @@ class Request(object):
     :param conduct: (optional) how the exchange proceeds.
     :type conduct: :class:`Conduct`
 
-    ``reads`` is False if the command changes something.
+    ``settles`` is True if an interruption waits for the answer; see :meth:`Exchanges.settle`.
 
     ``lookup`` is None, or what asks a master on the same connection, before the command, which
     worker the command is for: it has a ``command``, and a method ``resolve(reply)`` that returns
@@ -130,7 +124,7 @@ class Request(object):
 
     __slots__ = ('address', 'command', 'timeout', 'conduct', 'lookup')
 
-    reads = True
+    settles = False
 
     def __init__(self, address, command, timeout, conduct=PLAIN):
         self.address = parse_address(address)
@@ -186,7 +180,10 @@ def exchange_all(requests, follow=None):
             if request is not None:
                 exchanges.add_next(Exchange(place, request))
     except BaseException:
-        exchanges.settle()
+        for place, outcome in exchanges.settle():
+            if follow is not None:
+                # What would come next is not sent any more.
+                follow(place, outcome)
         raise
     finally:
         exchanges.close()
@@ -215,7 +212,7 @@ class Exchanges(object):
 
     def __init__(self, most):
         self._most = most
-        self._poller = _poller()
+        self._poller = polling.poller()
         # Those without a connection, in the order of their turns; those with one, by descriptor;
         # and those that have ended.
         self._waiting = collections.deque()
@@ -245,18 +242,27 @@ class Exchanges(object):
 
         HAProxy may read a connection later than another one that was opened after it. So what is
         cut off could be done after what the caller does to undo it.
+
+        :return: place and outcome of those that have ended since :meth:`run` was interrupted.
         """
-        for exchange in self._open():
-            exchange.settle()
+        end = _now() + MAX_SETTLING
+        exchanges = self._ended + self._with_connection()
+        for exchange in exchanges:
+            exchange.settle(end)
+        return [(exchange.place, exchange.outcome) for exchange in exchanges
+                if exchange.outcome is not None]
 
     def close(self):
         """Close all connections."""
-        for exchange in self._open():
+        for exchange in self._with_connection():
             exchange.close()
 
-    def _open(self):
+    def _with_connection(self):
         """Return the exchanges that may have a connection."""
-        return list(self._connected.values()) + [self._connecting] * bool(self._connecting)
+        found = list(self._connected.values())
+        if self._connecting is not None and self._connecting not in found:
+            found.append(self._connecting)
+        return found
 
     def run(self):
         """Advance exchanges, each as soon as possible; yield place and outcome of those that end.
@@ -271,7 +277,7 @@ class Exchanges(object):
                 pause = self._longest_pause()
                 if postponed:
                     pause = min(pause, BACKLOG_PAUSE)
-                self._advance(_poll(self._poller, pause))
+                self._advance(polling.poll(self._poller, pause))
                 for received in self._parts():
                     yield received
             if self._now >= self._late_at:
@@ -349,52 +355,6 @@ class Exchanges(object):
             self._ended.append(exchange)
 
 
-def _poll(poller, seconds):
-    try:
-        return poller.poll(int(max(0, min(seconds, MAX_WAIT)) * 1000) + 1)
-    except select.error as error:
-        # Only Python 2 reports an interrupted call, with an error that has no errno.
-        if not error.args or error.args[0] != errno.EINTR or not is_ours():
-            raise
-        return []
-
-
-def _poller():
-    """Return what waits for descriptors; eventlet removes :func:`select.poll`."""
-    return select.poll() if hasattr(select, 'poll') else _SelectPoller()
-
-
-class _SelectPoller(object):
-    """Waits like :func:`select.poll`, with :func:`select.select`."""
-
-    def __init__(self):
-        self._events = {}
-
-    def register(self, fileno, events):
-        """Wait for events of a descriptor from now on."""
-        self._events[fileno] = events
-
-    def unregister(self, fileno):
-        """Stop waiting for a descriptor."""
-        del self._events[fileno]
-
-    def poll(self, milliseconds):
-        """Return pairs of descriptor and events, for descriptors that are ready."""
-        # A connection that was closed or refused is ready, too; the exchange finds out.
-        readers = [fileno for fileno, events in self._events.items() if events == _READ]
-        writers = [fileno for fileno, events in self._events.items() if events == _WRITE]
-        readable, writable, _ = select.select(readers, writers, [], milliseconds / 1000.0)
-        return [(fileno, _READ) for fileno in readable] + [(fileno, _WRITE) for fileno in writable]
-
-    def check(self, fileno):
-        """Check that :func:`select.select` can wait for a descriptor.
-
-        :raises ValueError: if it is too high, usually above 1,023.
-        """
-        if fileno >= SELECT_LIMIT:
-            select.select([], [fileno], [], 0)
-
-
 class Exchange(object):
     """One command: connect, write, read until HAProxy closes the connection.
 
@@ -414,7 +374,7 @@ class Exchange(object):
         self.place = place
         self.request = request
         self.sock = self.fileno = self.outcome = self.started = None
-        self.awaited = _WRITE
+        self.awaited = WRITE
         self._address = request.address
         self.targets = request.address.fixed_targets
         # What is done next with the connection. Not a bound method, which would form a cycle that
@@ -494,7 +454,7 @@ class Exchange(object):
             try:
                 sock = imports.socket_part('socket')(family, _socket.SOCK_STREAM)
                 sock.setblocking(False)
-                if isinstance(poller, _SelectPoller):
+                if isinstance(poller, polling.SelectPoller):
                     poller.check(sock.fileno())
                 if self.started is None:
                     self._start(now)
@@ -522,7 +482,7 @@ class Exchange(object):
     def _connected(self, sock, step):
         self.sock = sock
         self.fileno = sock.fileno()
-        self.awaited = _WRITE
+        self.awaited = WRITE
         self._step = step
 
     def _try_next(self, error, now):
@@ -548,25 +508,26 @@ class Exchange(object):
             if error.errno not in _AGAIN:
                 self._fail(error)
             elif self._address.is_tls:
-                self.awaited = _WRITE if self.sock.wants_write else _READ
+                self.awaited = WRITE if self.sock.wants_write else READ
 
-    def settle(self):
-        """If the command is a change that has been sent, wait until it is made, or late."""
-        if self.request.reads or self._undelivered or self.sock is None:
+    def settle(self, end):
+        """If the command is a change that has been sent, wait for the answer.
+
+        :param end: how long, unless it is late before.
+        """
+        if not self.request.settles or self._undelivered or self.sock is None:
             return
-        end = min(self.late_at(), _now() + MAX_SETTLING)
-        poller = _poller()
-        poller.register(self.fileno, _READ)
-        while _now() < end:
-            try:
-                if not self.sock.recv(CHUNK):
-                    return
-            except (_socket.error, TlsError) as error:
-                if not is_ours():
-                    raise
-                if getattr(error, 'errno', None) not in _AGAIN:
-                    return
-                _poll(poller, end - _now())
+        if self._step != Exchange._read:
+            # It was sent as a whole, or hardly at all: a command fits into the system's buffer.
+            self._half_close()
+            self._step = Exchange._read
+        poller, now = polling.poller(), _now()
+        while self.sock is not None and now < min(self.late_at(), end):
+            self.advance(now)
+            if self.sock is not None:
+                poller.register(self.fileno, self.awaited)
+                polling.poll(poller, min(self.late_at(), end) - now)
+                now = _now()
 
     def close(self):
         """Close the connection, if there is one."""
@@ -611,7 +572,7 @@ class Exchange(object):
         self._write(now)
 
     def _write(self, now):
-        # In time for an interruption that follows at once.
+        # Before it is sent: an interruption may come before the next line.
         before, self._undelivered = self._undelivered, self._lookup is not None
         try:
             sent = self.sock.send(self._unsent, _NO_SIGNAL)
@@ -626,11 +587,16 @@ class Exchange(object):
         else:
             self._deadline = now + self._timeout
             self._unsent = self._unsent[sent:]
-        self.awaited = _WRITE if self._unsent else _READ
+        self.awaited = WRITE if self._unsent else READ
         if self._unsent:
             return
         self._step = Exchange._read
-        if self.request.conduct.half_close and not self._address.stays_open:
+        if self.request.conduct.half_close:
+            self._half_close()
+
+    def _half_close(self):
+        """End our side of the connection, unless the peer would take that for the end of all."""
+        if not self._address.stays_open:
             try:
                 self.sock.shutdown(_socket.SHUT_WR)
             except _socket.error:
@@ -639,7 +605,7 @@ class Exchange(object):
                 # The peer has closed it already; reading finds out.
 
     def _read(self, now):
-        self.awaited = _READ
+        self.awaited = READ
         count = 0
         while count < MAX_CHUNKS or self._reads_on():
             count += 1

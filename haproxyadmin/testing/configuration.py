@@ -96,14 +96,14 @@ class Proxy(Section):
 
     :ivar iid: its id.
     :ivar servers: a list of :class:`Server`, in order.
-    :ivar is_disabled: True if HAProxy does not run it.
     """
 
     def __init__(self, kind, name, number, defaults=()):
         super(Proxy, self).__init__(kind, name, number, defaults)
         self.iid = None
         self.servers = []
-        self.is_disabled = False
+        # None until it is asked for: that is once everything has been read.
+        self._is_disabled = None
 
     @property
     def is_frontend(self):
@@ -119,6 +119,15 @@ class Proxy(Section):
     def mode(self):
         """Its mode, ``'tcp'`` if the configuration does not say."""
         return self.value('mode') or 'tcp'
+
+    @property
+    def is_disabled(self):
+        """True if HAProxy does not run it."""
+        if self._is_disabled is None:
+            flags = [line.words[0] for line in self.defaults + self.lines
+                     if line.words[0] in ('disabled', 'enabled')]
+            self._is_disabled = flags[-1:] == ['disabled']
+        return self._is_disabled
 
     def is_in(self, process_number):
         """Return whether a process of several runs it, see ``bind-process``."""
@@ -193,7 +202,7 @@ class Configuration(object):
         self.named_defaults = {}
         self._found = {}
         self._read(text)
-        self._finish_proxies()
+        self._number_proxies()
 
     @property
     def proxies(self):
@@ -272,15 +281,12 @@ class Configuration(object):
             defaults = named.get((words[3:] or [''])[0], [])
         return Proxy(words[0], words[1], number, defaults)
 
-    def _finish_proxies(self):
+    def _number_proxies(self):
         iid = FIRST_IID
         for proxy in self.proxies:
             proxy.iid = int(proxy.value('id') or iid)
             iid = max(iid, proxy.iid) + 1
             proxy.servers = list(_servers_of(proxy))
-            flags = [line.words[0] for line in proxy.defaults + proxy.lines
-                     if line.words[0] in ('disabled', 'enabled')]
-            proxy.is_disabled = flags[-1:] == ['disabled']
 
 
 def _servers_of(proxy):

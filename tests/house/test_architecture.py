@@ -26,7 +26,7 @@ FLOORS = [
     ['exceptions'],
     # The protocol: bytes and words of the stats socket.
     ['protocol.metrics', 'protocol.versions', 'protocol.replies', 'protocol.errors'],
-    ['protocol.words', 'protocol.tls'],
+    ['protocol.words', 'protocol.tls', 'protocol.polling'],
     ['protocol.commands', 'protocol.addresses'],
     ['protocol.transport'],
     ['protocol.streams'],

@@ -13,6 +13,7 @@ import time
 
 import pytest
 
+from haproxyadmin.protocol import polling
 from haproxyadmin.testing import fake, faults, process as processes, sockets
 from haproxyadmin.testing.texts import raw, text
 from tests.support import captured, lab
@@ -289,6 +290,31 @@ def clock(monkeypatch):
     stopped = Clock()
     monkeypatch.setattr('haproxyadmin.internal.endpoint.now', stopped)
     return stopped
+
+
+@pytest.fixture
+def interrupting(monkeypatch):
+    """Make a fault: Ctrl-C comes while a command is under way, which is done some time later."""
+    came, raised, poll = threading.Event(), threading.Event(), polling.poll
+
+    def interrupted(poller, seconds):
+        if came.is_set():
+            came.clear()
+            raised.set()
+            raise KeyboardInterrupt
+        return poll(poller, min(seconds, 0.01))
+    monkeypatch.setattr(polling, 'poll', interrupted)
+
+    def make(beginning):
+        def behave(process, client):
+            command = process.receive(client)
+            raised.clear()
+            came.set()
+            raised.wait(LONG)
+            process.stopping.wait(0.1)
+            client.sendall(process.reply_to(command))
+        return faults.Fault(behave, command=beginning, times=1)
+    return make
 
 
 @pytest.fixture

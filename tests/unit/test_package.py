@@ -29,8 +29,9 @@ NEEDED = [
     'internal.rows', 'internal.server', 'internal.slots', 'maps', 'methods', 'parsers',
     'parsers.errors', 'parsers.info', 'parsers.lines', 'parsers.patterns', 'parsers.stats',
     'parsers.values', 'protocol', 'protocol.addresses', 'protocol.commands', 'protocol.errors',
-    'protocol.metrics', 'protocol.replies', 'protocol.transport', 'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot',
-    'spelling', 'tls', 'utils']
+    'protocol.metrics', 'protocol.polling', 'protocol.replies', 'protocol.transport',
+    'protocol.versions', 'protocol.words', 'reading', 'server', 'snapshot', 'spelling', 'tls',
+    'utils']
 # Of the standard library, what takes long to import, and a check has no use for.
 SPARED = ['csv', 'difflib', 'enum', 'importlib.metadata', 'inspect', 'json', 'logging', 'numbers', 're',
           'selectors', 'socket', 'ssl', 'subprocess', 'tempfile', 'textwrap', 'traceback', 'uuid']

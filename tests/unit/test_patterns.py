@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """patterns.py: ACLs and maps as collections."""
 import copy
-import os
-import signal
 
 import pytest
 
 from haproxyadmin import exceptions
-from haproxyadmin.testing import faults
 
 FILE = '/etc/haproxy/hosts.map'
 
@@ -125,25 +122,14 @@ def test_a_wrong_value_for_several_entries_does_not_end_haproxy(fleet, version):
     assert ports['k'] == '3'
 
 
-def interrupt_once(process, beginning):
-    """Have Ctrl-C come while a command is under way, which the process does some time later."""
-    def behave(process, client):
-        command = process.receive(client)
-        os.kill(os.getpid(), signal.SIGINT)
-        process.stopping.wait(0.3)
-        client.sendall(process.reply_to(command))
-    process.fail(faults.Fault(behave, command=beginning, times=1))
-
-
-@pytest.mark.signals
 @pytest.mark.parametrize('number', [0, 1])
-def test_nothing_that_was_under_way_is_done_after_the_end(hosts, started, number):
+def test_nothing_that_was_under_way_is_done_after_the_end(hosts, started, number, interrupting):
     """[all or none] HAProxy may read the connections of a client in any order."""
     for change, beginning in [(lambda: hosts.replace({'c': '3'}), 'add map @'),
                               (lambda: hosts.sync({'c': '3'}), 'add map '),
                               (lambda: hosts.__setitem__('a', '9'), 'get map '),
                               (lambda: hosts.clear(), 'show map ')]:
-        interrupt_once(started[number], beginning)
+        started[number].fail(interrupting(beginning))
         with pytest.raises(KeyboardInterrupt):
             change()
         started.wait_for_silence()

@@ -304,3 +304,12 @@ def test_a_process_survives_pickle(protocol, one):
     again = pickle.loads(pickle.dumps(process, protocol))
     assert again.process_nb == 1 and again.retry is None
     assert again.proc_info()['Pid'] == '4001'
+
+
+def test_an_interruption_waits_for_changes_but_not_for_what_the_caller_sends(one):
+    """[all or none] ``command('wait 60s')`` is the caller's."""
+    process = one[1]
+    assert process.change_operation(b'set maxconn global 5').settles is True
+    assert process.info_operation(list).settles is False
+    for line in ('set maxconn global 5', 'wait 60s', 'show info'):
+        assert process.raw_operation(line).settles is False

@@ -9,6 +9,7 @@ import pytest
 from haproxyadmin import exceptions
 from haproxyadmin.internal import transaction
 from haproxyadmin.internal.fanout import Operation
+from haproxyadmin.protocol import transport
 from haproxyadmin.testing import faults
 
 DO, UNDO = 'set maxconn global 5', 'set maxconn global 9'
@@ -284,9 +285,20 @@ def test_an_interrupt_puts_back_what_is_done(fleet, monkeypatch):
     site.started[1].next(faults.answering(), faults.late(0.3))
     site.started[2].next(faults.answering(), faults.silent())
     monkeypatch.setattr(Operation, 'interpret_reply', interrupted)
+    monkeypatch.setattr(transport, 'MAX_SETTLING', 0.1)
     error = site.fails(Interrupt)
     assert account(error) == (site.paths(0), site.paths(1, 2), [])
     assert site.commands[0] == [DO, UNDO]
+
+
+@pytest.mark.parametrize('late', [0, 1, 2])
+def test_an_interrupt_waits_for_the_answers_that_are_under_way(late, fleet, interrupting):
+    """What they say counts."""
+    site = Site(fleet)
+    site.started[late].fail(interrupting(DO))
+    error = site.fails(KeyboardInterrupt)
+    assert account(error) == (site.paths(0, 1, 2), [], [])
+    assert site.commands == [[DO, UNDO]] * 3
 
 
 def test_other_exceptions_have_an_empty_account():

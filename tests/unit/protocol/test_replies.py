@@ -387,6 +387,8 @@ def test_no_surplus_word_can_be_sent(line, words):
     (b'Last Update: Nov 24 19:08:34 2026 GMT\nNext Update: \n', True, True),
     (b'Last Update: Nov 24 19:08:34 2026 GMT\nNext Update: ', True, False),
     (b'Issuer: /CN=old\n', True, False),
+    (b'0x1 /a b\n0x2 /c Issuer: \n', True, False),
+    (b'Chain Issuer: \n', True, False),
 ])
 def test_a_reply_that_was_cut_is_known(reply, reads, whole):
     """[errors are not data] Up to 2.8, some refusals of changes end with a single newline."""

@@ -16,7 +16,7 @@ import pytest
 
 from haproxyadmin import exceptions, imports
 from haproxyadmin.internal import lookup
-from haproxyadmin.protocol import addresses, transport
+from haproxyadmin.protocol import addresses, polling, transport
 from haproxyadmin.testing import faults, sockets
 from tests.support import fakes, lab as labs
 
@@ -237,7 +237,7 @@ class Select(object):
 @pytest.fixture
 def no_poll(monkeypatch):
     """Reduce the select module to what eventlet leaves of it."""
-    monkeypatch.setattr(transport, 'select', Select)
+    monkeypatch.setattr(polling, 'select', Select)
 
 
 def test_select_serves_where_there_is_no_poll(no_poll, fleet):
@@ -269,7 +269,7 @@ def test_more_files_than_select_can_wait_for_are_an_error_before_anything_is_sen
         monkeypatch, fleet, many_files):
     started = fleet('2.2')
     assert exchange(started[0].path).startswith(b'Name: HAProxy')
-    monkeypatch.setattr(transport, 'select', Select)
+    monkeypatch.setattr(polling, 'select', Select)
     outcome = exchange(started[0].path)
     assert isinstance(outcome, exceptions.HAProxySocketError)
     assert outcome.undelivered
@@ -399,7 +399,7 @@ SET_WEIGHT = b'set weight backend_proc1/backend_proc1_srv1 7'
 
 
 class Change(transport.Request):
-    reads = False
+    settles = True
 
 
 @pytest.fixture
@@ -430,7 +430,7 @@ def test_a_change_that_is_interrupted_is_made_before_the_call_ends(fleet, alarms
 
 
 @pytest.mark.signals
-@pytest.mark.parametrize('timeout, interval, expected', [(0.2, 0, Alarm), (60, 0.1, OSAlarm)])
+@pytest.mark.parametrize('timeout, interval, expected', [(2, 0, Alarm), (60, 0.1, OSAlarm)])
 def test_it_does_not_wait_for_ever(fleet, alarms, monkeypatch, timeout, interval, expected):
     """Nor does it wait after another interruption."""
     def behave(process, client):
@@ -444,6 +444,38 @@ def test_it_does_not_wait_for_ever(fleet, alarms, monkeypatch, timeout, interval
     with pytest.raises(expected):
         transport.exchange_all([Change(started[0].path, SET_WEIGHT, timeout)])
     assert time.time() - begun < 30
+
+
+@pytest.mark.signals
+def test_it_waits_for_all_at_the_same_time(fleet, alarms, monkeypatch):
+    monkeypatch.setattr(transport, 'MAX_SETTLING', 1)
+    started = fleet('2.2', 20)
+    for process in started:
+        process.next(faults.silent())
+    started[19].next(alarming(0.01, faults.silent().behavior))
+    begun = time.time()
+    with pytest.raises(Alarm):
+        transport.exchange_all([Change(path, SET_WEIGHT, None) for path in started.paths])
+    assert time.time() - begun < 15
+
+
+@pytest.mark.signals
+def test_what_was_only_sent_in_part_has_no_answer(fleet, alarms):
+    """The peer gets the end of the connection instead of the rest."""
+    started = fleet('2.2')
+
+    def behave(process, client):
+        received = client.recv(1)
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+        process.stopping.wait(0.3)
+        while received:
+            received = client.recv(65536)
+        lasted.append(True)
+    started[0].next(behave)
+    lasted = []
+    with pytest.raises(Alarm):
+        transport.exchange_all([Change(started[0].path, b'x' * 3000000, fakes.LONG)])
+    assert lasted
 
 
 @pytest.mark.skipif(not hasattr(signal, 'setitimer'), reason='no timers')
@@ -778,7 +810,7 @@ def test_a_caller_that_was_stopped_still_reads_what_has_come(is_told, fleet, mon
     An interrupted poll() does not check again once its timeout has expired.
     """
     started = fleet('2.2')
-    poll, now, lost = transport._poll, transport._now, [0]
+    poll, now, lost = polling.poll, transport._now, [0]
 
     def stopped(poller, seconds):
         ready = poll(poller, seconds)
@@ -788,7 +820,7 @@ def test_a_caller_that_was_stopped_still_reads_what_has_come(is_told, fleet, mon
             hung_up.poll(10000)  # meanwhile the whole reply arrives
         lost[0] += 100
         return ready if is_told else []
-    monkeypatch.setattr(transport, '_poll', stopped)
+    monkeypatch.setattr(polling, 'poll', stopped)
     monkeypatch.setattr(transport, '_now', lambda: now() + lost[0])
     assert exchange(started[0].path, timeout=fakes.LONG).endswith(b'\n\n')
     assert lost[0] >= 100
@@ -890,7 +922,7 @@ def test_no_file_descriptor_is_left_open_after_an_interrupt(fleet, monkeypatch):
 
     def interrupted(poller, seconds):
         raise KeyboardInterrupt
-    monkeypatch.setattr(transport, '_poll', interrupted)
+    monkeypatch.setattr(polling, 'poll', interrupted)
     with pytest.raises(KeyboardInterrupt):
         exchange(path)
     assert open_files() == before
