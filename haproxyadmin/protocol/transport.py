@@ -305,13 +305,12 @@ class Exchanges(object):
             exchange.connect(self._now, self._poller, alone=not self._connected)
             if exchange.sock is not None:
                 self._connected[exchange.fileno] = exchange
+                self._poller.register(exchange.fileno, exchange.awaited)
             self._connecting = None
             if exchange.outcome is not None:
                 self._ended.append(exchange)
                 continue
-            if exchange.sock is not None:
-                self._poller.register(exchange.fileno, exchange.awaited)
-            else:
+            if exchange.sock is None:
                 postponed.append(exchange)
                 if exchange.started is None:
                     break  # no descriptor is left
